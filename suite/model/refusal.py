@@ -1,0 +1,58 @@
+"""Why something that was asked for does not happen: a value that people get to see everywhere in the same words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason there is; the value is the metric label and the machine-readable reason of a Condition."""
+
+    # No address.
+    NO_POOL = "NoPool"
+    POOL_UNKNOWN = "PoolUnknown"
+    POOL_NOT_FOR_SERVICE = "PoolNotForService"
+    POOL_EXHAUSTED = "PoolExhausted"
+    POOL_FAMILY = "PoolFamily"
+    POOL_DRAINING = "PoolDraining"
+    ADDRESS_NOT_IN_POOL = "AddressNotInPool"
+    ADDRESS_IN_OTHER_POOL = "AddressInOtherPool"
+    ADDRESS_IN_USE = "AddressInUse"
+    ADDRESS_RESERVED = "AddressReserved"
+    ADDRESS_DECLINED = "AddressDeclined"
+    ADDRESS_FAMILY = "AddressFamily"
+    ADDRESS_BUGGY = "AddressBuggy"
+    PORT_CLASH = "PortClash"
+    SHARING_KEY_DIFFERS = "SharingKeyDiffers"
+    BACKEND_DIFFERS = "BackendDiffers"
+    INVALID_REQUEST = "InvalidRequest"
+    NOT_ENOUGH_FAMILIES = "NotEnoughFamilies"
+    NO_CLUSTER_ADDRESS = "NoClusterAddress"
+    OTHER_CLASS = "OtherLoadBalancerClass"
+    RELEASE_WITHHELD = "ReleaseWithheld"
+    # An address, but nobody announces it.
+    NOT_OWNER = "NotOwner"
+    NO_ADVERTISEMENT = "NoMatchingAdvertisement"
+    CONFLICTING_ADVERTISEMENTS = "ConflictingAdvertisements"
+    SHARED_WITH_SELECTOR = "SharedAddressWithServiceSelector"
+    NO_ENDPOINTS = "NoEndpoints"
+    NO_LOCAL_ENDPOINTS = "NoLocalEndpoints"
+    NODE_EXCLUDED = "NodeExcluded"
+    NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
+    NO_USABLE_LINK = "NoUsableLink"
+    INTERFACE_MISSING = "InterfaceMissing"
+    ADDRESS_CONFLICT = "AddressConflict"
+    NO_PRIVILEGE = "NoPrivilege"
+    # An address, but not under this name.
+    NAME_TAKEN = "NameTaken"
+    NAME_NOT_GRANTED = "NameNotGranted"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reason, and a sentence that names what stands in the way."""
+
+    reason: Reason
+    message: str
+
+    def __str__(self) -> str:
+        return self.message

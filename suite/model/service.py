@@ -1,0 +1,132 @@
+"""Services and their endpoints, trimmed to what is used."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from suite.model.address import Address
+from suite.model.refusal import Refusal
+from suite.model.selector import Labels
+
+
+class ServiceRef(NamedTuple):
+    """The name of a Service; it outlives the object, so that a Service that comes back is the same one."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def parse_ref(text: str) -> ServiceRef:
+    """``namespace/name``; a bare name means namespace ``default``."""
+    namespace, _, name = text.rpartition("/")
+    if not name or "/" in namespace:
+        raise ValueError(f"{text!r} is no NAMESPACE/NAME")
+    return ServiceRef(namespace or "default", name)
+
+
+class ServiceType(StrEnum):
+    """``spec.type``."""
+
+    CLUSTER_IP = "ClusterIP"
+    NODE_PORT = "NodePort"
+    LOAD_BALANCER = "LoadBalancer"
+    EXTERNAL_NAME = "ExternalName"
+
+
+class FamilyPolicy(StrEnum):
+    """``spec.ipFamilyPolicy``."""
+
+    SINGLE = "SingleStack"
+    PREFER_DUAL = "PreferDualStack"
+    REQUIRE_DUAL = "RequireDualStack"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port of a Service; ``target`` is ``spec.ports[].targetPort`` as text (a number, a name, or empty)."""
+
+    port: int
+    protocol: str = "TCP"
+    name: str = ""
+    target: str = ""
+    node_port: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service as its source describes it, wishes included."""
+
+    ref: ServiceRef
+    uid: str = ""
+    type: ServiceType = ServiceType.CLUSTER_IP
+    families: tuple[int, ...] = (4,)
+    """The families it needs, the primary first; derived from its cluster addresses where it has any."""
+    family_policy: FamilyPolicy = FamilyPolicy.SINGLE
+    ports: tuple[Port, ...] = ()
+    labels: Labels = ()
+    selector: Labels = ()
+    load_balancer_class: str = ""
+    is_local: bool = False
+    """externalTrafficPolicy: Local."""
+    pool: str = ""
+    """The pool its annotation names."""
+    requested: tuple[Address, ...] = ()
+    """The addresses it asks for."""
+    sharing_key: str = ""
+    status: tuple[Address, ...] = ()
+    """What its status says it has; only believed when the database knows nothing of it."""
+    hostnames: tuple[str, ...] = ()
+    """Names it asks for beside its own; without a dot at the end they lie in the zone."""
+    ttl: int | None = None
+    publish: bool | None = None
+    """Whether it is published in DNS; None for the rule of its type."""
+    wildcard: bool = False
+    """Whether every name below its own leads to it too."""
+    external_name: str = ""
+    is_headless: bool = False
+    fault: Refusal | None = None
+    """Why its wishes cannot be understood (an annotation that is no address, say)."""
+
+    @property
+    def wants_address(self) -> bool:
+        """Whether it is of type LoadBalancer."""
+        return self.type is ServiceType.LOAD_BALANCER
+
+    @property
+    def backend_key(self) -> str:
+        """Who answers behind the address: everybody ("") with policy Cluster, its pods (selector as text) with Local."""
+        return ",".join(f"{key}={value}" for key, value in self.selector) if self.is_local else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address that serves a Service; ``node`` is empty where its slice names none."""
+
+    address: str
+    node: str = ""
+    is_ready: bool = True
+    """ready is true or missing, or serving is true."""
+    hostname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The union of a Service's EndpointSlices; a Service without any slice has no ``Endpoints`` and counts as reachable."""
+
+    ref: ServiceRef
+    endpoints: tuple[Endpoint, ...] = ()
+
+    def ready_nodes(self) -> frozenset[str]:
+        """Nodes with at least one ready endpoint."""
+        return frozenset(endpoint.node for endpoint in self.endpoints if endpoint.is_ready)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether anybody serves the Service."""
+        return any(endpoint.is_ready for endpoint in self.endpoints)

@@ -1,0 +1,59 @@
+"""What every role acts on: the state of everything at one revision.
+
+A snapshot is immutable and shares its structure with the one before it (persistent maps), so keeping one is free and
+making the next costs what changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rpds import HashTrieMap
+
+from suite.model.address import Address
+from suite.model.configuration import Configuration, StaticRecord
+from suite.model.lease import Lease, LeaseState, Reservation
+from suite.model.node import Namespace, Node
+from suite.model.refusal import Refusal
+from suite.model.service import Endpoints, Service, ServiceRef
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The database at (epoch, revision)."""
+
+    epoch: str = ""
+    revision: int = 0
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    configuration: Configuration = field(default_factory=Configuration)
+    services: HashTrieMap[ServiceRef, Service] = field(default_factory=HashTrieMap)
+    endpoints: HashTrieMap[ServiceRef, Endpoints] = field(default_factory=HashTrieMap)
+    nodes: HashTrieMap[str, Node] = field(default_factory=HashTrieMap)
+    namespaces: HashTrieMap[str, Namespace] = field(default_factory=HashTrieMap)
+    refusals: HashTrieMap[ServiceRef, Refusal] = field(default_factory=HashTrieMap)
+    leases: HashTrieMap[Address, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
+    """Open leases by address; several only where an address is shared."""
+    holdings: HashTrieMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
+    """The same leases by Service."""
+    reservations: HashTrieMap[Address, Reservation] = field(default_factory=HashTrieMap)
+    """Operators' reservations from the database; those of the configuration stand in ``configuration``."""
+    drained: frozenset[str] = frozenset()
+    records: HashTrieMap[StaticRecord, bool] = field(default_factory=HashTrieMap)
+    """Imported records, the keys; those of the configuration stand in ``configuration.dns``."""
+    withheld: str = ""
+    confirmed: str = ""
+
+    def bound(self, ref: ServiceRef) -> tuple[Lease, ...]:
+        """The leases a Service has now, IPv4 first."""
+        leases = [lease for lease in self.holdings.get(ref) or () if lease.state is LeaseState.BOUND]
+        return tuple(sorted(leases, key=lambda lease: lease.address.version))
+
+    def open_leases(self) -> Iterator[Lease]:
+        """Every open lease."""
+        for leases in self.leases.values():
+            yield from leases
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a first full turn has been committed in this epoch; nothing is announced or answered before."""
+        return self.revision > 0 and bool(self.epoch) and self.configuration.digest != ""
