@@ -1,0 +1,155 @@
+"""The open leases, indexed for the questions an allocation asks.
+
+A ledger is made of a snapshot and kept in step with it, address by address.  It holds nothing that the snapshot does not
+hold; it only answers faster: what is free, what could be joined, what is cooling or held and since when, what is due.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import Any
+
+from suite.ipam.occupancy import Occupancy
+from suite.model.address import Address, Range, address_of
+from suite.model.lease import Lease, LeaseState
+from suite.model.service import ServiceRef
+
+_Waiting = tuple[datetime, int]
+"""Since when, and the number of the address: the oldest first, the lowest of equals."""
+
+
+class Ledger:
+    """Open leases by address, by Service, by sharing group and by state."""
+
+    def __init__(self, leases: Iterable[Lease] = ()) -> None:
+        self._by_address: dict[Address, tuple[Lease, ...]] = {}
+        self._by_ref: dict[ServiceRef, dict[Address, Lease]] = {}
+        self._shared: dict[tuple[str, int], list[int]] = {}
+        self._waiting: dict[tuple[LeaseState, str, int], list[_Waiting]] = defaultdict(list)
+        self._due: list[tuple[datetime, int, Address]] = []
+        self._ticket = 0
+        self.bound_count = 0
+        grouped: dict[Address, list[Lease]] = defaultdict(list)
+        for lease in leases:
+            grouped[lease.address].append(lease)
+        self.taken = {
+            family: Occupancy(int(address) for address in grouped if address.version == family) for family in (4, 6)
+        }
+        for address, here in grouped.items():
+            self._index(address, tuple(here))
+
+    def at(self, address: Address) -> tuple[Lease, ...]:
+        """The open leases on ``address``: none when it is free, several only where it is shared."""
+        return self._by_address.get(address, ())
+
+    def of(self, ref: ServiceRef) -> tuple[Lease, ...]:
+        """The open leases of a Service in any state, IPv4 first."""
+        mine = self._by_ref.get(ref)
+        if not mine:
+            return ()
+        return tuple(sorted(mine.values(), key=lambda lease: (lease.address.version, int(lease.address))))
+
+    def bound(self, ref: ServiceRef) -> tuple[Lease, ...]:
+        """What the Service has now, IPv4 first."""
+        return tuple(lease for lease in self.of(ref) if lease.state is LeaseState.BOUND)
+
+    def refs(self) -> Iterator[ServiceRef]:
+        """Every Service that has an open lease."""
+        return iter(self._by_ref)
+
+    def addresses(self) -> Iterator[Address]:
+        """Every address with an open lease."""
+        return iter(self._by_address)
+
+    def joinable(self, group: str, span: Range) -> Iterator[Address]:
+        """Addresses in ``span`` that leases of this sharing group have, lowest first."""
+        numbers = self._shared.get((group, span.family), [])
+        for at in range(bisect_left(numbers, int(span.first)), len(numbers)):
+            if numbers[at] > int(span.last):
+                return
+            yield address_of(span.family, numbers[at])
+
+    def waiting(self, state: LeaseState, pool: str, family: int) -> Iterator[Address]:
+        """Addresses of ``pool`` on which nothing but cooling (or held) leases lie, the longest waiting first."""
+        for _, number in self._waiting.get((state, pool, family), ()):
+            yield address_of(family, number)
+
+    def replace(self, address: Address, leases: tuple[Lease, ...]) -> None:
+        """Say anew which open leases lie on ``address``."""
+        self._unindex(address)
+        if leases:
+            self._index(address, leases)
+            self.taken[address.version].add(int(address))
+        else:
+            self.taken[address.version].discard(int(address))
+
+    def due(self, now: datetime) -> Iterator[Lease]:
+        """Held and cooling leases whose time is over, each given out once."""
+        while self._due and self._due[0][0] <= now:
+            _, _, address = heappop(self._due)
+            for lease in self.at(address):
+                if lease.until is not None and lease.until <= now:
+                    yield lease
+
+    def next_due(self) -> datetime | None:
+        """When :meth:`due` next has something to give; None when nothing waits."""
+        while self._due:
+            until, _, address = self._due[0]
+            if any(lease.until == until for lease in self.at(address)):
+                return until
+            heappop(self._due)
+        return None
+
+    def _index(self, address: Address, leases: tuple[Lease, ...]) -> None:
+        self._by_address[address] = leases
+        number, family = int(address), address.version
+        for lease in leases:
+            self._by_ref.setdefault(lease.ref, {})[address] = lease
+            self.bound_count += lease.state is LeaseState.BOUND
+            if lease.until is not None:
+                self._ticket += 1
+                heappush(self._due, (lease.until, self._ticket, address))
+        if leases[0].share_group.startswith("key:"):
+            insort(self._shared.setdefault((leases[0].share_group, family), []), number)
+        state = _state(leases)
+        if state is LeaseState.HELD or state is LeaseState.COOLING:
+            insort(self._waiting[state, leases[0].pool, family], (_since(leases), number))
+
+    def _unindex(self, address: Address) -> None:
+        leases = self._by_address.pop(address, ())
+        if not leases:
+            return
+        number, family = int(address), address.version
+        for lease in leases:
+            mine = self._by_ref[lease.ref]
+            del mine[address]
+            if not mine:
+                del self._by_ref[lease.ref]
+            self.bound_count -= lease.state is LeaseState.BOUND
+        if leases[0].share_group.startswith("key:"):
+            _remove(self._shared[leases[0].share_group, family], number)
+        state = _state(leases)
+        if state is LeaseState.HELD or state is LeaseState.COOLING:
+            _remove(self._waiting[state, leases[0].pool, family], (_since(leases), number))
+
+
+def _state(leases: tuple[Lease, ...]) -> LeaseState:
+    """The state of an address: bound as long as anybody has it, then held as long as anybody may come back."""
+    states = {lease.state for lease in leases}
+    for state in (LeaseState.BOUND, LeaseState.DECLINED, LeaseState.HELD):
+        if state in states:
+            return state
+    return LeaseState.COOLING
+
+
+def _since(leases: tuple[Lease, ...]) -> datetime:
+    """Since when the address has been waiting: the last one to leave counts."""
+    return max(lease.valid_from for lease in leases)
+
+
+def _remove(ordered: list[Any], item: Any) -> None:
+    at = bisect_left(ordered, item)
+    if at < len(ordered) and ordered[at] == item:
+        del ordered[at]
