@@ -94,7 +94,7 @@ def cannot_ask(service: Service, terms: Terms) -> Refusal | None:
 
 def keeps(service: Service, leases: tuple[Lease, ...], terms: Terms) -> Refusal | None:
     """Why the addresses a Service has are no longer right for it; None when it keeps them (MetalLB's assign check)."""
-    held = {lease.address.version for lease in leases}
+    held: set[int] = {lease.address.version for lease in leases}
     if len(leases) != len(held) or not _families_fit(service, held):
         return Refusal(Reason.ADDRESS_FAMILY, "the families of its addresses are not those it needs")
     if service.requested and set(service.requested) != {lease.address for lease in leases}:
@@ -279,7 +279,7 @@ def _free_or_shared(service: Service, span: Range, terms: Terms) -> Address | No
         for address in terms.ledger.joinable(share_group(service), span):
             if number is not None and int(address) > number:
                 break
-            if all(objection(service, lease) is None for lease in terms.ledger.at(address)):
+            if may_have(service, address, terms) is None and not displaced_at(service, address, terms.ledger):
                 return address
     return None if number is None else address_of(span.family, number)
 

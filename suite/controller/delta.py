@@ -1,0 +1,64 @@
+"""What a source says now, compared with what the snapshot holds: only the difference goes on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from suite.cluster.source import Batch
+from suite.model.node import Namespace, Node
+from suite.model.service import Endpoints, Service, ServiceRef
+from suite.model.snapshot import Snapshot
+
+K = TypeVar("K")
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What is really new or gone; an object that is said again unchanged is in neither."""
+
+    services: tuple[Service, ...] = ()
+    services_gone: tuple[ServiceRef, ...] = ()
+    endpoints: tuple[Endpoints, ...] = ()
+    endpoints_gone: tuple[ServiceRef, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    nodes_gone: tuple[str, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    namespaces_gone: tuple[str, ...] = ()
+
+
+class _Known(Protocol[K, V_co]):
+    """As much of a mapping as is asked here."""
+
+    def get(self, key: K, /) -> V_co | None: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def keys(self) -> Iterable[K]: ...
+
+
+def delta_of(batch: Batch, snapshot: Snapshot) -> Delta:
+    """The difference that ``batch`` makes to ``snapshot``; in a full batch, what it does not name is gone."""
+    services = {service.ref: service for service in batch.services}
+    endpoints = {each.ref: each for each in batch.endpoints}
+    nodes = {node.name: node for node in batch.nodes}
+    namespaces = {namespace.name: namespace for namespace in batch.namespaces}
+    return Delta(
+        _new(services, snapshot.services),
+        _gone(services, batch.services_gone, snapshot.services, is_full=batch.is_full),
+        _new(endpoints, snapshot.endpoints),
+        _gone(endpoints, batch.endpoints_gone, snapshot.endpoints, is_full=batch.is_full),
+        _new(nodes, snapshot.nodes),
+        _gone(nodes, batch.nodes_gone, snapshot.nodes, is_full=batch.is_full),
+        _new(namespaces, snapshot.namespaces),
+        _gone(namespaces, batch.namespaces_gone, snapshot.namespaces, is_full=batch.is_full),
+    )
+
+
+def _new(said: dict[K, V], known: _Known[K, V]) -> tuple[V, ...]:
+    return tuple(value for key, value in said.items() if known.get(key) != value)
+
+
+def _gone(said: dict[K, V], gone: tuple[K, ...], known: _Known[K, V], *, is_full: bool) -> tuple[K, ...]:
+    if is_full:
+        return tuple(key for key in known.keys() if key not in said)  # noqa: SIM118 - a persistent map
+    return tuple(key for key in gone if key in known and key not in said)
