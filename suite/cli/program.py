@@ -1,0 +1,68 @@
+"""The root of the command tree, and the entry point of the ``suite`` command."""
+
+import os
+import sys
+
+import click
+
+from suite import __version__
+from suite.cli.fault import Exit, show_defect
+from suite.cli.lazy import LazyGroup
+
+PLACES = {
+    "run": ("suite.cli.run", "Run the suite: give Services addresses, announce them, answer for their names."),
+    "status": ("suite.cli.status", "Say what runs, which revision it follows, and what is wrong."),
+    "explain": ("suite.cli.explain", "Show the chain from a Service to its answer, and where it breaks."),
+    "plan": ("suite.cli.plan", "Show the next turn before it happens, or confirm releases that wait."),
+    "pool": ("suite.cli.pool", "Pools: what is used, what is free, and taking one out of use."),
+    "lease": ("suite.cli.lease", "Leases: who has, had or is to have an address."),
+    "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
+    "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
+    "config": ("suite.cli.config", "Configuration files: check, convert, schema, reference."),
+    "db": ("suite.cli.db", "The database: upgrade, check, back up, restore."),
+    "doctor": ("suite.cli.doctor", "Check this machine and say how to mend what is wrong."),
+    "completion": ("suite.cli.completion", "Print the completion script for a shell."),
+    "version": ("suite.cli.version", "Print the version."),
+}
+
+EPILOG = """\
+\b
+Try it:
+  suite run --config deploy/examples/config.yaml --manifests deploy/examples/manifests
+  suite lease who 10.0.42.7 --at "tue 14:03"
+  suite explain default/coffee
+
+\b
+Exit codes:
+  0 fine   1 found a problem   2 wrong usage    3 not running or no database
+  4 no such thing   5 refused, nothing changed   6 waited too long
+"""
+
+
+@click.group(
+    "suite",
+    cls=LazyGroup,
+    places=PLACES,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="suite %(version)s")
+def program() -> None:
+    """Load balancers and DNS on the metal: addresses, announcements and names from one database."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    if not os.environ.get("SUITE_TRACEBACK"):
+        sys.excepthook = show_defect
+    try:
+        code = program.main(prog_name="suite", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else int(Exit.OK))

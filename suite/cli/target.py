@@ -1,0 +1,98 @@
+"""Which suite a command is about: its state directory, its database, its socket."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.cli.fault import Exit, Fault
+
+if TYPE_CHECKING:
+    from suite.model.configuration import DatabaseSettings
+    from suite.store import Store
+
+SOCKET = "suite.sock"
+DATABASE = "suite.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the common options say, with their defaults filled in."""
+
+    state: Path
+    config: Path | None = None
+    database: str = ""
+    manifests: Path | None = None
+
+    @classmethod
+    def of(cls, config: Path | None, state: Path | None, database: str, manifests: Path | None) -> "Target":
+        """The options of a command line; the state directory defaults to this user's."""
+        return cls(state or state_directory(os.environ, os.getuid(), Path.home()), config, database, manifests)
+
+    @property
+    def socket(self) -> Path:
+        """Where a running suite listens for this command line."""
+        return self.state / SOCKET
+
+    def database_url(self) -> str:
+        """The database's URL, never with a password."""
+        return self.database or self._configured().url or f"sqlite:///{self.state / DATABASE}"
+
+    @contextmanager
+    def store(self, *, create: bool = False) -> "Iterator[Store]":
+        """The open store; what goes wrong with it is told as a fault.
+
+        Raises:
+            Fault: there is no database yet, it cannot be reached, or it refused.
+        """
+        from suite.store import StoreError, open_store
+
+        url = self.database_url()
+        self._require_file(url, create=create)
+        try:
+            store = open_store(url, password_file=self._configured().password_file, create=create)
+            try:
+                yield store
+            finally:
+                store.close()
+        except StoreError as error:
+            raise store_fault(error, url) from error
+
+    def _configured(self) -> "DatabaseSettings":
+        from suite.model.configuration import DatabaseSettings
+
+        if self.config is None:
+            return DatabaseSettings()
+        from suite.cli.documents import load_configuration
+
+        return load_configuration(self.config).database
+
+    def _require_file(self, url: str, *, create: bool) -> None:
+        name = url.removeprefix("sqlite:///")
+        if create or name == url or Path(name).exists():
+            return
+        raise Fault(
+            "there is no database yet",
+            where=name,
+            fix="start the suite with `suite run`, or name its database with --state DIRECTORY or --database URL",
+            code=Exit.UNAVAILABLE,
+        )
+
+
+def state_directory(environment: Mapping[str, str], uid: int, home: Path) -> Path:
+    """``$STATE_DIRECTORY`` (systemd sets it, several divided by colons), else /var/lib/suite for root, else the user's own."""
+    if given := environment.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(given)
+    if uid == 0:
+        return Path("/var/lib/suite")
+    return Path(environment.get("XDG_STATE_HOME") or home / ".local/state") / "suite"
+
+
+def store_fault(error: "Exception", url: str) -> Fault:
+    """A store's error in the words of the command line."""
+    from suite.store import Conflict
+
+    code = Exit.REFUSED if isinstance(error, Conflict) else Exit.UNAVAILABLE
+    return Fault(str(getattr(error, "what", error)), where=url, fix=str(getattr(error, "fix", "")), code=code)

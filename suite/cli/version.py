@@ -1,0 +1,19 @@
+"""``suite version``."""
+
+import click
+
+from suite import __version__
+from suite.cli.options import format_option
+from suite.cli.output import Format, show_one
+
+
+@click.command("version", epilog="\b\nExample:\n  suite version -o json")
+@format_option
+def command(format: Format) -> None:  # noqa: A002  (named as its option)
+    """Print the version."""
+    if format is Format.TABLE:
+        click.echo(f"suite {__version__}")
+    else:
+        import platform
+
+        show_one({"suite": __version__, "python": platform.python_version()}, format)
