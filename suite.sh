@@ -205,9 +205,9 @@ find_python() {
         command -v "$candidate" >/dev/null || continue
         version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
         if ! "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-            too_old="$candidate is $version"
+            too_old="${too_old:-$candidate is $version}"
         elif ! "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
-            without_venv=$candidate
+            without_venv=${without_venv:-$candidate}
         else
             found=$candidate
             return 0
@@ -284,15 +284,22 @@ allow_daemons() {
     fi
 }
 
-# The package lists of a fresh machine are empty or old, so a failure is answered with one update.
+# The package lists of a fresh machine are empty or old, so a failure is answered with one update. What apt says is
+# shown only if it fails.
 apt_install() {
-    apt_quietly install -y --no-install-recommends "$@" 2>/dev/null || {
-        apt_quietly update && apt_quietly install -y --no-install-recommends "$@"
-    }
+    apt_log=$(mktemp)
+    if apt install -y --no-install-recommends "$@" || { apt update && apt install -y --no-install-recommends "$@"; }; then
+        rm -f "$apt_log"
+    else
+        cat "$apt_log" >&2
+        rm -f "$apt_log"
+        return 1
+    fi
 }
 
-apt_quietly() {
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" \
+        </dev/null >"$apt_log" 2>&1
 }
 
 # ---- lock files ---------------------------------------------------------------------------------------------------
