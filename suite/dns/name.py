@@ -20,7 +20,7 @@ _POINTER = 0xC0
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/+=:,!#%&'<>?[]^`{}|~")
 
 
-class BadName(ValueError):
+class DomainNameError(ValueError):
     """The text or the octets are no domain name (RFC 1035 section 3.1); the message says why."""
 
 
@@ -44,7 +44,7 @@ def from_labels(parts: Iterable[bytes]) -> bytes:
     out = bytearray()
     for part in parts:
         if not 0 < len(part) <= MAX_LABEL:
-            raise BadName(f"a label has 1 to {MAX_LABEL} octets, not {len(part)}")
+            raise DomainNameError(f"a label has 1 to {MAX_LABEL} octets, not {len(part)}")
         out.append(len(part))
         out += part
     return _checked(bytes(out) + ROOT)
@@ -100,17 +100,17 @@ def read(packet: bytes, at: int) -> tuple[bytes, int]:
                 out += packet[at : at + 1 + size]
                 at += 1 + size
                 if len(out) >= MAX_NAME:
-                    raise BadName("a name is longer than 255 octets")
+                    raise DomainNameError("a name is longer than 255 octets")
                 continue
             if size < _POINTER:
-                raise BadName("label type 01 or 10")
+                raise DomainNameError("label type 01 or 10")
             target = (size & 0x3F) << 8 | packet[at + 1]
             behind = behind or at + 2
             if target >= floor:
-                raise BadName("a compression pointer does not point back")
+                raise DomainNameError("a compression pointer does not point back")
             at = floor = target
     except IndexError:
-        raise BadName("a name runs over the end of the packet") from None
+        raise DomainNameError("a name runs over the end of the packet") from None
     return bytes(out) + ROOT, behind or at + 1
 
 
@@ -123,7 +123,7 @@ def split_wire(rdata: bytes, at: int) -> int:
 
 def _checked(name: bytes) -> bytes:
     if len(name) > MAX_NAME:
-        raise BadName(f"a name has at most {MAX_NAME} octets, not {len(name)}")
+        raise DomainNameError(f"a name has at most {MAX_NAME} octets, not {len(name)}")
     return name
 
 
@@ -148,10 +148,10 @@ def _octets(text: str, at: int) -> tuple[bytes, int]:
     digits = text[at + 1 : at + 4]
     if len(digits) == 3 and digits.isascii() and digits.isdigit():
         if int(digits) > 255:
-            raise BadName(f"\\{digits} is no octet")
+            raise DomainNameError(f"\\{digits} is no octet")
         return bytes([int(digits)]), at + 4
     if at + 1 == len(text) or text[at + 1].isdigit():
-        raise BadName("an escape is cut short")
+        raise DomainNameError("an escape is cut short")
     return text[at + 1].encode(), at + 2
 
 

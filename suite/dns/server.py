@@ -1,0 +1,221 @@
+"""Server: opens the sockets, starts workers, tells them every change, and replaces one that dies.
+
+The sockets belong to the server, so they outlive a worker: what arrives meanwhile waits in the kernel until the spare,
+which holds the same zones already, takes them over. In a small installation `processes=False` runs the same workers
+as threads of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from suite.dns import feed, worker
+from suite.dns.catalogue import Zones
+from suite.dns.settings import Settings
+from suite.dns.tcp import Limits, open_listener
+from suite.dns.udp import open_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from suite.dns.feed import Update
+
+ATTEMPTS = 20
+_STOP_SECONDS = 3.0
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """One worker as the server sees it."""
+
+    kind: str
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    body: subprocess.Popen[bytes] | threading.Thread
+    taken: list[int] = field(default_factory=list)
+    acked: int = -1
+    counts: asyncio.Future[dict[str, int]] | None = None
+    task: asyncio.Task[None] | None = None
+
+    def tell(self, *document: Any) -> None:
+        self.writer.write(feed.encode(document))
+
+
+class Server:
+    """Answers DNS on every given address, UDP and TCP.
+
+    `workers` UDP workers share each address (SO_REUSEPORT); one spare waits and one worker serves TCP.
+    """
+
+    def __init__(
+        self,
+        listen: Sequence[tuple[str, int]],
+        settings: Settings | None = None,
+        *,
+        workers: int = 1,
+        processes: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        self.addresses = list(listen)
+        self._settings = settings or Settings()
+        self._workers = workers
+        self._processes = processes
+        self._limits = limits or Limits()
+        self._zones = Zones()
+        self._revision = 0
+        self._links: list[_Link] = []
+        self._progress = asyncio.Condition()
+        self._is_stopping = False
+        self.restarts = 0
+
+    @property
+    def zones(self) -> Zones:
+        """The catalogue as last published."""
+        return self._zones
+
+    async def start(self) -> None:
+        """Open the sockets and start the workers; OSError when an address cannot be bound. Port 0 picks a free one."""
+        pairs = [_open_pair(address, port) for address, port in self.addresses]
+        self.addresses = [(listener.getsockname()[0], listener.getsockname()[1]) for _, listener in pairs]
+        self._listeners = [listener for _, listener in pairs]
+        self._udp = [sock for sock, _ in pairs]
+        for _ in range(1, self._workers):
+            self._udp += [open_socket(address, port) for address, port in self.addresses]
+        count = len(self.addresses)
+        for number in range(self._workers):
+            self._take(await self._spawn("udp"), list(range(number * count, (number + 1) * count)))
+        if self._processes:
+            await self._spawn("udp")
+        self._take(await self._spawn("tcp"), [0])
+
+    async def publish(self, updates: Iterable[Update], revision: int) -> None:
+        """Make updates visible; returns when the next query to any worker sees them.
+
+        ZoneError or KeyError (and nothing changed anywhere) when an update breaks a rule or names no zone of ours.
+        """
+        updates = list(updates)
+        self._zones = feed.apply(self._zones, updates)
+        self._revision = revision
+        document = feed.encode(("update", revision, feed.pack(updates)))
+        for link in self._links:
+            link.writer.write(document)
+        await self.visible(revision)
+
+    async def visible(self, revision: int) -> None:
+        """Wait until every worker that answers has applied the revision."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: all(link.acked >= revision for link in self._links if link.taken))
+
+    async def counts(self) -> dict[str, int]:
+        """Sum the workers' counters: answers by transport, type and rcode."""
+        total: dict[str, int] = {}
+        for link in list(self._links):
+            link.counts = asyncio.get_running_loop().create_future()
+            link.tell("count")
+            for name, count in (await link.counts).items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    async def stop(self) -> None:
+        """Stop the workers and close the sockets."""
+        self._is_stopping = True
+        links = list(self._links)
+        for link in links:
+            link.tell("stop")
+        for link in links:
+            await asyncio.to_thread(_join, link.body)
+            if link.task is not None:
+                await link.task
+        for sock in (*self._udp, *self._listeners):
+            sock.close()
+
+    def _take(self, link: _Link, indexes: list[int]) -> None:
+        link.taken = indexes
+        link.tell("take", indexes)
+
+    async def _spawn(self, kind: str) -> _Link:
+        ours, theirs = socket.socketpair()
+        body = self._body(kind, theirs, self._udp if kind == "udp" else self._listeners)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        link = _Link(kind, reader, writer, body)
+        writer.write(feed.encode((feed.pack_settings(self._settings), astuple(self._limits))))
+        link.tell("update", self._revision, feed.pack(feed.whole(self._zones)))
+        self._links.append(link)
+        link.task = asyncio.create_task(self._follow(link))
+        return link
+
+    def _body(self, kind: str, control: socket.socket, sockets: list[socket.socket]) -> Any:
+        if not self._processes:
+            copies = [sock.dup() for sock in sockets]
+            thread = threading.Thread(target=worker.run, args=(kind, control, copies), name=f"dns-{kind}", daemon=True)
+            thread.start()
+            return thread
+        descriptors = [control.fileno(), *(sock.fileno() for sock in sockets)]
+        command = [sys.executable, "-m", "suite.dns.worker", kind, *map(str, descriptors)]
+        process = subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL)
+        control.close()
+        return process
+
+    async def _follow(self, link: _Link) -> None:
+        """Read what a worker says until it is gone; then put the spare in its place."""
+        try:
+            while True:
+                size = int.from_bytes(await link.reader.readexactly(4))
+                self._hear(link, *feed.decode(await link.reader.readexactly(size)))
+                async with self._progress:
+                    self._progress.notify_all()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            link.writer.close()
+        self._links.remove(link)
+        if not self._is_stopping:
+            await self._replace(link)
+        async with self._progress:
+            self._progress.notify_all()
+
+    def _hear(self, link: _Link, verb: str, content: Any) -> None:
+        if verb == "ack":
+            link.acked = content
+        elif link.counts is not None:
+            link.counts.set_result(content)
+
+    async def _replace(self, dead: _Link) -> None:
+        self.restarts += 1
+        if dead.counts is not None and not dead.counts.done():
+            dead.counts.set_result({})
+        spare = next((link for link in self._links if link.kind == dead.kind and not link.taken), None)
+        if spare is not None and dead.taken:
+            self._take(spare, dead.taken)
+        fresh = await self._spawn(dead.kind)
+        if spare is None and dead.taken:
+            self._take(fresh, dead.taken)
+        await asyncio.to_thread(_join, dead.body)
+
+
+def _open_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """Bind UDP and TCP to one port; a free one, when it is to be picked, must be free for both."""
+    for attempt in range(ATTEMPTS):
+        listener = open_listener(address, port)
+        try:
+            return open_socket(address, listener.getsockname()[1]), listener
+        except OSError:
+            listener.close()
+            if port or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _join(body: subprocess.Popen[bytes] | threading.Thread) -> None:
+    if isinstance(body, threading.Thread):
+        body.join(_STOP_SECONDS)
+        return
+    try:
+        body.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        body.kill()
+        body.wait()

@@ -1,0 +1,55 @@
+"""Settings and Context: everything beside zones and packet that shapes a reply, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+UDP_SIZE = 1232
+"""Largest UDP reply: what fits an IPv6 minimum MTU without fragments (RFC 9715)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A TSIG key (RFC 8945): folded wire-form name, algorithm as in tsig.ALGORITHMS, secret octets."""
+
+    name: bytes
+    algorithm: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Who may transfer a zone: packed network prefixes with their lengths in bits, and names of keys; both are folded.
+
+    An empty set of networks allows nobody without a key.
+    """
+
+    networks: tuple[tuple[bytes, int], ...] = ()
+    keys: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One server's settings. Cookie secrets (16 octets each): the first makes cookies, all are accepted; none: no cookies.
+
+    `identity` answers NSID (RFC 5001) and CH TXT id.server (RFC 4892), `version` answers version.bind; empty refuses.
+    """
+
+    udp_size: int = UDP_SIZE
+    cookie_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    identity: bytes = b""
+    version: bytes = b""
+    advertise_ra: bool = False
+    keys: tuple[Key, ...] = ()
+    transfers: Transfers = Transfers()
+    idle_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known about one query beside its octets: who asked (packed IP), how, and when (Unix seconds)."""
+
+    settings: Settings
+    client: bytes
+    now: int
+    tcp: bool = False

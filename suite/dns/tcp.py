@@ -1,0 +1,207 @@
+"""TCP (RFC 7766): pipelined queries, limits on time and memory, streams of messages for transfers.
+
+Each connection may be idle for a while, shorter when many are open; a message must arrive whole within the same time,
+and a client that does not read stops being read. All replies to what one segment carried leave in one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Converse = Callable[[bytes, bytes], Iterator[bytes]]
+
+_BUSY_IDLE = 2.0
+_PER_TURN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Connections in all and of one client, and seconds for idling, for one message, and for a client that must read."""
+
+    connections: int = 1000
+    per_client: int = 100
+    idle: float = 10.0
+    write: float = 20.0
+
+
+def open_listener(address: str, port: int) -> socket.socket:
+    """Bind and listen; v6 sockets take v6 only."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind((address, port))
+    sock.listen(512)
+    sock.setblocking(False)
+    return sock
+
+
+class TcpServer:
+    """Serves listening sockets on the running loop. `converse(packet, client)` gives the messages of a reply, lazily."""
+
+    def __init__(self, converse: Converse, limits: Limits) -> None:
+        self.converse = converse
+        self.limits = limits
+        self.open: set[Connection] = set()
+        self.by_client: dict[bytes, int] = {}
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self, listeners: list[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            self._servers.append(await loop.create_server(lambda: Connection(self), sock=listener))
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in list(self.open):
+            connection.abort()
+
+    def admit(self, connection: Connection) -> bool:
+        """Count a connection in, unless a limit is reached."""
+        mine = self.by_client.get(connection.client, 0)
+        if len(self.open) >= self.limits.connections or mine >= self.limits.per_client:
+            return False
+        self.open.add(connection)
+        self.by_client[connection.client] = mine + 1
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        if connection not in self.open:
+            return
+        self.open.discard(connection)
+        left = self.by_client.pop(connection.client) - 1
+        if left:
+            self.by_client[connection.client] = left
+
+    @property
+    def idle(self) -> float:
+        """Seconds a connection may wait: few when three quarters of the connections are taken (RFC 7766 section 6.2.3)."""
+        return (
+            min(_BUSY_IDLE, self.limits.idle) if len(self.open) * 4 > self.limits.connections * 3 else self.limits.idle
+        )
+
+
+class Connection(asyncio.Protocol):
+    """One client's stream: octets in, framed messages out."""
+
+    def __init__(self, server: TcpServer) -> None:
+        self.server = server
+        self.client = b""
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._stream: Iterator[bytes] | None = None
+        self._is_writable = True
+        self._is_ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives nothing else
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.client = packed(peer[0]) if peer else b""
+        if not self.server.admit(self):
+            transport.abort()
+            return
+        self._arm(self.server.idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server.leave(self)
+        self._stream = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        was_empty = not self._buffer
+        self._buffer += data
+        self._work()
+        if was_empty or not self._buffer:
+            self._arm(self.server.idle)
+
+    def eof_received(self) -> bool:
+        """Answer what came before the client's half-close, then close."""
+        self._is_ended = True
+        self._work()
+        return self._stream is not None or bool(self._transport.get_write_buffer_size())
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+        self._transport.pause_reading()
+        self._arm(self.server.limits.write)
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._transport.resume_reading()
+        self._arm(self.server.idle)
+        self._work()
+
+    def _work(self) -> None:
+        """Answer what is buffered, as long as the client takes it; a turn is bounded so that others get theirs."""
+        for _ in range(_PER_TURN):
+            if not self._is_writable or self._transport.is_closing():
+                return
+            out = self._replies()
+            if out:
+                self._transport.write(out)
+            elif self._stream is None:
+                break
+        else:
+            asyncio.get_running_loop().call_soon(self._work)
+            return
+        if self._is_ended and self._stream is None:
+            self._transport.close()
+
+    def _replies(self) -> bytes:
+        """Collect up to 64 kB of framed replies from the running stream and the buffered queries."""
+        out = bytearray()
+        while len(out) < 0x10000:
+            if self._stream is None:
+                packet = self._next_packet()
+                if packet is None:
+                    break
+                self._stream = self.server.converse(packet, self.client)
+            message = next(self._stream, None)
+            if message is None:
+                self._stream = None
+            else:
+                out += len(message).to_bytes(2)
+                out += message
+        return bytes(out)
+
+    def _next_packet(self) -> bytes | None:
+        if len(self._buffer) < 2:
+            return None
+        size = int.from_bytes(self._buffer[:2])
+        if size < 12:
+            self._transport.close()
+            self._buffer.clear()
+            return None
+        if len(self._buffer) < 2 + size:
+            return None
+        packet = bytes(self._buffer[2 : 2 + size])
+        del self._buffer[: 2 + size]
+        return packet
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._transport.abort()
+
+
+def packed(address: str) -> bytes:
+    """Octets of a textual IP address, a zone index cut off."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.inet_pton(family, address.partition("%")[0])

@@ -1,0 +1,203 @@
+"""UDP in whole batches: `recvmmsg` and `sendmmsg` of libc through ctypes, on buffers laid out once.
+
+A reply is written over its query in the slot it came in, so the ID stays where it is, the sender's address is where
+sendmmsg wants it, and the control message that names the queried address (IP_PKTINFO) sends the answer from it. What
+is left for Python per packet is one slice, one dict lookup and one slice assignment when the answer is ready made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BATCH = 64
+_IP_PKTINFO, _MSG_DONTWAIT = 8, socket.MSG_DONTWAIT
+_NAME_SIZE, _CONTROL_SIZE = 28, 64
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
+
+
+class _Msghdr(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p), ("namelen", ctypes.c_uint32), ("iov", ctypes.c_void_p), ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int),
+    )  # fmt: skip
+
+
+class _Mmsghdr(ctypes.Structure):
+    _fields_ = (("hdr", _Msghdr), ("len", ctypes.c_uint32))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_HEADER_WORDS = ctypes.sizeof(_Mmsghdr) // 4
+_LEN_WORD = _Mmsghdr.len.offset // 4
+_CMSG_HEADER = socket.CMSG_LEN(0)
+_ZEROS = memoryview(bytes(4 * BATCH)).cast("I")
+_SIZE: Literal["Q", "I"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
+
+
+class Answers(Protocol):
+    """What the loop asks: ready-made replies first, then a quick try, then the full work."""
+
+    ready: dict[bytes, tuple[bytes, int, int]]
+    counts: list[int]
+
+    def quick(self, packet: bytes, client: bytes) -> bytes | None: ...
+    def slow(self, packet: bytes, client: bytes) -> bytes | None: ...
+
+
+def open_socket(address: str, port: int, receive_buffer: int = 4 << 20) -> socket.socket:
+    """Bind a UDP socket that shares its port with other workers and, on a wildcard address, learns who was asked."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setblocking(False)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, int(address == "::"))
+    elif address == "0.0.0.0":  # noqa: S104 - compared, not bound
+        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    sock.bind((address, port))
+    return sock
+
+
+class Endpoint:
+    """One bound socket with the buffers of its batches."""
+
+    def __init__(self, sock: socket.socket, slot: int = 1280) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self._slot = slot
+        self._is_v6 = sock.family == socket.AF_INET6
+        self._is_wildcard = sock.getsockname()[0] in {"::", "0.0.0.0"}  # noqa: S104 - compared, not bound
+        self._lay_out()
+
+    def serve(self, answers: Answers) -> int:
+        """Receive, answer and send one batch; return how many packets came (0: nothing is waiting)."""
+        self._receive_words[:] = self._receive_template
+        count: int = self._recvmmsg(self.fd, self._receive, BATCH, _MSG_DONTWAIT, None)
+        if count <= 0:
+            return 0
+        slot, buffer, lengths, get, counts = self._slot, self._buffer, self._lengths, answers.ready.get, answers.counts
+        packets = bytes(self._view[: count * slot])
+        missed: list[int] = []
+        at = 0
+        for size in self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist():
+            hit = get(packets[at + 2 : at + size])
+            if hit is not None:
+                wire, length, counter = hit
+                buffer[at + 2 : at + length] = wire
+                lengths[at // slot * 2 + 1] = length
+                counts[counter] += 1
+            else:
+                missed.append(at)
+            at += slot
+        if self._is_wildcard:
+            self._forget_interfaces(count)
+        self._answer_missed(answers, packets, count, missed)
+        return count
+
+    def _answer_missed(self, answers: Answers, packets: bytes, count: int, missed: list[int]) -> None:
+        """Try the rest quickly, send all that is ready, and only then do the work that may take long."""
+        slot, sizes = self._slot, self._receive_words
+        later = []
+        for at in missed:
+            index = at // slot
+            packet = packets[at : at + sizes[index * _HEADER_WORDS + _LEN_WORD]]
+            reply = answers.quick(packet, self._client(index))
+            if reply is None:
+                later.append((index, packet))
+            else:
+                self._place(index, reply)
+        start = 0
+        for index, _ in later:
+            self._send(start, index)
+            start = index + 1
+        self._send(start, count)
+        for index, packet in later:
+            reply = answers.slow(packet, self._client(index)) if self._port(index) else None
+            if reply is not None:
+                self._place(index, reply)
+                self._send(index, index + 1)
+
+    def _place(self, index: int, reply: bytes) -> None:
+        at = index * self._slot
+        self._buffer[at : at + len(reply)] = reply
+        self._lengths[index * 2 + 1] = len(reply)
+
+    def _send(self, start: int, stop: int) -> None:
+        """Send the replies of slots start to stop; one that the kernel refuses is skipped, the rest goes on."""
+        while start < stop:
+            offset = start * ctypes.sizeof(_Mmsghdr)
+            sent: int = self._sendmmsg(self.fd, self._send_at + offset, stop - start, _MSG_DONTWAIT)
+            if sent < 0 and ctypes.get_errno() in {errno.EAGAIN, errno.ENOBUFS, errno.EINTR}:
+                sent = stop - start if ctypes.get_errno() != errno.EINTR else 0
+            start += sent if sent >= 0 else 1
+
+    def _client(self, index: int) -> bytes:
+        """Packed IP address of the sender."""
+        at = index * _NAME_SIZE
+        return bytes(self._names[at + 8 : at + 24] if self._is_v6 else self._names[at + 4 : at + 8])
+
+    def _port(self, index: int) -> int:
+        at = index * _NAME_SIZE + 2
+        return int.from_bytes(self._names[at : at + 2])
+
+    def _forget_interfaces(self, count: int) -> None:
+        """Keep the address that was asked as the source, but let routing choose the way (no interface index)."""
+        word = (_CMSG_HEADER + (16 if self._is_v6 else 0)) // 4
+        self._control_words[word : count * _CONTROL_SIZE // 4 : _CONTROL_SIZE // 4] = _ZEROS[:count]
+
+    def _lay_out(self) -> None:
+        slot = self._slot
+        self._buffer = bytearray(BATCH * slot)
+        self._view = memoryview(self._buffer)
+        names, control = bytearray(BATCH * _NAME_SIZE), bytearray(BATCH * _CONTROL_SIZE)
+        self._names, self._control_words = memoryview(names), memoryview(control).cast("I")
+        addresses = _address(self._buffer), _address(names), _address(control)
+        receive, self._receive = self._headers(addresses, is_send=False)
+        send, self._send_at = self._headers(addresses, is_send=True)
+        self._kept = receive  # the io vectors, which only the kernel reads
+        self._receive_words = memoryview(receive[0]).cast("I")
+        self._receive_template = memoryview(bytes(receive[0])).cast("I")
+        self._lengths = memoryview(send[1]).cast(_SIZE)
+        self._recvmmsg = _function(
+            "recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
+        )
+        self._sendmmsg = _function("sendmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+
+    def _headers(self, addresses: tuple[int, int, int], *, is_send: bool) -> tuple[tuple[bytearray, bytearray], int]:
+        """Lay out one array of message headers and one of io vectors; give both and the headers' address."""
+        octets, vectors = bytearray(BATCH * ctypes.sizeof(_Mmsghdr)), bytearray(BATCH * ctypes.sizeof(_Iovec))
+        headers, iov = (_Mmsghdr * BATCH).from_buffer(octets), (_Iovec * BATCH).from_buffer(vectors)
+        buffer_at, names_at, control_at = addresses
+        control_size = socket.CMSG_SPACE(20 if self._is_v6 else 12) if is_send else _CONTROL_SIZE
+        for index in range(BATCH):
+            iov[index] = _Iovec(buffer_at + index * self._slot, self._slot)
+            header = headers[index].hdr
+            header.name, header.namelen = (
+                names_at + index * _NAME_SIZE,
+                16 if is_send and not self._is_v6 else _NAME_SIZE,
+            )
+            header.iov, header.iovlen = ctypes.addressof(iov) + index * ctypes.sizeof(_Iovec), 1
+            if self._is_wildcard:
+                header.control, header.controllen = control_at + index * _CONTROL_SIZE, control_size
+        return (octets, vectors), ctypes.addressof(headers)
+
+
+def _address(octets: bytearray) -> int:
+    return ctypes.addressof((ctypes.c_char * len(octets)).from_buffer(octets))
+
+
+def _function(name: str, *types: type) -> Callable[..., int]:
+    function = getattr(_libc, name)
+    function.argtypes, function.restype = types, ctypes.c_int
+    return function  # type: ignore[no-any-return]

@@ -1,0 +1,179 @@
+"""A worker: one process (or thread) that serves UDP sockets in a loop of its own and applies what the server tells it.
+
+It holds every socket from its start but reads only those it was told to take, so a spare can step in for a dead worker
+without a packet lost. Each publication is acknowledged once the very next query will see it.
+
+Control frames in:  (settings, limits), then  ("update", revision, rows)  ("take", [index, ...])  ("count",)  ("stop",)
+Control frames out: ("ack", revision)           ("counts", {...})
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from suite.dns import feed
+from suite.dns.catalogue import Zones
+from suite.dns.fastpath import Compiled
+from suite.dns.tcp import Limits, TcpServer
+from suite.dns.udp import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suite.dns.settings import Settings
+
+_BATCHES_PER_TURN = 16
+
+
+class Worker:
+    """The loop. `control` is one end of a socketpair; `sockets` are bound UDP sockets, none of them read yet."""
+
+    def __init__(self, control: socket.socket, sockets: list[socket.socket], settings: Settings) -> None:
+        self._control = control
+        self._control.setblocking(False)
+        self._sockets = sockets
+        self._inbox = bytearray()
+        self._answers = Compiled(Zones(), settings, _unix_seconds)
+        self._endpoints: dict[int, Endpoint] = {}
+        self._epoll = select.epoll()
+        self._epoll.register(control, select.EPOLLIN)
+        self._is_running = True
+        self._verbs: dict[str, Callable[..., None]] = {
+            "update": self._update, "take": self._take, "count": self._count, "stop": self._stop,
+        }  # fmt: skip
+
+    def run(self) -> None:
+        """Serve until told to stop, or until the server is gone."""
+        control = self._control.fileno()
+        while self._is_running:
+            for fd, _ in self._epoll.poll():
+                if fd == control:
+                    self._listen()
+                else:
+                    self._serve(self._endpoints[fd])
+        self._epoll.close()
+
+    def _serve(self, endpoint: Endpoint) -> None:
+        for _ in range(_BATCHES_PER_TURN):
+            if not endpoint.serve(self._answers):
+                return
+
+    def _listen(self) -> None:
+        octets = self._receive()
+        if not octets:
+            self._is_running = False
+            return
+        self._inbox += octets
+        while len(self._inbox) >= 4:
+            size = int.from_bytes(self._inbox[:4])
+            if len(self._inbox) < 4 + size:
+                return
+            verb, *fields = feed.decode(bytes(self._inbox[4 : 4 + size]))
+            del self._inbox[: 4 + size]
+            self._verbs[verb](*fields)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._control.recv(1 << 20)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+
+    def _update(self, revision: int, rows: list[tuple[Any, ...]]) -> None:
+        self._answers.apply(feed.unpack(rows))
+        self._tell("ack", revision)
+
+    def _take(self, indexes: list[int]) -> None:
+        for index in indexes:
+            endpoint = Endpoint(self._sockets[index])
+            self._endpoints[endpoint.fd] = endpoint
+            self._epoll.register(endpoint.fd, select.EPOLLIN)
+
+    def _count(self) -> None:
+        self._tell("counts", self._answers.report())
+
+    def _stop(self) -> None:
+        self._is_running = False
+
+    def _tell(self, *document: Any) -> None:
+        self._control.setblocking(True)
+        try:
+            self._control.sendall(feed.encode(document))
+        except (ConnectionResetError, BrokenPipeError):
+            self._is_running = False
+        self._control.setblocking(False)
+
+
+def _unix_seconds() -> int:
+    return int(time.time())
+
+
+class TcpWorker:
+    """The TCP half: an asyncio loop that serves all listening sockets and obeys the same control frames."""
+
+    def __init__(
+        self, control: socket.socket, listeners: list[socket.socket], settings: Settings, limits: Limits
+    ) -> None:
+        self._control, self._listeners, self._limits = control, listeners, limits
+        self._answers = Compiled(Zones(), settings, _unix_seconds)
+
+    async def run(self) -> None:
+        """Serve until told to stop, or until the server is gone."""
+        reader, writer = await asyncio.open_connection(sock=self._control, limit=1 << 26)
+        server = TcpServer(self._answers.converse, self._limits)
+        try:
+            while True:
+                size = int.from_bytes(await reader.readexactly(4))
+                verb, *fields = feed.decode(await reader.readexactly(size))
+                if verb == "stop":
+                    break
+                if verb == "take":
+                    await server.start(self._listeners)
+                else:
+                    writer.write(feed.encode(self._obey(verb, *fields)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        server.stop()
+        writer.close()
+
+    def _obey(self, verb: str, *fields: Any) -> tuple[Any, ...]:
+        if verb == "count":
+            return "counts", self._answers.report()
+        revision, rows = fields
+        self._answers.apply(feed.unpack(rows))
+        return "ack", revision
+
+
+def run(kind: str, control: socket.socket, sockets: list[socket.socket]) -> None:
+    """Serve as a worker of one kind, "udp" or "tcp"; the first control frame holds settings and limits."""
+    control.setblocking(True)
+    settings, limits = feed.decode(_exactly(control, int.from_bytes(_exactly(control, 4))))
+    if kind == "udp":
+        Worker(control, sockets, feed.unpack_settings(settings)).run()
+    else:
+        control.setblocking(False)
+        asyncio.run(TcpWorker(control, sockets, feed.unpack_settings(settings), Limits(*limits)).run())
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes:
+    octets = sock.recv(size, socket.MSG_WAITALL)
+    if len(octets) < size:
+        raise SystemExit("the server went away")
+    return octets
+
+
+def main(arguments: list[str]) -> None:
+    """Run as a process: `python -m suite.dns.worker KIND CONTROL_FD SOCKET_FD...`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when to stop
+    kind, *descriptors = arguments
+    control, *sockets = (socket.socket(fileno=int(text)) for text in descriptors)
+    run(kind, control, sockets)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
