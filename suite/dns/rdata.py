@@ -81,7 +81,8 @@ def format_rdata(rtype: int, octets: bytes) -> str:
     """Write one record's data; what does not fit its type comes out in the generic form."""
     if rtype in _FIELDS:
         try:
-            at, shown = 0, []
+            at = 0
+            shown: list[str] = []
             for field in _FIELDS[rtype]:
                 text, at = field.show(octets, at)
                 shown.append(text)

@@ -165,7 +165,7 @@ class Endpoint:
         addresses = _address(self._buffer), _address(names), _address(control)
         receive, self._receive = self._headers(addresses, is_send=False)
         send, self._send_at = self._headers(addresses, is_send=True)
-        self._kept = receive  # the io vectors, which only the kernel reads
+        self._kept = receive, send  # headers and vectors that only the kernel reads
         self._receive_words = memoryview(receive[0]).cast("I")
         self._receive_template = memoryview(bytes(receive[0])).cast("I")
         self._lengths = memoryview(send[1]).cast(_SIZE)
