@@ -18,7 +18,7 @@ main() {
     case $verb in
         run) run_suite "$@" ;;
         test) run_tests "$@" ;;
-        setup) set_up ;;
+        setup) set_up && install_test_packages ;;
         lint) lint ;;
         format) format ;;
         bench) bench "$@" ;;
@@ -36,7 +36,7 @@ usage: ./suite.sh VERB [ARGUMENTS]
 
   run [OPTIONS]      start everything: the sample in deploy/examples, or your own with --config, --manifests, --database
   test [PYTEST]      run every test this machine can run; as root, install what the rings need first
-  setup              make .venv with what tests and linters need, and nothing else
+  setup              install what tests and linters need: .venv, and as root the Debian packages
   lint               ruff, formatting, mypy, import contracts, shellcheck
   format             let ruff format and fix the code
   bench [NAME ...]   run the benchmarks in tests/bench, all or the named ones

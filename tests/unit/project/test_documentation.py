@@ -1,0 +1,52 @@
+"""What the documents tell people to type exists."""
+
+import re
+
+import pytest
+from project_files import ROOT, text, verbs
+
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def commands(document: str) -> list[str]:
+    """The lines of a document's shell blocks, without prompts, comments and continuations."""
+    blocks = re.findall(r"```(?:sh|console|bash)\n(.*?)```", text(document), re.DOTALL)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_readme_starts_with_two_commands() -> None:
+    assert [command.split("#")[0].strip() for command in commands("README.md")[:2]] == [
+        "./suite.sh run",
+        "./suite.sh test",
+    ]
+
+
+def test_every_verb_is_told_by_help_and_by_a_document() -> None:
+    told = {verb for document in DOCUMENTS for verb in re.findall(r"\./suite\.sh ([a-z]+)", text(document))}
+    helped = set(re.findall(r"^  ([a-z]+) ", text("suite.sh"), re.MULTILINE))
+
+    assert verbs() - told == set()
+    assert verbs() - helped == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_told_exists(document: str) -> None:
+    from suite.cli.program import PLACES
+
+    typed = [re.match(r"(\./suite\.sh|suite) ([a-z]+)", command) for command in commands(document)]
+
+    unknown = [match[0] for match in typed if match and match[2] not in (verbs() | PLACES.keys())]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text(document))
+
+    assert [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()] == []
+
+
+def test_documents_speak_of_no_place_on_one_machine() -> None:
+    assert [document for document in DOCUMENTS if re.search(r"/(work|root|home)/", text(document))] == []
