@@ -27,7 +27,8 @@ class Draft:
         self._opened: dict[tuple[Address, ServiceRef], Lease] = {}
         self.refused: dict[ServiceRef, Refusal | None] = {}
         self.events: list[Event] = []
-        self.has_freed = False
+        self.has_room = False
+        """Whether anything ended or changed, so that somebody who was refused may now get an address."""
 
     @property
     def opened(self) -> tuple[Lease, ...]:
@@ -111,8 +112,6 @@ class Draft:
         self._close(lease, reason)
         if step.following is not None:
             self._open(step.following)
-        else:
-            self.has_freed = True
         self.say(step.action, lease)
 
     def _is_last(self, lease: Lease) -> bool:
@@ -124,6 +123,7 @@ class Draft:
 
     def _close(self, lease: Lease, reason: str) -> None:
         """Close a row; one that this very turn would have opened is not written at all."""
+        self.has_room = True
         if self._opened.get((lease.address, lease.ref)) is lease:
             del self._opened[lease.address, lease.ref]
         else:

@@ -140,7 +140,7 @@ class _Turn:
         withheld = self._leave(leaving, verdict)
         staying = {ref: service for ref, service in looked_at.items() if service is not None and ref not in withheld}
         self._settle(staying.values())
-        if self.draft.has_freed or look_at_all:
+        if self.draft.has_room:
             self._retry(staying)
         return self._changes(withheld, verdict, is_reconfigured=is_reconfigured)
 
@@ -222,11 +222,20 @@ class _Turn:
                 for other in displaced_at(service, lease.address, self.draft.ledger):
                     self.draft.drop(other, f"{service.ref} changed its sharing key or ports")
                 self.draft.renew(lease, "its Service changed", share_group=group, ports=service.ports, uid=service.uid)
-        if service.family_policy is FamilyPolicy.PREFER_DUAL and len(bound) < len(service.families):
-            pick = second_family(service, bound[0], self.terms)
-            if pick is not None:
-                self.draft.grant(service, (pick,), Action.ALLOCATED, was_requested=False)
         self.draft.refuse(service.ref, None)
+        self._complete(service)
+
+    def _complete(self, service: Service) -> None:
+        """Add the second family for a Service that would like both and has one."""
+        bound = self.draft.ledger.bound(service.ref)
+        if service.family_policy is not FamilyPolicy.PREFER_DUAL or len(bound) == len(service.families):
+            return
+        pick = second_family(service, bound[0], self.terms)
+        if pick is not None:
+            self.draft.grant(service, (pick,), Action.ALLOCATED, was_requested=False)
+        elif not service.requested:
+            message = f"pool {bound[0].pool!r} has no address of the other family for it; it keeps {bound[0].address}"
+            self.draft.refuse(service.ref, Refusal(Reason.NO_SECOND_FAMILY, message))
 
     def _ask(self, service: Service) -> None:
         """Give an address or a refusal."""
@@ -244,12 +253,17 @@ class _Turn:
         is_adopted = all(pick.address in before for pick in outcome)
         action = Action.ADOPTED if is_adopted else Action.ALLOCATED
         self.draft.grant(service, outcome, action, was_requested=bool(service.requested))
+        self._complete(service)
 
     def _retry(self, already: Mapping[ServiceRef, Service]) -> None:
         """Addresses have become free: whoever was refused asks again."""
         for ref in sorted(self.snapshot.refusals.keys()):
             service = self.snapshot.services.get(ref)
-            if service is not None and ref not in already and ref not in self.wanted and service.wants_address:
+            if service is None or ref in already or ref in self.wanted or not service.wants_address:
+                continue
+            if self.draft.ledger.bound(ref):
+                self._renew(service)
+            else:
                 self._ask(service)
 
     def _changes(self, withheld: set[ServiceRef], verdict: Verdict, *, is_reconfigured: bool) -> Changes:

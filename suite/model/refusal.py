@@ -28,6 +28,8 @@ class Reason(StrEnum):
     NOT_ENOUGH_FAMILIES = "NotEnoughFamilies"
     NO_CLUSTER_ADDRESS = "NoClusterAddress"
     OTHER_CLASS = "OtherLoadBalancerClass"
+    NO_SECOND_FAMILY = "NoSecondFamily"
+    """PreferDualStack, and only one family could be had: the Service has an address, and would like another."""
     RELEASE_WITHHELD = "ReleaseWithheld"
     # An address, but nobody announces it.
     NOT_OWNER = "NotOwner"

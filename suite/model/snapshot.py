@@ -4,6 +4,8 @@ A snapshot is immutable and shares its structure with the one before it (persist
 making the next costs what changed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,5 +1,7 @@
 """The next snapshot: the one before it, plus what a commit changed.  Structure is shared; the cost is what changed."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -66,7 +68,8 @@ def _regrouped(
     now: dict[K, tuple[Lease, ...]] = {}
     for lease in gone:
         at = key(lease)
-        now[at] = tuple(each for each in now.get(at) or groups.get(at) or () if each.id not in closed)
+        here = now[at] if at in now else groups.get(at) or ()
+        now[at] = tuple(each for each in here if each.id not in closed)
     for lease in opened:
         at = key(lease)
         now[at] = (*(now[at] if at in now else groups.get(at) or ()), lease)
