@@ -1,0 +1,227 @@
+"""What pools, leases, Services, events and the state of a suite look like to the outside: the API and ``-o json`` alike.
+
+Every document is made by a pure function from values of ``model``.  Addresses and Services are text, times are UTC.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from suite.model.explain import Explanation
+from suite.model.lease import Lease, Reservation
+from suite.model.problem import Problem
+from suite.model.snapshot import Snapshot
+from suite.model.status import Status
+from suite.web.usage import pool_usage
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDocument:
+    """One pool and how much of it is used; the numbers add up to ``total``."""
+
+    name: str
+    ranges: tuple[str, ...]
+    excluded: tuple[str, ...]
+    auto_assign: bool
+    draining: bool
+    zone: str
+    total: int
+    free: int
+    bound: int
+    held: int
+    cooling: int
+    declined: int
+    reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseDocument:
+    """One row of the lease table."""
+
+    address: str
+    state: str
+    service: str
+    pool: str
+    since: datetime
+    until: datetime | None
+    """When a held or cooling address goes on to its next state."""
+    ports: tuple[str, ...]
+    shared: bool
+    requested: bool
+    note: str
+    ended: datetime | None
+    end_reason: str
+    id: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationDocument:
+    """An address or block that operators keep back; an empty name is nobody's."""
+
+    address: str
+    name: str
+    note: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDocument:
+    """One link of the chain from a Service to its answer."""
+
+    stage: str
+    verdict: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDocument:
+    """A Service: its addresses, and the chain that explains them."""
+
+    service: str
+    verdict: str
+    addresses: tuple[str, ...]
+    chain: tuple[LinkDocument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceDocument:
+    """One role on one machine."""
+
+    role: str
+    node: str
+    version: str
+    epoch: str
+    revision: int
+    ready: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDocument:
+    """One fault in a configuration or manifest."""
+
+    source: str
+    line: int
+    path: str
+    message: str
+    code: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDocument:
+    """The state of a suite."""
+
+    ready: bool
+    instances: tuple[InstanceDocument, ...]
+    problems: tuple[ProblemDocument, ...]
+    config_stale: bool
+    withheld: str
+    database: str
+    troubles: tuple[str, ...]
+
+
+def pool_documents(snapshot: Snapshot) -> list[PoolDocument]:
+    """Every pool, in the order of the configuration."""
+    usage = pool_usage(snapshot)
+    documents = []
+    for pool in snapshot.configuration.pools:
+        mine = [each for each in usage if each.pool == pool.name]
+        documents.append(
+            PoolDocument(
+                name=pool.name,
+                ranges=tuple(map(str, pool.ranges)),
+                excluded=tuple(map(str, pool.excluded)),
+                auto_assign=pool.auto_assign,
+                draining=pool.draining or pool.name in snapshot.drained,
+                zone=pool.zone,
+                total=sum(each.total for each in mine),
+                free=sum(each.free for each in mine),
+                bound=sum(each.bound for each in mine),
+                held=sum(each.held for each in mine),
+                cooling=sum(each.cooling for each in mine),
+                declined=sum(each.declined for each in mine),
+                reserved=sum(each.reserved for each in mine),
+            )
+        )
+    return documents
+
+
+def lease_document(lease: Lease) -> LeaseDocument:
+    """One lease."""
+    return LeaseDocument(
+        address=str(lease.address),
+        state=lease.state.value,
+        service=str(lease.ref),
+        pool=lease.pool,
+        since=lease.valid_from,
+        until=lease.until,
+        ports=tuple(map(str, lease.ports)),
+        shared=lease.share_group.startswith("key:"),
+        requested=lease.was_requested,
+        note=lease.note,
+        ended=lease.valid_to,
+        end_reason=lease.end_reason,
+        id=lease.id,
+        revision=lease.revision,
+    )
+
+
+def lease_documents(leases: Iterable[Lease]) -> list[LeaseDocument]:
+    """Leases in the order of their addresses, IPv4 first; those on one address by Service."""
+    ordered = sorted(leases, key=lambda lease: (lease.address.version, int(lease.address), lease.ref))
+    return [lease_document(lease) for lease in ordered]
+
+
+def reservation_documents(snapshot: Snapshot) -> list[ReservationDocument]:
+    """Every reservation, the configuration's too, in the order of addresses."""
+    everything = (*snapshot.configuration.reservations, *snapshot.reservations.values())
+    ordered = sorted(everything, key=lambda each: (each.address.version, int(each.address)))
+    return [reservation_document(each) for each in ordered]
+
+
+def reservation_document(reservation: Reservation) -> ReservationDocument:
+    """One reservation; a block is written ``first-last``."""
+    block = f"{reservation.address}-{reservation.last}" if reservation.last else str(reservation.address)
+    name = str(reservation.ref) if reservation.ref else ""
+    return ReservationDocument(block, name, reservation.note, reservation.source)
+
+
+def service_document(snapshot: Snapshot, explanation: Explanation) -> ServiceDocument:
+    """A Service with its explanation."""
+    return ServiceDocument(
+        service=str(explanation.ref),
+        verdict=explanation.verdict.value,
+        addresses=tuple(str(lease.address) for lease in snapshot.bound(explanation.ref)),
+        chain=tuple(
+            LinkDocument(link.stage, link.verdict.value, link.text, link.reason.value if link.reason else "")
+            for link in explanation.links
+        ),
+    )
+
+
+def problem_document(problem: Problem) -> ProblemDocument:
+    """One problem."""
+    severity = "warning" if problem.is_warning else "error"
+    return ProblemDocument(problem.source, problem.line, problem.path, problem.message, problem.code, severity)
+
+
+def status_document(status: Status) -> StatusDocument:
+    """The state of a suite."""
+    return StatusDocument(
+        ready=status.is_ready,
+        instances=tuple(
+            InstanceDocument(
+                each.role, each.node, each.version, each.epoch, each.revision, each.is_ready, each.reasons, each.notes
+            )
+            for each in status.instances
+        ),
+        problems=tuple(map(problem_document, status.problems)),
+        config_stale=status.is_stale,
+        withheld=status.withheld,
+        database=status.database,
+        troubles=status.troubles(),
+    )
