@@ -19,6 +19,8 @@ class Problem:
     """Line in ``source``, from 1; 0 where there is none."""
     is_warning: bool = False
     """Said, but does not stop the document from being used."""
+    is_transient: bool = False
+    """It would be no problem if another object existed, which may still come; admission passes over it."""
 
     def __str__(self) -> str:
         place = self.source + (f":{self.line}" if self.line else "")

@@ -1,0 +1,128 @@
+"""Checks of peers, BFD profiles and BGP advertisements against each other, and aliases of communities."""
+
+from dataclasses import replace
+
+from suite.config.draft import Draft, Placed
+from suite.config.shape import Reading, meant
+from suite.config.values import CommunityRangeError, MalformedCommunityError, parse_community
+from suite.model.advertisement import BgpAdvertisement, Community
+from suite.model.node import Node
+from suite.model.pool import Pool
+from suite.model.selector import any_matches
+
+
+def check_bgp(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> tuple[BgpAdvertisement, ...]:
+    """Every rule of BGP that spans several objects; the advertisements with their communities."""
+    aliases = _aliases(draft, reading)
+    _check_peers(draft, reading)
+    whole = [
+        replace(each, value=replace(each.value, communities=_communities(each, aliases, reading))) for each in draft.bgp
+    ]
+    _check_doubles(whole, reading)
+    for pool in draft.pools:
+        selected = [each for each in whole if selects(each.value, pool.value)]
+        for each in selected:
+            _check_aggregation(each, pool, reading)
+        _check_local_pref(selected, pool.value, nodes, reading)
+    return tuple(each.value for each in whole)
+
+
+def selects(advertisement: BgpAdvertisement, pool: Pool) -> bool:
+    """Whether the advertisement is for this pool: named, selected, or neither names nor selectors were given."""
+    named, selectors = advertisement.pools, advertisement.pool_selectors
+    return (not named and not selectors) or pool.name in named or any(each.matches(pool.labels) for each in selectors)
+
+
+def _aliases(draft: Draft, reading: Reading) -> dict[str, Community]:
+    aliases: dict[str, Community] = {}
+    for placed in draft.communities:
+        alias, community = placed.value
+        if alias in aliases:
+            reading.fault(
+                placed.at, "community.duplicate_alias", f"the alias {alias} was defined before; rename or remove one"
+            )
+        aliases.setdefault(alias, community)
+    return aliases
+
+
+def _communities(
+    placed: Placed[BgpAdvertisement], aliases: dict[str, Community], reading: Reading
+) -> tuple[Community, ...]:
+    found: list[Community] = []
+    for index, text in enumerate(placed.form["communities"] if placed.form else ()):
+        at = placed.place("communities", index)
+        try:
+            community = aliases.get(text) or parse_community(text)
+        except MalformedCommunityError:
+            message = f"{text!r} is no alias of a community, and none itself (64512:1){meant(text, tuple(aliases))}"
+            reading.fault(at, "bgpadv.community_is_unknown_alias_or_malformed", message, transient=":" not in text)
+        except CommunityRangeError as fault:
+            reading.fault(at, "bgpadv.community_out_of_range", str(fault))
+        else:
+            if community in found:
+                reading.fault(at, "bgpadv.duplicate_community", f"{text} ({community}) stands twice; remove one")
+            found.append(community)
+    return tuple(sorted(found, key=community_order))
+
+
+def community_order(community: Community) -> tuple[bool, tuple[int, ...]]:
+    """Sort key: large communities behind the others, each by its numbers."""
+    return community.is_large, community.parts
+
+
+def _check_peers(draft: Draft, reading: Reading) -> None:
+    profiles = {each.value.name: each.value for each in draft.profiles}
+    for number, placed in enumerate(draft.peers):
+        peer = placed.value
+        if any(peer == other.value for other in draft.peers[:number]):
+            reading.fault(placed.at, "peer.identical_duplicate", "the same peer was defined before; remove one")
+        if peer.bfd_profile and peer.bfd_profile not in profiles:
+            message = f"there is no BFD profile {peer.bfd_profile!r}{meant(peer.bfd_profile, tuple(profiles))}"
+            reading.fault(placed.place("bfd_profile"), "peer.unknown_bfd_profile", message, transient=True)
+
+
+def _check_doubles(whole: list[Placed[BgpAdvertisement]], reading: Reading) -> None:
+    for number, placed in enumerate(whole):
+        if any(placed.value == other.value for other in whole[:number]):
+            reading.fault(
+                placed.at, "bgpadv.identical_duplicate", "the same advertisement was defined before; remove one"
+            )
+
+
+def _check_aggregation(placed: Placed[BgpAdvertisement], pool: Placed[Pool], reading: Reading) -> None:
+    """An aggregate wider than a range would draw traffic for addresses that are not the pool's."""
+    for span in pool.value.ranges:
+        widest = min(network.prefixlen for network in span.networks())
+        name = "aggregation_length" if span.family == 4 else "aggregation_length_v6"
+        length = placed.value.aggregation_length if span.family == 4 else placed.value.aggregation_length_v6
+        if length < widest:
+            message = f"/{length} is wider than {span} of pool {pool.value.name}; write {widest} or more"
+            reading.fault(placed.place(name), "bgpadv.aggregation_wider_than_pool_range", message)
+
+
+def _check_local_pref(
+    selected: list[Placed[BgpAdvertisement]], pool: Pool, nodes: tuple[Node, ...], reading: Reading
+) -> None:
+    plain = [each for each in selected if not each.value.service_selectors]
+    for number, placed in enumerate(plain):
+        for other in plain[:number]:
+            if prefers_differently(placed.value, other.value, pool.families(), nodes):
+                message = (
+                    f"local preference {placed.value.local_pref}, but {other.value.name or 'another advertisement'} says "
+                    f"{other.value.local_pref} for the same routes of pool {pool.name}"
+                )
+                reading.fault(placed.place("local_pref"), "bgpadv.local_pref_conflict", message)
+
+
+def prefers_differently(
+    one: BgpAdvertisement, other: BgpAdvertisement, families: frozenset[int], nodes: tuple[Node, ...]
+) -> bool:
+    """Whether one node would announce one route to one peer with two local preferences."""
+    same = (4 in families and one.aggregation_length == other.aggregation_length) or (
+        6 in families and one.aggregation_length_v6 == other.aggregation_length_v6
+    )
+    peers = not one.peers or not other.peers or set(one.peers) & set(other.peers)
+    shared = any(
+        any_matches(one.node_selectors, n.labels) and any_matches(other.node_selectors, n.labels) for n in nodes
+    )
+    return one.local_pref != other.local_pref and same and bool(peers) and shared

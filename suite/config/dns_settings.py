@@ -1,0 +1,188 @@
+"""The settings of names: zones, how long answers are kept, hosts and records that no Service makes."""
+
+import re
+
+from suite.config.group import Field, Form, Group, Made
+from suite.config.shape import FAULT, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
+from suite.config.values import parse_listen
+from suite.model.address import parse_address
+from suite.model.configuration import DnsSettings, NameGrant
+from suite.model.service import parse_ref
+
+LABEL = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\*)", re.ASCII | re.IGNORECASE)
+RECORD_TYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}", re.ASCII)
+DEFAULTS = DnsSettings()
+
+
+def parse_name(text: str) -> str:
+    """A domain name in small letters (RFC 1035 section 2.3.1, with ``_`` and a ``*`` label); ``.`` at the end stays.
+
+    Raises:
+        ValueError: an empty label, one of more than 63 octets, other characters, or more than 253 in all.
+    """
+    name = text.strip().lower()
+    labels = name.removesuffix(".").split(".")
+    if len(name.removesuffix(".")) > 253 or not all(LABEL.fullmatch(label) for label in labels):
+        raise ValueError(
+            f"{text!r} is no name; write labels of letters, digits and - with dots between, such as web.service"
+        )
+    return name
+
+
+def _record_type(text: str) -> str:
+    if not RECORD_TYPE.fullmatch(text.strip().upper()):
+        raise ValueError(f"{text!r} is no record type; write A, TXT, SRV, ... or TYPE65280")
+    return text.strip().upper()
+
+
+def _grant(form: Form, reading: Reading, code: str) -> NameGrant | Fault:
+    if not form["names"]:
+        return FAULT
+    return NameGrant(form["names"], form["namespaces"])
+
+
+NAME = Parsed(parse_name, "web.service")
+ADDRESS = Parsed(parse_address, "10.0.42.7")
+LISTEN = Parsed(parse_listen, "127.0.0.1:53")
+REF = Parsed(parse_ref, "default/coffee")
+TIME_TO_LIVE = Seconds(0, 0x7FFFFFFF, is_whole=True)
+
+HOST = Group(
+    (
+        Field(
+            "name",
+            NAME,
+            "the name; without a dot at the end it lies in the first zone, unless it ends in a zone.",
+            "",
+            missing="host.missing_name",
+            code="host.bad_name",
+        ),
+        Field(
+            "addresses",
+            Listing(ADDRESS, may_be_single=True, twice="host.duplicate_address"),
+            "Its addresses.",
+            (),
+            code="host.bad_address",
+        ),
+        Field(
+            "service",
+            REF,
+            "Instead of addresses: the Service (namespace/name) whose address it follows.",
+            None,
+            code="host.bad_service",
+        ),
+        Field(
+            "aliases", Listing(NAME, may_be_single=True), "Further names that lead to it.", (), code="host.bad_alias"
+        ),
+        Field("ttl", TIME_TO_LIVE, "How long its answers may be kept; the zone's without.", None, code="dns.bad_ttl"),
+    )
+)
+
+RECORD = Group(
+    (
+        Field(
+            "name", NAME, "the name, relative like a host's.", "", missing="record.missing_name", code="record.bad_name"
+        ),
+        Field(
+            "type",
+            Parsed(_record_type, "TXT"),
+            "the type: TXT, SRV, MX, TYPE65280, ...",
+            "",
+            missing="record.missing_type",
+            code="record.bad_type",
+        ),
+        Field("value", Text(), "the value as in a zone file (RFC 1035 section 5).", "", missing="record.missing_value"),
+        Field("ttl", TIME_TO_LIVE, "How long its answers may be kept; the zone's without.", None, code="dns.bad_ttl"),
+    )
+)
+
+CLAIM = Made(
+    Group(
+        (
+            Field(
+                "names",
+                Listing(Text(), may_be_single=True),
+                "patterns of names (* for anything).",
+                (),
+                missing="claim.missing_names",
+            ),
+            Field(
+                "namespaces", Listing(Text(), may_be_single=True), "Namespaces that may claim them (* for all).", ("*",)
+            ),
+        )
+    ),
+    _grant,
+)
+
+DNS = Group(
+    (
+        Field(
+            "zones",
+            Listing(NAME, may_be_single=True),
+            "Zones we answer for; Services go into the first.",
+            DEFAULTS.zones,
+            code="dns.bad_zone",
+        ),
+        Field("ttl", TIME_TO_LIVE, "How long an answer may be kept.", DEFAULTS.ttl, code="dns.bad_ttl"),
+        Field(
+            "negative_ttl",
+            TIME_TO_LIVE,
+            "How long the answer that there is no such name may be kept.",
+            DEFAULTS.negative_ttl,
+            code="dns.bad_ttl",
+        ),
+        Field(
+            "stale_limit",
+            Seconds(),
+            "How long to answer without contact to the controller.",
+            DEFAULTS.stale_limit,
+            code="dns.bad_stale_limit",
+        ),
+        Field(
+            "listen",
+            Listing(LISTEN, may_be_single=True, twice="dns.duplicate_listen"),
+            "Where to answer.",
+            (),
+            code="dns.bad_listen",
+        ),
+        Field("workers", Number(1, 256), "Processes that answer.", DEFAULTS.workers),
+        Field("hosts", Listing(HOST), "Names that no Service makes.", ()),
+        Field("records", Listing(RECORD), "Records of any other type.", ()),
+        Field("claims", Listing(CLAIM), "Which namespaces may ask for which names.", DEFAULTS.claims),
+        Field("reverse", Flag(), "Answer for the reverse zones of the pools.", DEFAULTS.reverse),
+        Field(
+            "name_servers",
+            Listing(NAME, may_be_single=True),
+            "NS names; ns.<zone> without.",
+            (),
+            code="dns.bad_name_server",
+        ),
+        Field(
+            "addresses",
+            Listing(ADDRESS, may_be_single=True),
+            "Where the network reaches this server.",
+            (),
+            code="dns.bad_address",
+        ),
+        Field("contact", Text(), "The mailbox in the SOA record.", DEFAULTS.contact),
+        Field(
+            "advertise_ra",
+            Flag(),
+            "Tell stub resolvers that recursion is available although it is not.",
+            DEFAULTS.advertise_ra,
+        ),
+        Field("nsid", Text(), "What to answer to NSID (RFC 5001).", ""),
+        Field(
+            "transfer_acl", Listing(Text(), may_be_single=True), "Networks and key:NAME that may transfer zones.", ()
+        ),
+        Field(
+            "notify",
+            Listing(LISTEN, may_be_single=True),
+            "Servers that are told of changes (RFC 1996).",
+            (),
+            code="dns.bad_notify",
+        ),
+        Field("tsig_keys_file", Text(), "A file with TSIG keys (RFC 8945).", ""),
+        Field("query_log", Flag(), "Log every question.", DEFAULTS.query_log),
+    )
+)

@@ -1,0 +1,76 @@
+"""Loading: documents to one checked configuration, or to every reason why not."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from suite.config.checks import check
+from suite.config.document import NATIVE, RESOURCES, Document
+from suite.config.draft import Draft
+from suite.config.native import read_native
+from suite.config.resources import Secret, read_resource, resolve_secrets
+from suite.config.shape import Dialect, Reading
+from suite.config.tree import to_plain
+from suite.model.configuration import Configuration
+from suite.model.node import Node
+from suite.model.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What loading came to: a configuration and at most warnings, or no configuration and the errors."""
+
+    configuration: Configuration | None
+    problems: tuple[Problem, ...] = ()
+    attempt: Configuration = field(default_factory=Configuration)
+    """What could be understood in spite of the errors; for messages and further checks, never to be put in force."""
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stand in the way."""
+        return tuple(problem for problem in self.problems if not problem.is_warning)
+
+
+def load(
+    documents: Iterable[Document],
+    *,
+    strict: bool = True,
+    nodes: Iterable[Node] = (),
+    secrets: Mapping[str, Secret] | None = None,
+) -> Outcome:
+    """Read all documents together and check them against each other; every problem is told, in the order of the text.
+
+    ``strict`` makes a key that nobody knows an error (files) instead of a warning (a cluster).  ``nodes`` are those
+    known from elsewhere, ``secrets`` the Secrets of the cluster by ``namespace/name``; None leaves references to
+    them alone.
+    """
+    documents = tuple(documents)
+    draft, found = Draft(), []
+    for document in documents:
+        found += document.problems
+        _read(document, strict, draft, found)
+    reading = Reading(problems=found)
+    if secrets is not None:
+        resolve_secrets(draft, secrets, reading)
+    attempt = check(draft, tuple(nodes), reading)
+    attempt = replace(attempt, digest=digest_of(documents))
+    order = {document.at.source: number for number, document in enumerate(reversed(documents))}
+    problems = tuple(sorted(found, key=lambda problem: (-order.get(problem.source, 0), problem.line)))
+    has_errors = any(not problem.is_warning for problem in problems)
+    return Outcome(None if has_errors else attempt, problems, attempt)
+
+
+def _read(document: Document, strict: bool, draft: Draft, found: list[Problem]) -> None:
+    if document.kind == NATIVE:
+        read_native(document.at, Reading(Dialect.NATIVE, strict, found), draft)
+    elif document.kind in RESOURCES:
+        read_resource(document, Reading(Dialect.RESOURCE, strict, found), draft)
+
+
+def digest_of(documents: Iterable[Document]) -> str:
+    """SHA-256, in hex, of what the documents say; comments, order of keys and style do not change it."""
+    said = [
+        to_plain(document.at.node) for document in documents if document.kind == NATIVE or document.kind in RESOURCES
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,139 @@
+"""MetalLB's custom resources (group metallb.io) to the same draft that our own file fills."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from suite.config.build import bgp_from, l2_from, peer_from, pool_from
+from suite.config.document import Document
+from suite.config.draft import Draft, Placed
+from suite.config.group import Field, Form, Group
+from suite.config.peer_settings import BFD_SPEC, PEER
+from suite.config.pool_settings import BGP_ADVERTISEMENT, L2_ADVERTISEMENT, POOL
+from suite.config.selectors import labels_from
+from suite.config.shape import FAULT, UNKNOWN_KEY, Listing, Reading, Text, meant
+from suite.config.tree import NOTHING, Cursor
+from suite.config.values import CodedError, parse_community
+from suite.model.peer import BfdProfile
+
+TOP = ("apiVersion", "kind", "metadata", "spec", "status")
+
+COMMUNITY = Group(
+    (
+        Field(
+            "communities",
+            Listing(
+                Group(
+                    (
+                        Field("name", Text(), "The alias.", ""),
+                        Field("value", Text(), "The community: 64512:1 or large:64512:1:2.", ""),
+                    )
+                )
+            ),
+            "Aliases of communities.",
+            (),
+        ),
+    )
+)
+
+SPECS: dict[str, Group] = {
+    "IPAddressPool": POOL,
+    "L2Advertisement": L2_ADVERTISEMENT,
+    "BGPAdvertisement": BGP_ADVERTISEMENT,
+    "BGPPeer": PEER,
+    "BFDProfile": BFD_SPEC,
+    "Community": COMMUNITY,
+}
+"""The shape of each kind's ``spec``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Kubernetes Secret, as far as passwords need it."""
+
+    type: str
+    password: str = field(default="", repr=False)
+
+
+def read_resource(document: Document, reading: Reading, draft: Draft) -> None:
+    """Add what a custom resource says to the draft."""
+    for key, value in document.at.entries():
+        if key not in TOP:
+            _unknown(value, key, reading)
+    spec = document.at.child("spec") or Cursor(NOTHING, document.at.source, "spec", document.at.line)
+    form = SPECS[document.kind].read(spec, reading)
+    if form is not FAULT:
+        READERS[document.kind](document, form, reading, draft)
+
+
+def _unknown(at: Cursor, key: str, reading: Reading) -> None:
+    message = f"nothing is called {key!r} here{meant(key, TOP)}"
+    here = Cursor(NOTHING, at.source, at.path, at.key_line or at.line)
+    if reading.strict:
+        reading.fault(here, UNKNOWN_KEY, message)
+    else:
+        reading.warn(here, UNKNOWN_KEY, message + "; it is passed over")
+
+
+def _pool(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    labels = [
+        (key, each.node.text)
+        for key, each in document.at.at("metadata", "labels").entries()
+        if hasattr(each.node, "text")
+    ]
+    if not document.name:
+        reading.fault(document.at.at("metadata"), "pool.missing_name", "metadata.name is missing")
+    draft.pools.append(pool_from(form, reading, document.name, labels_from(labels)))
+
+
+def _l2(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    draft.l2.append(l2_from(form, document.name, form["ip_address_pools"]))
+
+
+def _bgp(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    draft.bgp.append(bgp_from(form, reading, document.name, form["ip_address_pools"]))
+
+
+def _peer(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    draft.peers.append(peer_from(form, reading, document.name))
+
+
+def _profile(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    draft.profiles.append(Placed(BfdProfile(document.name, **form.values), form.at, form))
+
+
+def _community(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+    for each in form["communities"]:
+        try:
+            draft.communities.append(Placed((each["name"], parse_community(each["value"])), each.at))
+        except CodedError as fault:
+            reading.fault(each.place("value"), fault.code, str(fault))
+
+
+READERS: dict[str, Callable[[Document, Form, Reading, Draft], None]] = {
+    "IPAddressPool": _pool,
+    "L2Advertisement": _l2,
+    "BGPAdvertisement": _bgp,
+    "BGPPeer": _peer,
+    "BFDProfile": _profile,
+    "Community": _community,
+}
+
+
+def resolve_secrets(draft: Draft, secrets: Mapping[str, Secret], reading: Reading) -> None:
+    """Put the passwords that Secrets hold into the peers that name them."""
+    for number, placed in enumerate(draft.peers):
+        reference = placed.value.password_secret
+        if reference is None or placed.form is None or "password_file" in placed.form.given:
+            continue
+        at = placed.place("password_secret")
+        secret = secrets.get(f"{reference.namespace}/{reference.name}")
+        if secret is None:
+            message = f"there is no Secret {reference.namespace}/{reference.name}"
+            reading.fault(at, "peer.secret_not_found", message, transient=True)
+        elif secret.type != "kubernetes.io/basic-auth":
+            message = f"the Secret is of type {secret.type!r}; it must be kubernetes.io/basic-auth"
+            reading.fault(at, "peer.secret_wrong_type", message)
+        elif not secret.password:
+            reading.fault(at, "peer.secret_without_password", "the Secret has no key named password")
+        else:
+            draft.peers[number] = replace(placed, value=replace(placed.value, password=secret.password))

@@ -1,0 +1,185 @@
+"""The whole file: every key an operator may write at the top, in the order the reference shows them."""
+
+from suite.config.dns_settings import ADDRESS, DNS, LISTEN, REF
+from suite.config.group import Field, Form, Group, Made
+from suite.config.peer_settings import BFD_PROFILE, PEER
+from suite.config.pool_settings import POOL, SPAN
+from suite.config.selectors import LABELS, labels_from
+from suite.config.shape import FAULT, Choice, Fault, Flag, Listing, Number, Reading, Seconds, Text, Words
+from suite.model.configuration import (
+    COOLING_TIME,
+    HOLD_TIME,
+    Configuration,
+    DatabaseSettings,
+    L2Settings,
+    WebSettings,
+)
+from suite.model.node import Node
+
+L2_DEFAULTS = L2Settings()
+
+
+def _node(form: Form, reading: Reading, code: str) -> Node | Fault:
+    return Node(form["name"], labels_from(form["labels"]), form["addresses"]) if form["name"] else FAULT
+
+
+def _l2(form: Form, reading: Reading, code: str) -> L2Settings | Fault:
+    if form["heartbeat_dead"] < 2 * form["heartbeat_interval"]:
+        message = "heartbeat-dead must be at least twice heartbeat-interval, or one lost packet moves every address"
+        return reading.fault(form.place("heartbeat_dead"), "l2.dead_too_short", message)
+    return L2Settings(**form.values)
+
+
+def _web(form: Form, reading: Reading, code: str) -> WebSettings | Fault:
+    return WebSettings(**form.values)
+
+
+def _database(form: Form, reading: Reading, code: str) -> DatabaseSettings | Fault:
+    authority = form["url"].partition("://")[2].partition("/")[0]
+    if ":" in authority.rpartition("@")[0]:
+        message = "the URL holds a password; put it into a file and name that with password-file"
+        return reading.fault(form.place("url"), "database.password_in_url", message)
+    return DatabaseSettings(**form.values)
+
+
+RESERVATION = Group(
+    (
+        Field(
+            "address",
+            SPAN,
+            "the address; or a network or range that nobody gets.",
+            None,
+            missing="reservation.missing_address",
+            code="reservation.bad_address",
+        ),
+        Field(
+            "name",
+            REF,
+            "The Service (namespace/name) it is kept for, existing or not; nobody without.",
+            None,
+            code="reservation.bad_name",
+        ),
+        Field("note", Text(), "Why.", ""),
+    )
+)
+
+NODE = Made(
+    Group(
+        (
+            Field("name", Text(), "the node's name.", "", missing="node.missing_name"),
+            Field("labels", LABELS, "Labels, for node selectors.", ()),
+            Field("addresses", Listing(ADDRESS, may_be_single=True), "Its addresses.", (), code="node.bad_address"),
+        )
+    ),
+    _node,
+)
+
+L2 = Made(
+    Group(
+        (
+            Field(
+                "heartbeat_interval",
+                Seconds(0.01, 60),
+                "How often speakers greet each other.",
+                L2_DEFAULTS.heartbeat_interval,
+            ),
+            Field(
+                "heartbeat_dead", Seconds(0.02, 600), "Silence after which a node is dead.", L2_DEFAULTS.heartbeat_dead
+            ),
+            Field("heartbeat_port", Number(1, 65535), "UDP port of heartbeats.", L2_DEFAULTS.heartbeat_port),
+            Field("heartbeat_key_file", Text(), "A file with one or two keys that authenticate heartbeats.", ""),
+            Field(
+                "rejoin_delay",
+                Seconds(0, 3600),
+                "How long a node that came back waits before it takes addresses.",
+                L2_DEFAULTS.rejoin_delay,
+            ),
+            Field(
+                "refresh_interval",
+                Seconds(0, 86400),
+                "How often announcements are repeated; 0: never.",
+                L2_DEFAULTS.refresh_interval,
+            ),
+            Field(
+                "probe",
+                Choice(("quick", "rfc", "off")),
+                "Ask whether anybody has the address before it is announced.",
+                L2_DEFAULTS.probe,
+            ),
+            Field("answer_ping", Flag(), "Answer echo requests to the addresses.", L2_DEFAULTS.answer_ping),
+            Field("bind_address", Flag(), "Put the addresses on the interface.", L2_DEFAULTS.bind_address),
+            Field(
+                "any_subnet",
+                Flag(),
+                "Nodes without a link on the address's subnet may announce it too.",
+                L2_DEFAULTS.any_subnet,
+            ),
+        )
+    ),
+    _l2,
+)
+
+WEB = Made(
+    Group(
+        (
+            Field(
+                "listen",
+                LISTEN,
+                "Where the API and the metrics are; only a local socket without.",
+                None,
+                code="web.bad_listen",
+            ),
+        )
+    ),
+    _web,
+)
+
+DATABASE = Made(
+    Group(
+        (
+            Field("url", Text(), "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME.", ""),
+            Field("password_file", Text(), "A file that holds the password.", ""),
+        ),
+        shorthand="url",
+    ),
+    _database,
+)
+
+FILE = Group(
+    (
+        Field("address_pools", Listing(POOL), "Where addresses come from.", ()),
+        Field("peers", Listing(PEER), "BGP neighbours.", ()),
+        Field("bgp_communities", Words(Text()), "Aliases of communities.", ()),
+        Field("bfd_profiles", Listing(BFD_PROFILE), "Timers of BFD sessions (RFC 5880).", ()),
+        Field("reservations", Listing(RESERVATION), "Addresses kept for a name, or for nobody.", ()),
+        Field(
+            "hold_time",
+            Seconds(),
+            "How long the address of a Service that is gone waits for the same name.",
+            HOLD_TIME,
+            code="hold_time.bad",
+        ),
+        Field(
+            "cooling_time",
+            Seconds(),
+            "How long nobody gets an address after that.",
+            COOLING_TIME,
+            code="cooling_time.bad",
+        ),
+        Field("load_balancer_class", Text(), "Only Services of this class; without, Services that name none.", ""),
+        Field("dns", DNS, "Names."),
+        Field("l2", L2, "Layer 2: liveness of nodes, announcements.", L2_DEFAULTS),
+        Field("nodes", Listing(NODE), "Nodes and their labels, where no cluster tells them.", ()),
+        Field("web", WEB, "API, page and metrics.", WebSettings()),
+        Field(
+            "database", DATABASE, "Where everything is kept; SQLite in the state directory without.", DatabaseSettings()
+        ),
+        Field(
+            "roles",
+            Listing(Choice(("controller", "speaker", "nameserver", "web")), twice="roles.twice"),
+            "What this program does.",
+            Configuration().roles,
+            code="roles.unknown",
+        ),
+    )
+)
