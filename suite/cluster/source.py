@@ -14,7 +14,7 @@ from suite.model.problem import Problem
 from suite.model.service import Endpoints, Service, ServiceRef
 
 if TYPE_CHECKING:
-    from suite.config import Document
+    from suite.config.document import Document
 
 
 @dataclass(frozen=True, slots=True)
