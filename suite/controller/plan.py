@@ -129,7 +129,7 @@ class _Turn:
 
     def plan(self, *, look_at_all: bool, is_reconfigured: bool) -> Changes:
         """All steps in order."""
-        for lease in list(self.draft.ledger.due(self.draft.now)):
+        for lease in self.draft.ledger.due(self.draft.now):
             self.draft.expire(lease)
         look_at_all = look_at_all or bool(self.delta.namespaces)
         looked_at = self._everybody() if look_at_all else dict(self.wanted)

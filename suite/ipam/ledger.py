@@ -85,13 +85,17 @@ class Ledger:
         else:
             self.taken[address.version].discard(int(address))
 
-    def due(self, now: datetime) -> Iterator[Lease]:
+    def due(self, now: datetime) -> list[Lease]:
         """Held and cooling leases whose time is over, each given out once."""
+        addresses: dict[Address, None] = {}
         while self._due and self._due[0][0] <= now:
-            _, _, address = heappop(self._due)
-            for lease in self.at(address):
-                if lease.until is not None and lease.until <= now:
-                    yield lease
+            addresses[heappop(self._due)[2]] = None
+        return [
+            lease
+            for address in addresses
+            for lease in self.at(address)
+            if lease.until is not None and lease.until <= now
+        ]
 
     def next_due(self) -> datetime | None:
         """When :meth:`due` next has something to give; None when nothing waits."""
