@@ -228,6 +228,11 @@ def _show_string(octets: bytes, at: int) -> tuple[str, int]:
     return quote(octets[at + 1 : behind]), behind
 
 
+def _bare(shown: tuple[str, int]) -> tuple[str, int]:
+    """Take the quotes off, as the tag of a CAA record stands (RFC 8659 section 4.1)."""
+    return shown[0][1:-1], shown[1]
+
+
 def _show_strings(octets: bytes, at: int) -> tuple[str, int]:
     shown = []
     while at < len(octets) or not shown:
@@ -257,6 +262,7 @@ def _need(octets: bytes, size: int) -> None:
 
 _NAME = _Field(lambda words, origin: from_text(words.next("a name"), origin), _show_name)
 _STRING = _Field(lambda words, _: _string(words.next("a string")), _show_string)
+_TAG = _Field(lambda words, _: _string(words.next("a tag")), lambda octets, at: _bare(_show_string(octets, at)))
 _STRINGS = _Field(_parse_strings, _show_strings)
 _HEX = _Field(_parse_hex, lambda octets, at: (octets[at:].hex(), len(octets)))
 _BASE64 = _Field(_parse_base64, lambda octets, at: (base64.b64encode(octets[at:]).decode(), len(octets)))
@@ -301,5 +307,5 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     rrtype.SVCB: _SERVICE,
     rrtype.HTTPS: _SERVICE,
     256: (_number("priority", 2), _number("weight", 2), _LONG),
-    rrtype.CAA: (_number("flags", 1), _STRING, _LONG),
+    rrtype.CAA: (_number("flags", 1), _TAG, _LONG),
 }

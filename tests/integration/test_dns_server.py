@@ -1,0 +1,33 @@
+"""Every DNS vector against a running server: UDP and TCP, IPv4 and IPv6."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from dns_running import running
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "vectors" / "dns"))
+import script
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running(script.zones(), script.SETTINGS, processes=True) as here:
+        yield here
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(("transport", "case"), script.pairs("answers.vec", "edns.vec", "header.vec"), ids=str)
+def test_the_running_server_answers(server, transport, case, version):
+    is_silent = case.raw is not None and case.raw[0] == "SILENCE"
+
+    ask = server.udp if transport == "udp" else server.tcp
+    reply = ask(case.packet, version, expect=not is_silent)
+    if reply is not None and case.raw is None and transport == "udp":
+        again = ask(case.packet, version)  # a second time from the answers made ready by the first
+        assert again is not None
+        script.judge(case, again)
+
+    script.judge(case, reply)

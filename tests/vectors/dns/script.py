@@ -1,0 +1,205 @@
+"""Reads the vector files of this folder and judges replies with dnspython, for the pure core and for running servers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from suite.dns.catalogue import Zones
+from suite.dns.name import from_text
+from suite.dns.rrtype import type_from_text
+from suite.dns.settings import Settings
+from suite.dns.zone import Zone
+from suite.dns.zonefile import read
+
+HERE = Path(__file__).parent
+SETTINGS = Settings(cookie_secrets=(bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"),), identity=b"vector")
+WEB = from_text("web.ns3.service.") + b"\0\1\0\1"
+_CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
+_FLAGS = {"aa": 0x0400, "tc": 0x0200, "rd": 0x0100, "ad": 0x0020, "cd": 0x0010, "z": 0x0040}
+_OPTIONS = {"nsid": (3, b""), "keepalive": (11, b"")}
+
+
+@dataclass
+class Case:
+    """One case of a vector file."""
+
+    title: str
+    packet: bytes = b""
+    transports: tuple[str, ...] = ("udp", "tcp")
+    rcode: str = ""
+    marks: list[str] = field(default_factory=list)
+    records: dict[str, set[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    raw: tuple[str, bytes] | None = None
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def zones() -> Zones:
+    """All zones of the folder `zones`."""
+    return Zones.of(_zone(path) for path in (HERE / "zones").glob("*.zone"))
+
+
+def _zone(path: Path) -> Zone:
+    origin = from_text(path.stem + ".")
+    reading = read(path.read_text(), origin)
+    assert not reading.refused
+    return Zone.build(origin, reading.rrsets)
+
+
+def cases(*names: str) -> list[Case]:
+    found: list[Case] = []
+    for name in names:
+        for line in (HERE / name).read_text().splitlines():
+            verb, _, rest = line.partition(" ")
+            if verb == "CASE":
+                found.append(Case(rest))
+            elif verb and verb != ";":
+                _read(found[-1], verb, rest)
+    return found
+
+
+def pairs(*names: str) -> list[tuple[str, Case]]:
+    """Every case with each transport it is about."""
+    return [(transport, case) for case in cases(*names) for transport in case.transports]
+
+
+def _read(case: Case, verb: str, rest: str) -> None:
+    if verb == "QUERY":
+        _query(case, rest.split())
+    elif verb == "REPLY":
+        case.rcode, *case.marks = rest.split()
+    elif verb == "RAW":
+        case.packet = octets(rest)
+    elif verb in {"REPLY-HEX", "REPLY-START", "SILENCE"}:
+        case.raw = verb, octets(rest)
+    elif verb.endswith("-COUNT"):
+        case.counts[verb.removesuffix("-COUNT")] = int(rest)
+    else:
+        case.records.setdefault(verb, set()).add(canonical(rest))
+
+
+def octets(text: str) -> bytes:
+    """Octets of a hexadecimal line; {web} is a question, {63} that many letters."""
+    text = re.sub(r"\{(\d+)\}", lambda m: "61" * int(m.group(1)), text.replace("{web}", WEB.hex()))
+    return bytes.fromhex(text)
+
+
+def canonical(text: str) -> str:
+    """Write a record the way dnspython does, whatever way it was typed."""
+    owner, ttl, rclass, rtype, *data = text.split(" ", 4)
+    return dns.rrset.from_text(owner, int(ttl), rclass, rtype, *data).to_text()
+
+
+def _query(case: Case, words: list[str]) -> None:
+    name, rtype, *rest = words
+    rclass = _CLASSES[rest.pop(0)] if rest and rest[0] in _CLASSES else 1
+    flags = sum(_FLAGS.get(word, 0) for word in rest)
+    flags |= sum(int(word[7:], 16) for word in rest if word.startswith("flags0="))
+    case.transports = tuple(word for word in rest if word in {"udp", "tcp"}) or case.transports
+    opt = _opt(rest)
+    question = from_text(name) + type_from_text(rtype).to_bytes(2) + rclass.to_bytes(2)
+    header = b"\x12\x34" + flags.to_bytes(2) + b"\0\1\0\0\0\0" + bool(opt).to_bytes(2)
+    case.packet = header + question + opt
+
+
+def _opt(words: list[str]) -> bytes:
+    named = dict(word.split("=", 1) for word in words if "=" in word)
+    if not {"edns", "do"}.intersection(words):
+        return b""
+    options = [_OPTIONS[word] for word in words if word in _OPTIONS]
+    if "cookie" in named:
+        options.append((10, bytes.fromhex(named["cookie"])))
+    if "option" in named:
+        code, _, value = named["option"].partition(":")
+        options.append((int(code), bytes.fromhex(value)))
+    data = b"".join(code.to_bytes(2) + len(value).to_bytes(2) + value for code, value in options)
+    flags = int(named.get("flags", "0"), 16) | (0x8000 if "do" in words else 0)
+    fixed = int(named.get("size", 1232)).to_bytes(2) + bytes([0, int(named.get("version", 0))]) + flags.to_bytes(2)
+    return b"\0\0\x29" + fixed + len(data).to_bytes(2) + data
+
+
+def judge(case: Case, reply: bytes | None) -> None:
+    """Compare a reply with what the case expects; AssertionError tells the difference."""
+    if case.raw is not None:
+        _judge_raw(*case.raw, reply)
+        return
+    assert reply is not None
+    _judge_invariants(case.packet, reply, is_bare="bare" in case.marks)
+    message = dns.message.from_wire(reply, question_only=False)
+    assert dns.rcode.to_text(message.rcode()) in {case.rcode, "BADSIG" if case.rcode == "BADVERS" else ""}
+    _judge_header(case, message)
+    _judge_options(case, message)
+    if "tc" not in case.marks:
+        _judge_sections(case, message)
+
+
+def _judge_raw(verb: str, expected: bytes, reply: bytes | None) -> None:
+    if verb == "SILENCE":
+        assert reply is None
+    elif verb == "REPLY-START":
+        assert reply is not None
+        assert reply[: len(expected)].hex() == expected.hex()
+    else:
+        assert reply is not None
+        assert reply.hex() == expected.hex()
+
+
+def _judge_invariants(packet: bytes, reply: bytes, *, is_bare: bool) -> None:
+    assert reply[:2] == packet[:2]
+    assert reply[2] & 0x80
+    assert not reply[3] & 0xE0, "RA, Z and AD are clear"
+    if not is_bare:
+        question = 12 + packet[12:].index(0) + 5 if packet[12] and b"\0\xff" not in packet[:40] else 16
+        assert reply[12:question] == packet[12:question]
+        assert reply[11] >= packet[11], "OPT in the reply"
+
+
+def _judge_header(case: Case, message: dns.message.Message) -> None:
+    shown = {word for word in ("aa", "tc", "rd", "cd") if message.flags & _FLAGS[word]}
+    assert shown == {word for word in case.marks if word in _FLAGS}
+    assert bool(message.ednsflags & dns.flags.DO) == ("do" in case.marks)
+    assert not message.ednsflags & 0x7FFF
+    assert message.edns in {-1, 0}
+
+
+def _judge_options(case: Case, message: dns.message.Message) -> None:
+    named = dict(word.split("=", 1) for word in case.marks if "=" in word)
+    options = {int(option.otype): option for option in message.options}
+    if "ede" in named:
+        assert int(options.pop(15).code) == int(named["ede"])
+    if "nsid" in named:
+        assert options.pop(3).to_wire().hex() == named["nsid"]
+    if "keepalive" in named:
+        assert options.pop(11).to_wire().hex() == named["keepalive"]
+    if "cookie" in named:
+        assert len(options.pop(10).to_wire()) == int(named["cookie"])
+    if "size" in named:
+        assert message.payload == int(named["size"])
+    assert not options
+
+
+def _judge_sections(case: Case, message: dns.message.Message) -> None:
+    for name, section in (
+        ("ANSWER", message.answer),
+        ("AUTHORITY", message.authority),
+        ("ADDITIONAL", message.additional),
+    ):
+        found = {line for rrset in section for line in rrset.to_text().splitlines()}
+        if name in case.counts:
+            assert len(found) == case.counts[name]
+        elif not (case.counts and name == "ADDITIONAL"):
+            assert {f.lower() for f in found} == {e.lower() for e in case.records.get(name, set())}
+            owners = {line.split(" ", 1)[0] for line in case.records.get(name, set())} if name == "ANSWER" else set()
+            assert owners <= {line.split(" ", 1)[0] for line in found}

@@ -1,0 +1,24 @@
+"""Every DNS vector against the pure core: octets in, octets out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "dns"))
+import script
+
+from suite.dns.settings import Context
+from suite.dns.wire import respond
+
+ZONES = script.zones()
+CLIENT = b"\x7f\0\0\1"
+
+
+@pytest.mark.parametrize(("transport", "case"), script.pairs("answers.vec", "edns.vec", "header.vec"), ids=str)
+def test_the_pure_core_answers(transport, case):
+    reply = respond(ZONES, case.packet, Context(script.SETTINGS, CLIENT, 1_700_000_000, tcp=transport == "tcp"))
+
+    script.judge(case, reply)
