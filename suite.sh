@@ -47,6 +47,7 @@ usage: ./suite.sh VERB [ARGUMENTS]
   help               this text
 
 Any other verb is the program's own: `./suite.sh status` is `suite status` on this checkout's state in .state.
+SUITE_PYTHON names another Python (3.11 or later) to make .venv with.
 HELP
 }
 
@@ -197,11 +198,12 @@ make_venv() {
     "$found" -m venv --clear "$venv" >&2 || fail "$found could not make .venv"
 }
 
-# The system's Python first, then whatever newer one is on PATH. One without `ensurepip` cannot make a .venv
-# (Debian splits it off into python3-venv).
+# $SUITE_PYTHON if the user has a wish; else the system's Python, then whatever is on PATH. One without `ensurepip`
+# cannot make a .venv (Debian splits it off into python3-venv).
 find_python() {
     found='' too_old='' without_venv=''
-    for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
+    # shellcheck disable=SC2086
+    for candidate in ${SUITE_PYTHON:-/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11}; do
         command -v "$candidate" >/dev/null || continue
         version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
         if ! "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then

@@ -30,6 +30,7 @@ BEYOND = "beyond this machine: "
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 pytest_plugins = tuple(sorted(path.stem for path in TESTS.glob("fix_*.py")))
+pytest.register_assert_rewrite(*pytest_plugins)  # before one of them imports another
 
 # Time decides no test, and a failing example is printed so that it can be pasted into one.
 hypothesis.settings.register_profile("suite", deadline=None, print_blob=True, database=None)
@@ -171,8 +172,6 @@ def _peers() -> Iterator[str]:
         "bird": ("bird", "--version"),
         "nsd": ("nsd", "-v"),
         "dig": ("dig", "-v"),
-        "ip": ("ip", "-V"),
-        "arping": ("arping", "--help"),
     }
     for name, (program, flag) in commands.items():
         path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
