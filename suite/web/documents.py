@@ -3,13 +3,18 @@
 Every document is made by a pure function from values of ``model``.  Addresses and Services are text, times are UTC.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from suite.model.address import Address, address_key
+from suite.model.changes import Changes
+from suite.model.event import Action
 from suite.model.explain import Explanation
 from suite.model.lease import Lease, Reservation
 from suite.model.problem import Problem
+from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
 from suite.web.usage import pool_usage
@@ -124,6 +129,34 @@ class StatusDocument:
     troubles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ActionDocument:
+    """One thing that a turn would do."""
+
+    action: str
+    service: str
+    address: str
+    pool: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """A turn before it happens; ``digest`` confirms exactly the releases that are ``withheld``."""
+
+    actions: tuple[ActionDocument, ...]
+    withheld: tuple[ActionDocument, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePage:
+    """Leases in order; ``next`` is the address to go on behind, None at the end."""
+
+    leases: tuple[LeaseDocument, ...]
+    next: str | None
+
+
 def pool_documents(snapshot: Snapshot) -> list[PoolDocument]:
     """Every pool, in the order of the configuration."""
     usage = pool_usage(snapshot)
@@ -172,14 +205,28 @@ def lease_document(lease: Lease) -> LeaseDocument:
 
 def lease_documents(leases: Iterable[Lease]) -> list[LeaseDocument]:
     """Leases in the order of their addresses, IPv4 first; those on one address by Service."""
-    ordered = sorted(leases, key=lambda lease: (lease.address.version, int(lease.address), lease.ref))
-    return [lease_document(lease) for lease in ordered]
+    return [lease_document(lease) for lease in sorted(leases, key=_order)]
+
+
+def lease_page(leases: Iterable[Lease], limit: int, after: Address | None = None) -> LeasePage:
+    """The first ``limit`` leases (more where a shared address would be cut apart) behind the address ``after``."""
+    ordered = sorted(leases, key=_order)
+    start = 0 if after is None else bisect_right(ordered, address_key(after), key=lambda lease: _order(lease)[0])
+    end = start + limit
+    while 0 < end < len(ordered) and ordered[end].address == ordered[end - 1].address:
+        end += 1
+    following = str(ordered[end - 1].address) if end < len(ordered) else None
+    return LeasePage(tuple(map(lease_document, ordered[start:end])), following)
+
+
+def _order(lease: Lease) -> tuple[bytes, ServiceRef]:
+    return address_key(lease.address), lease.ref
 
 
 def reservation_documents(snapshot: Snapshot) -> list[ReservationDocument]:
     """Every reservation, the configuration's too, in the order of addresses."""
     everything = (*snapshot.configuration.reservations, *snapshot.reservations.values())
-    ordered = sorted(everything, key=lambda each: (each.address.version, int(each.address)))
+    ordered = sorted(everything, key=lambda each: address_key(each.address))
     return [reservation_document(each) for each in ordered]
 
 
@@ -201,6 +248,19 @@ def service_document(snapshot: Snapshot, explanation: Explanation) -> ServiceDoc
             for link in explanation.links
         ),
     )
+
+
+def plan_document(changes: Changes, held_back: Iterable[tuple[Lease, str]], digest: str) -> PlanDocument:
+    """A turn; ``held_back`` are the leases that it does not release, each with the reason it would be released for."""
+    actions = tuple(
+        ActionDocument(event.action.value, str(event.ref or ""), str(event.address or ""), event.pool, event.reason)
+        for event in changes.events
+    )
+    withheld = tuple(
+        ActionDocument(Action.RELEASED.value, str(lease.ref), str(lease.address), lease.pool, why)
+        for lease, why in held_back
+    )
+    return PlanDocument(actions, withheld, digest)
 
 
 def problem_document(problem: Problem) -> ProblemDocument:

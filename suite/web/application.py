@@ -1,0 +1,194 @@
+"""The HTTP application: paths, and nothing else.
+
+It is read-only.  Every answer names the snapshot it was made from in the headers Suite-Epoch and Suite-Revision, and
+errors are ``{"error": ..., "fix": ...}``.  Importing this module imports the web framework.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from suite import __version__
+from suite.metrics.registry import exposition
+from suite.model.address import Address, parse_address
+from suite.model.explain import explain
+from suite.model.lease import Lease, LeaseState
+from suite.model.service import ServiceRef, parse_ref
+from suite.model.snapshot import Snapshot
+from suite.web.backend import Backend
+from suite.web.documents import (
+    LeaseDocument,
+    LeasePage,
+    PlanDocument,
+    PoolDocument,
+    ReservationDocument,
+    ServiceDocument,
+    StatusDocument,
+    lease_document,
+    lease_page,
+    pool_documents,
+    reservation_documents,
+    service_document,
+    status_document,
+)
+from suite.web.gauges import record
+
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+MOST_ROWS = 10_000
+"""How many rows one answer holds at most."""
+
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows at most")]
+
+
+def application(backend: Backend) -> FastAPI:
+    """The API over ``backend``."""
+    app = FastAPI(
+        title="suite",
+        version=__version__,
+        summary="Addresses, announcements and names on the metal",
+        docs_url=None,  # the page loads scripts from elsewhere; the description is at /v1/openapi.json
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.add_exception_handler(StarletteHTTPException, _told)
+    app.add_exception_handler(RequestValidationError, _misread)
+    _add_health(app, backend)
+    _add_state(app, backend)
+    _add_history(app, backend)
+    return app
+
+
+def _add_health(app: FastAPI, backend: Backend) -> None:
+    @app.get("/healthz", tags=["health"])
+    def healthz() -> dict[str, str]:
+        """Whether the process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz(response: Response) -> dict[str, Any]:
+        """Whether every role does its work, and why not."""
+        status = backend.status()
+        response.status_code = 200 if status.is_ready else 503
+        reasons = {f"{each.role}@{each.node}": list(each.reasons) for each in status.instances if each.reasons}
+        return {"ready": status.is_ready, "reasons": reasons}
+
+    @app.get("/metrics", tags=["health"])
+    def metrics() -> Response:
+        """Everything that is counted, in Prometheus' text format."""
+        record(backend.registry, backend.snapshot(), backend.status())
+        return Response(exposition(backend.registry), media_type=TEXT_FORMAT)
+
+
+def _add_state(app: FastAPI, backend: Backend) -> None:
+    @app.get("/v1/status", tags=["state"])
+    def status() -> StatusDocument:
+        """Every role with its revision, and what is wrong."""
+        return status_document(backend.status())
+
+    @app.get("/v1/pools", tags=["state"])
+    def pools(response: Response) -> list[PoolDocument]:
+        """Pools and how much of each is used."""
+        return pool_documents(_current(backend, response))
+
+    @app.get("/v1/reservations", tags=["state"])
+    def reservations(response: Response) -> list[ReservationDocument]:
+        """Addresses that operators keep back."""
+        return reservation_documents(_current(backend, response))
+
+    @app.get("/v1/leases", tags=["state"])
+    def leases(
+        response: Response,
+        pool: str = "",
+        state: LeaseState | None = None,
+        service: str = "",
+        address: str = "",
+        after: str = "",
+        limit: Limit = 1000,
+    ) -> LeasePage:
+        """Open leases, in the order of addresses."""
+        snapshot = _current(backend, response)
+        found = _leases(snapshot, _address(address, "address"), _ref(service))
+        chosen = [lease for lease in found if (not pool or lease.pool == pool) and state in {None, lease.state}]
+        return lease_page(chosen, limit, _address(after, "after"))
+
+    @app.get("/v1/services/{namespace}/{name}", tags=["state"], responses={404: {"model": ServiceDocument}})
+    def service(namespace: str, name: str, response: Response) -> ServiceDocument:
+        """A Service and the chain from it to its answer; 404 with the same document when nobody knows it."""
+        snapshot = _current(backend, response)
+        ref = ServiceRef(namespace, name)
+        if ref not in snapshot.services:
+            response.status_code = 404
+        return service_document(snapshot, explain(snapshot, ref, backend.live()))
+
+    @app.get("/v1/plan", tags=["state"])
+    def plan() -> PlanDocument:
+        """The next turn before it happens, and the releases that wait."""
+        if backend.plan is None:
+            raise HTTPException(503, {"error": "no controller runs here", "fix": "ask an instance with that role"})
+        return backend.plan()
+
+
+def _add_history(app: FastAPI, backend: Backend) -> None:
+    @app.get("/v1/history", tags=["audit"])
+    def history(
+        address: str = "",
+        service: str = "",
+        at: Annotated[datetime | None, Query(description="ISO 8601; with it, who had it at that time")] = None,
+        before_id: int | None = None,
+        limit: Limit = 100,
+    ) -> list[LeaseDocument]:
+        """Lease rows, ended ones too, the newest first."""
+        if backend.store is None:
+            raise HTTPException(503, {"error": "this instance has no database", "fix": "ask one that has"})
+        at = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+        found = backend.store.history(
+            address=_address(address, "address"), ref=_ref(service), at=at, limit=limit, before_id=before_id
+        )
+        return [lease_document(lease) for lease in found]
+
+
+def _current(backend: Backend, response: Response) -> Snapshot:
+    snapshot = backend.snapshot()
+    if not snapshot.is_complete:
+        raise HTTPException(503, {"error": "there is no complete snapshot yet", "fix": "look at /readyz"})
+    response.headers["Suite-Epoch"] = snapshot.epoch
+    response.headers["Suite-Revision"] = str(snapshot.revision)
+    return snapshot
+
+
+def _leases(snapshot: Snapshot, address: Address | None, ref: ServiceRef | None) -> list[Lease]:
+    if address is not None:
+        return [lease for lease in snapshot.leases.get(address) or () if ref in {None, lease.ref}]
+    if ref is not None:
+        return list(snapshot.holdings.get(ref) or ())
+    return list(snapshot.open_leases())
+
+
+def _address(text: str, name: str) -> Address | None:
+    try:
+        return parse_address(text) if text else None
+    except ValueError as error:
+        raise HTTPException(422, {"error": f"{name}: {error}", "fix": "write an IPv4 or IPv6 address"}) from None
+
+
+def _ref(text: str) -> ServiceRef | None:
+    try:
+        return parse_ref(text) if text else None
+    except ValueError as error:
+        raise HTTPException(422, {"error": f"service: {error}", "fix": "write NAMESPACE/NAME"}) from None
+
+
+async def _told(_request: Request, error: Exception) -> JSONResponse:
+    status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
+    body = detail if isinstance(detail, dict) else {"error": str(detail), "fix": ""}
+    return JSONResponse(body, status)
+
+
+async def _misread(_request: Request, error: Exception) -> JSONResponse:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    parts = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in found]
+    return JSONResponse({"error": "; ".join(parts), "fix": "see /v1/openapi.json"}, 422)

@@ -1,0 +1,30 @@
+"""What the web role asks of the rest of the suite: a few functions, so that it knows no other role."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suite.metrics.registry import Registry
+from suite.model.explain import Live
+from suite.model.snapshot import Snapshot
+from suite.model.status import Status
+from suite.web.documents import PlanDocument
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where answers come from; each function is quick, may be called from any thread, and never raises."""
+
+    snapshot: Callable[[], Snapshot]
+    """The snapshot that this suite acts on."""
+    status: Callable[[], Status]
+    registry: Registry
+    live: Callable[[], Live | None] = lambda: None
+    """Who announces and what is answered."""
+    plan: "Callable[[], PlanDocument] | None" = None
+    """The next turn; None where no controller runs."""
+    store: "Store | None" = None
+    """The database, for history; None where this instance only follows."""

@@ -1,0 +1,48 @@
+"""Gauges that follow from a snapshot and the status, set when somebody asks for the metrics page."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from suite.metrics import names
+from suite.metrics.registry import Labels, Registry
+from suite.model.snapshot import Snapshot
+from suite.model.status import Status
+from suite.web.usage import Usage, pool_usage
+
+STATES = ("free", "bound", "held", "cooling", "declined", "reserved")
+
+
+def record(registry: Registry, snapshot: Snapshot, status: Status) -> None:
+    """Bring every gauge that is derived, and not counted as things happen, up to date."""
+    _record_pools(registry, pool_usage(snapshot))
+    reasons = Counter(refusal.reason.value for refusal in snapshot.refusals.values())
+    registry.replace(names.REFUSALS, {(reason,): float(count) for reason, count in reasons.items()})
+    registry.set(names.SERVICES, sum(service.wants_address for service in snapshot.services.values()))
+    registry.set(names.CONFIG_LOADED, bool(snapshot.configuration.digest))
+    registry.set(names.CONFIG_STALE, status.is_stale)
+    registry.set(names.WITHHELD, bool(status.withheld))
+    registry.set(names.DATABASE_UP, not status.database)
+    severities = Counter("warning" if problem.is_warning else "error" for problem in status.problems)
+    registry.replace(names.CONFIG_PROBLEMS, {(each,): float(severities[each]) for each in ("error", "warning")})
+    registry.replace(names.REVISION, {(each.role,): float(each.revision) for each in status.instances})
+
+
+def _record_pools(registry: Registry, usage: list[Usage]) -> None:
+    registry.replace(names.ADDRESSES, _by_pool(usage, lambda each: each.total))
+    registry.replace(names.IN_USE, _by_pool(usage, lambda each: each.bound))
+    for family, total, in_use in ((4, names.ADDRESSES_V4, names.IN_USE_V4), (6, names.ADDRESSES_V6, names.IN_USE_V6)):
+        mine = [each for each in usage if each.family == family]
+        registry.replace(total, _by_pool(mine, lambda each: each.total))
+        registry.replace(in_use, _by_pool(mine, lambda each: each.bound))
+    states: dict[Labels, float] = {}
+    for state in STATES:
+        for each in usage:
+            states[each.pool, state] = states.get((each.pool, state), 0.0) + getattr(each, state)
+    registry.replace(names.POOL_ADDRESSES, states)
+
+
+def _by_pool(usage: Iterable[Usage], count: Callable[[Usage], int]) -> dict[Labels, float]:
+    sums: dict[Labels, float] = {}
+    for each in usage:
+        sums[each.pool,] = sums.get((each.pool,), 0.0) + count(each)
+    return sums

@@ -1,0 +1,123 @@
+"""Serving the application on a unix socket and, where configured, on an address.
+
+The unix socket belongs to this user alone (0600), so it needs no other authentication.  A socket file that nobody
+listens on is a leftover of a crash and is replaced; one that somebody listens on is another suite.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.model.configuration import Listen
+from suite.web.backend import Backend
+
+if TYPE_CHECKING:
+    import uvicorn
+
+LONGEST_PATH = 107
+"""Octets of a unix socket's path (sun_path less its zero)."""
+
+
+class SocketTaken(OSError):  # noqa: N818 - an outcome at start, told to a person
+    """Somebody else serves there."""
+
+
+def open_unix(path: Path) -> socket.socket:
+    """A listening socket at ``path`` that only this user may connect to.
+
+    Raises:
+        SocketTaken: another suite runs with this state directory.
+        OSError: the path is too long, its directory is missing or may not be written.
+    """
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise OSError(f"{path}: a socket's path has at most {LONGEST_PATH} octets; choose a shorter state directory")
+    _clear(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    listener.listen(128)
+    return listener
+
+
+def open_tcp(listen: Listen) -> socket.socket:
+    """A listening socket at ``listen``."""
+    family = socket.AF_INET6 if listen.address.version == 6 else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((str(listen.address), listen.port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(backend: Backend, listeners: list[socket.socket], stop: asyncio.Event) -> None:
+    """Serve on ``listeners`` until ``stop`` is set; the listeners are closed at the end.
+
+    The framework is imported in a thread, because it takes a quarter of a second that DNS should not wait for.
+    """
+    server = await asyncio.to_thread(_server, backend)
+    serving = asyncio.create_task(server.serve(sockets=listeners))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+def _server(backend: Backend) -> "uvicorn.Server":
+    import uvicorn
+
+    from suite.web.application import application
+
+    class Server(uvicorn.Server):
+        """Signals belong to the run loop."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    return Server(
+        uvicorn.Config(
+            application(backend),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=256,
+            timeout_graceful_shutdown=2,
+            ws="none",
+        )
+    )
+
+
+def _clear(path: Path) -> None:
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise SocketTaken(f"{path} is no socket; move it away")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise SocketTaken(f"another suite serves {path}")

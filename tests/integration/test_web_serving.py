@@ -1,0 +1,236 @@
+"""The API over a real socket: what it says, who may ask, and what becomes of bad questions."""
+
+import asyncio
+import json
+import socket
+import stat
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import pytest
+from rpds import HashTrieMap
+
+from suite.metrics.names import new_registry
+from suite.model.address import parse_range
+from suite.model.configuration import Configuration, Listen
+from suite.model.lease import Lease, LeaseState
+from suite.model.pool import Pool
+from suite.model.problem import Problem
+from suite.model.service import Port, Service, ServiceRef, ServiceType
+from suite.model.snapshot import Snapshot
+from suite.model.status import Instance, Status
+from suite.web.backend import Backend
+from suite.web.client import ask
+from suite.web.serve import SocketTaken, open_tcp, open_unix, serve
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+COFFEE, TEA = ServiceRef("default", "coffee"), ServiceRef("default", "tea")
+
+
+def lease(number, ref=COFFEE, state=LeaseState.BOUND):
+    return Lease(ip_address(f"10.0.42.{number}"), ref, "default", state, f"service:{ref}", NOW, id=number + 1)
+
+
+LEASES = (lease(0), lease(1, TEA, LeaseState.HELD))
+SNAPSHOT = Snapshot(
+    "epoch-1",
+    7,
+    NOW,
+    Configuration((Pool("default", (parse_range("10.0.42.0/24"),)),), digest="d"),
+    services=HashTrieMap({COFFEE: Service(COFFEE, type=ServiceType.LOAD_BALANCER, ports=(Port(8080),))}),
+    leases=HashTrieMap({each.address: (each,) for each in LEASES}),
+    holdings=HashTrieMap({each.ref: (each,) for each in LEASES}),
+)
+READY = Status((Instance("controller", "node1", "0.1.0", "epoch-1", 7),))
+
+
+class Serving:
+    """A server in a thread of its own, for as long as a test lasts."""
+
+    def __init__(self, path, backend, *more):
+        self.path = path
+        self._stop = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        listeners = [open_unix(path), *more]
+        run = serve(backend, listeners, self._stop)
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(run,))
+        self._thread.start()
+
+    def get(self, target):
+        status, body = ask(self.path, target, timeout=10)
+        return status, json.loads(body)
+
+    def end(self):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """Start servers: ``serving(status=..., snapshot=...)``."""
+    started = []
+
+    def start(*more, snapshot=SNAPSHOT, status=READY):
+        backend = Backend(lambda: snapshot, lambda: status, new_registry())
+        started.append(Serving(tmp_path / "suite.sock", backend, *more))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+def test_only_this_user_may_connect_to_the_socket(serving):
+    mode = serving().path.stat().st_mode
+
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_it_is_healthy_and_ready(serving):
+    server = serving()
+
+    assert server.get("/healthz") == (200, {"status": "ok"})
+    assert server.get("/readyz") == (200, {"ready": True, "reasons": {}})
+
+
+def test_it_says_why_it_is_not_ready(serving):
+    waiting = Instance("nameserver", "node1", "0.1.0", reasons=("no snapshot yet",))
+
+    assert serving(status=Status((waiting,))).get("/readyz") == (
+        503,
+        {"ready": False, "reasons": {"nameserver@node1": ["no snapshot yet"]}},
+    )
+
+
+def test_status_lists_every_role_and_every_problem(serving):
+    problem = Problem("address-pools[0]", "no addresses", "pool.empty", "config.yaml", 3)
+
+    _, document = serving(status=replace(READY, problems=(problem,), is_stale=True)).get("/v1/status")
+
+    assert [(each["role"], each["revision"], each["ready"]) for each in document["instances"]] == [
+        ("controller", 7, True)
+    ]
+    assert document["config_stale"] is True
+    assert document["troubles"] == [
+        "the newest configuration is bad and kept out; the last good one is in force",
+        "config.yaml:3: address-pools[0]: no addresses",
+    ]
+
+
+def test_pools_tell_how_much_is_used(serving):
+    _, [pool] = serving().get("/v1/pools")
+
+    assert (pool["total"], pool["bound"], pool["held"], pool["free"]) == (256, 1, 1, 254)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param("", ["10.0.42.0", "10.0.42.1"], id="all"),
+        pytest.param("?state=held", ["10.0.42.1"], id="state"),
+        pytest.param("?service=coffee", ["10.0.42.0"], id="service"),
+        pytest.param("?address=10.0.42.1", ["10.0.42.1"], id="address"),
+        pytest.param("?pool=other", [], id="pool"),
+        pytest.param("?after=10.0.42.0", ["10.0.42.1"], id="page"),
+    ],
+)
+def test_leases_are_found(serving, question, expected):
+    _, page = serving().get(f"/v1/leases{question}")
+
+    assert [each["address"] for each in page["leases"]] == expected
+
+
+def test_a_page_of_leases_tells_where_to_go_on(serving):
+    _, page = serving().get("/v1/leases?limit=1")
+
+    assert page["next"] == "10.0.42.0"
+
+
+def test_a_service_is_explained(serving):
+    status, document = serving().get("/v1/services/default/coffee")
+
+    assert (status, document["addresses"]) == (200, ["10.0.42.0"])
+    assert [link["stage"] for link in document["chain"]][-1] == "answer"
+
+
+def test_an_unknown_service_is_404_with_the_reason(serving):
+    status, document = serving().get("/v1/services/default/tea")
+
+    assert status == 404
+    assert "10.0.42.1 is held for its return" in document["chain"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/leases?address=ten",
+        "/v1/leases?limit=0",
+        "/v1/leases?limit=many",
+        "/v1/leases?service=a/b/c",
+        "/v1/leases?state=gone",
+    ],
+)
+def test_a_bad_question_is_told_what_is_wrong(serving, target):
+    status, document = serving().get(target)
+
+    assert status == 422
+    assert document["error"]
+    assert document["fix"]
+
+
+def test_nothing_is_told_before_the_first_complete_snapshot(serving):
+    status, document = serving(snapshot=Snapshot()).get("/v1/pools")
+
+    assert (status, document["error"]) == (503, "there is no complete snapshot yet")
+
+
+def test_there_is_no_plan_where_no_controller_runs(serving):
+    assert serving().get("/v1/plan")[0] == 503
+
+
+def test_metrics_carry_metallb_s_names(serving):
+    _, page = ask(serving().path, "/metrics", timeout=10)
+
+    assert b'metallb_allocator_addresses_in_use_total{pool="default"} 1.0' in page
+    assert b'suite_pool_addresses{pool="default",state="held"} 1.0' in page
+    assert b'suite_revision{role="controller"} 7.0' in page
+
+
+def test_it_serves_an_address_beside_the_socket(serving):
+    listener = open_tcp(Listen(ip_address("127.0.0.1"), 0))
+    port = listener.getsockname()[1]
+    server = serving(listener)
+    server.get("/healthz")
+
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_second_suite_does_not_take_the_socket_of_the_first(serving):
+    path = serving().path
+
+    with pytest.raises(SocketTaken, match="another suite serves"):
+        open_unix(path)
+
+
+def test_a_socket_left_by_a_crash_is_replaced(tmp_path):
+    open_unix(tmp_path / "suite.sock").close()
+
+    open_unix(tmp_path / "suite.sock").close()
+
+
+def test_a_file_in_the_socket_s_place_is_not_removed(tmp_path):
+    (tmp_path / "suite.sock").write_text("mine")
+
+    with pytest.raises(SocketTaken, match="is no socket"):
+        open_unix(tmp_path / "suite.sock")
+    assert (tmp_path / "suite.sock").read_text() == "mine"
+
+
+def test_a_path_too_long_for_a_socket_is_told(tmp_path):
+    with pytest.raises(OSError, match="at most 107 octets"):
+        open_unix(tmp_path / ("x" * 110))
