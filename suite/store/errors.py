@@ -1,0 +1,40 @@
+"""What can go wrong with the database, in words for people: what happened, and what mends it."""
+
+
+class StoreError(Exception):
+    """A fault of the store; ``what`` happened, ``fix`` says what to do about it (empty where nothing needs doing)."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.fix}" if self.fix else self.what
+
+
+class Conflict(StoreError):  # noqa: N818 - a race that was lost is an outcome, not an error
+    """Somebody else was first; nothing was changed.  Refresh the snapshot and plan again."""
+
+
+class Deposed(StoreError):  # noqa: N818
+    """Another instance leads now; nothing was changed."""
+
+
+class Unavailable(StoreError):  # noqa: N818
+    """The database is away, read-only, full or locked; nothing was changed."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke while a commit was on its way and did not come back: it happened entirely or not at all.
+
+    The next ``refresh`` shows which; a plan made from that is right in both cases.
+    """
+
+
+class SchemaTooNew(StoreError):  # noqa: N818
+    """A newer release wrote this database."""
+
+
+class SchemaForeign(StoreError):  # noqa: N818
+    """The database belongs to another program."""

@@ -1,0 +1,184 @@
+"""The schema: made at once in an empty database, upgraded by Alembic in an older one, refused in a newer one.
+
+Alembic costs a third of a second to import, so it is imported only when there is something to upgrade; that both ways
+lead to the same schema is a test.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from suite.model.event import Action, Event
+from suite.store.commit import write_events
+from suite.store.engine import Database, time_text, translated
+from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
+from suite.store.guards import guards
+from suite.store.snapshots import Head
+from suite.store.tables import metadata
+from suite.store.views import views
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+CURRENT = "0001"
+"""The newest migration; a test compares it with the folder."""
+
+EXTENSION = "btree_gist"
+"""PostgreSQL's own module that lets the exclusion constraint compare text; trusted, so the database's owner may add it."""
+
+
+def migrations_folder() -> Path:
+    """Where the migrations stand: in a wheel inside the package, in a checkout at the top."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def version(database: Database) -> str | None:
+    """The migration the database is at; None when it is empty.
+
+    Raises:
+        SchemaForeign: it holds tables, and none of them is ours.
+    """
+    with database.reading() as connection:
+        names = inspect(connection).get_table_names()
+        if "alembic_version" in names:
+            found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            return found
+        if names:
+            raise SchemaForeign(
+                f"the database holds tables of another program ({', '.join(sorted(names)[:3])}, ...)",
+                "use a database of its own",
+            )
+    return None
+
+
+def ensure(database: Database, *, create: bool, now: datetime, key: bytes = b"") -> None:
+    """Bring the schema to :data:`CURRENT`, whatever is there now; several processes may try at once."""
+    found = version(database)
+    if found is None:
+        if not create:
+            raise Unavailable("the database is empty", "start `suite run` once, or `suite db upgrade`")
+        make(database, now=now, key=key)
+    elif found != CURRENT:
+        upgrade(database, found, now=now)
+    _check_server(database)
+
+
+def make(database: Database, *, now: datetime, key: bytes = b"") -> None:
+    """Create everything in an empty database, and the first event of its log."""
+    with database.writing() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7883001)")
+        if inspect(connection).has_table("head"):
+            return
+        _extend(connection, database)
+        metadata.create_all(connection, checkfirst=False)
+        for statement in (*guards(database.dialect), *views(database.dialect)):
+            connection.exec_driver_sql(statement.replace("%", "%%") if not database.is_sqlite else statement)
+        connection.exec_driver_sql(VERSION_TABLE)
+        connection.exec_driver_sql(database.sql("INSERT INTO alembic_version (version_num) VALUES (?)"), (CURRENT,))
+        begin(connection, database, now=now, key=key)
+
+
+VERSION_TABLE = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+    " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+"""As Alembic makes it."""
+
+
+def begin(connection: Connection, database: Database, *, now: datetime, key: bytes = b"") -> None:
+    """The first row of ``head`` and the first event: a random epoch, and Unix time as the first revision.
+
+    Unix time, so that a database made anew is ahead of what followers saw of a lost one that committed less than
+    once a second.
+    """
+    at = now.astimezone(UTC)
+    head = Head(secrets.token_hex(8), int(at.timestamp()), "", at, 0)
+    connection.exec_driver_sql(
+        database.sql("INSERT INTO head (one, epoch, revision, hash, time, last_lease) VALUES (1, ?, ?, '', ?, 0)"),
+        (head.epoch, head.revision, database.time_in(at)),
+    )
+    created = Event(Action.CREATED, reason=f"epoch {head.epoch} begins", after=f'{{"epoch":"{head.epoch}"}}')
+    write_events(connection, database, (created,), head, key=key)
+    connection.exec_driver_sql(
+        database.sql("INSERT INTO feed (revision, writer, changed) VALUES (?, '', NULL)"), (head.revision,)
+    )
+
+
+def known_versions() -> Sequence[str]:
+    """Every migration this release has, oldest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+
+
+def upgrade(database: Database, found: str, *, now: datetime) -> None:
+    """Apply what is missing since ``found``; a SQLite file is copied first, beside itself.
+
+    Raises:
+        SchemaTooNew: ``found`` is no migration of this release.
+    """
+    from alembic import command
+
+    if found not in known_versions():
+        raise SchemaTooNew(
+            f"the database is at schema {found}, which this release (schema {CURRENT}) does not know",
+            "run the newer release, or restore the backup it made before its upgrade",
+        )
+    if database.path is not None:
+        from suite.store.backup import copy_sqlite
+
+        stamp = time_text(now)[:19].replace(" ", "T").replace(":", "")
+        copy_sqlite(database, database.path.with_name(f"{database.path.name}.before-{CURRENT}-{stamp}"))
+    with translated(database):
+        command.upgrade(alembic_config(database), "head")
+
+
+def alembic_config(database: Database | None = None) -> "Config":
+    """Alembic's settings for this database; migrations find the engine in ``attributes``."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    if database is not None:
+        config.attributes["database"] = database
+    return config
+
+
+def _extend(connection: Connection, database: Database) -> None:
+    if database.is_sqlite:
+        return
+    known = connection.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = %s", (EXTENSION,)).first()
+    if known is not None:
+        return
+    try:
+        connection.exec_driver_sql(f"CREATE EXTENSION {EXTENSION}")
+    except ProgrammingError as error:
+        raise StoreError(
+            f"the extension {EXTENSION} cannot be added ({error.orig})",
+            f'let an administrator run once in this database: CREATE EXTENSION "{EXTENSION}"',
+        ) from error
+    except OperationalError as error:
+        raise StoreError(
+            f"PostgreSQL lacks its module {EXTENSION} ({error.orig})", "install the package postgresql-contrib"
+        ) from error
+
+
+def _check_server(database: Database) -> None:
+    """Refuse versions that lack what the schema needs: STRICT tables (SQLite 3.37), trusted extensions (PostgreSQL 13)."""
+    with database.reading() as connection:
+        have = connection.dialect.server_version_info or (0,)
+    need = (3, 37) if database.is_sqlite else (13,)
+    if have < need:
+        name = "SQLite" if database.is_sqlite else "PostgreSQL"
+        raise StoreError(
+            f"{name} {'.'.join(map(str, have))} is too old", f"use {name} {'.'.join(map(str, need))} or newer"
+        )

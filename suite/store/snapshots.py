@@ -1,0 +1,313 @@
+"""Snapshots: read whole, brought up to date by what changed since, or made from a commit's own changes.
+
+All three must come to the same; a property test compares them.
+"""
+
+from __future__ import annotations  # HashTrieMap takes no subscript at run time
+
+import gc
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from rpds import HashTrieMap
+from sqlalchemy import Connection
+
+from suite.model.address import Address
+from suite.model.changes import Changes
+from suite.model.configuration import Configuration
+from suite.model.lease import Lease, Reservation
+from suite.model.service import ServiceRef
+from suite.model.snapshot import Snapshot
+from suite.store import rows
+from suite.store.engine import Database
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+FULL_READ = 5_000
+"""From so many changed keys on, one full read costs less than asking for each."""
+
+CHUNK = 400
+"""Keys asked for at once; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+class Head(NamedTuple):
+    """The row ``head``."""
+
+    epoch: str
+    revision: int
+    hash: str
+    time: datetime
+    last_lease: int
+
+
+Touched = dict[str, list[list[str]] | list[int] | bool]
+"""What a commit touched: keys by table of documents, ids under ``lease``, and a flag for each small table."""
+
+
+def read_head(connection: Connection, database: Database, *, lock: bool = False) -> Head:
+    """The row ``head``; with ``lock`` nobody else commits until this transaction ends (SQLite: BEGIN IMMEDIATE does)."""
+    suffix = " FOR UPDATE" if lock and not database.is_sqlite else ""
+    row = connection.exec_driver_sql(f"SELECT epoch, revision, hash, time, last_lease FROM head{suffix}").one()  # noqa: S608
+    return Head(row[0], row[1], row[2], database.time_out(row[3]), row[4])
+
+
+def read(connection: Connection, database: Database) -> Snapshot:
+    """Everything, in the reading transaction of ``connection``."""
+    with _without_collector():
+        head = read_head(connection, database)
+        by_address, by_ref = _grouped(_open_leases(connection, database))
+        fields: dict[str, Any] = {
+            field: HashTrieMap(dict(_documents(connection, table))) for table, (_, _, field) in rows.DOCUMENTS.items()
+        }
+        fields |= _small(connection, SMALL)
+        fields["leases"] = HashTrieMap(by_address)
+        fields["holdings"] = HashTrieMap(by_ref)
+        return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
+
+
+def refresh(connection: Connection, database: Database, old: Snapshot) -> Snapshot:
+    """``old`` brought up to date; a full read where the feed does not reach back to it or a new epoch began."""
+    head = read_head(connection, database)
+    if (head.epoch, head.revision) == (old.epoch, old.revision):
+        return old
+    touched = _since(connection, database, old.revision, head) if head.epoch == old.epoch else None
+    if touched is None:
+        return read(connection, database)
+    return replace(
+        old,
+        revision=head.revision,
+        at=head.time,
+        **_documents_since(connection, database, old, touched),
+        **_leases_since(connection, database, old, touched),
+        **_small(connection, frozenset(touched) & SMALL.keys()),
+    )
+
+
+def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head) -> Snapshot:
+    """``old`` after a commit of ``changes`` that gave its new leases ids and times; costs what changed."""
+    fields: dict[str, Any] = {"revision": head.revision, "at": head.time, "epoch": head.epoch}
+    for table, (_, _, field) in rows.DOCUMENTS.items():
+        present, absent = of_changes(changes, table)
+        if present or absent:
+            fields[field] = _changed(getattr(old, field), present, absent)
+    if changes.closed or opened:
+        fields |= _with_leases(old, opened, [closing.lease for closing in changes.closed])
+    if changes.reserved or changes.unreserved:
+        reserved = {entry.address: entry for entry in changes.reserved if entry.source == "operator"}
+        fields["reservations"] = _changed(old.reservations, reserved, [entry.address for entry in changes.unreserved])
+    if changes.records or changes.records_gone:
+        fields["records"] = _changed(old.records, dict.fromkeys(changes.records, True), changes.records_gone)
+    if changes.configuration is not None:
+        fields["configuration"] = rows.without_passwords(changes.configuration)
+    fields["drained"] = (old.drained | frozenset(changes.drained)) - frozenset(changes.undrained)
+    fields["withheld"] = old.withheld if changes.withheld is None else changes.withheld
+    fields["confirmed"] = old.confirmed if changes.confirmed is None else changes.confirmed
+    return replace(old, **fields)
+
+
+def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
+    """What the feed says about a commit."""
+    touched: Touched = {}
+    for table in rows.DOCUMENTS:
+        present, absent = of_changes(changes, table)
+        if present or absent:
+            touched[table] = [list(rows.document_key(key)) for key in (*present, *absent)]
+    ids = [closing.lease.id for closing in changes.closed] + [lease.id for lease in opened]
+    if ids:
+        touched["lease"] = ids
+    flags = {
+        "reservation": changes.reserved or changes.unreserved,
+        "drained_pool": changes.drained or changes.undrained,
+        "configuration": changes.configuration is not None,
+        "meta": changes.withheld is not None or changes.confirmed is not None,
+        "static_record": changes.records or changes.records_gone,
+    }
+    return touched | {name: True for name, is_touched in flags.items() if is_touched}
+
+
+def of_changes(changes: Changes, table: str) -> tuple[dict[Any, Any], list[Any]]:
+    """What ``changes`` writes to a table of documents: values by snapshot key, and the keys that are gone."""
+    match table:
+        case "service":
+            return {value.ref: value for value in changes.services}, list(changes.services_gone)
+        case "endpoints":
+            return {value.ref: value for value in changes.endpoints}, list(changes.endpoints_gone)
+        case "refusal":
+            return dict(changes.refusals), list(changes.refusals_gone)
+        case "node":
+            return {value.name: value for value in changes.nodes}, list(changes.nodes_gone)
+        case _:
+            return {value.name: value for value in changes.namespaces}, list(changes.namespaces_gone)
+
+
+def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -> HashTrieMap[K, V]:
+    new = old.update(present) if present else old
+    for key in absent:
+        new = new.discard(key)
+    return new
+
+
+def _open_leases(connection: Connection, database: Database) -> list[Lease]:
+    found = connection.exec_driver_sql(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
+    return rows.leases_of(found, database.time_out)
+
+
+def _grouped(
+    leases: Iterable[Lease],
+) -> tuple[dict[Address, tuple[Lease, ...]], dict[ServiceRef, tuple[Lease, ...]]]:
+    by_address: dict[Address, tuple[Lease, ...]] = {}
+    by_ref: dict[ServiceRef, tuple[Lease, ...]] = {}
+    for lease in leases:
+        alone = (lease,)
+        if by_address.setdefault(lease.address, alone) is not alone:
+            by_address[lease.address] = _in_order((*by_address[lease.address], lease))
+        if by_ref.setdefault(lease.ref, alone) is not alone:
+            by_ref[lease.ref] = _in_order((*by_ref[lease.ref], lease))
+    return by_address, by_ref
+
+
+def _in_order(leases: Iterable[Lease]) -> tuple[Lease, ...]:
+    return tuple(sorted(leases, key=lambda lease: lease.id))
+
+
+def _with_leases(old: Snapshot, opened: Sequence[Lease], closed: Sequence[Lease]) -> dict[str, Any]:
+    return {
+        "leases": _regrouped(old.leases, opened, closed, lambda lease: lease.address),
+        "holdings": _regrouped(old.holdings, opened, closed, lambda lease: lease.ref),
+    }
+
+
+def _regrouped(
+    old: HashTrieMap[K, tuple[Lease, ...]], opened: Sequence[Lease], closed: Sequence[Lease], by: Callable[[Lease], K]
+) -> HashTrieMap[K, tuple[Lease, ...]]:
+    """The map after leases went and came; a key without leases is absent."""
+    gone = {lease.id for lease in closed}
+    come: dict[K, list[Lease]] = defaultdict(list)
+    for lease in opened:
+        come[by(lease)].append(lease)
+    keys = come.keys() | {by(lease) for lease in closed}
+    new = {
+        key: _in_order((*(lease for lease in old.get(key) or () if lease.id not in gone), *come.get(key, ())))
+        for key in keys
+    }
+    return _changed(old, {key: group for key, group in new.items() if group}, [key for key in new if not new[key]])
+
+
+def _documents(connection: Connection, table: str) -> Iterator[tuple[Any, Any]]:
+    keys, kind, _ = rows.DOCUMENTS[table]
+    validate = rows.adapter(kind).validate_json
+    found = connection.exec_driver_sql(f"SELECT {', '.join(keys)}, document FROM {table}")  # noqa: S608
+    for *key, document in found:
+        value = validate(document)
+        yield rows.snapshot_key(key), value
+
+
+def _since(connection: Connection, database: Database, revision: int, head: Head) -> dict[str, Any] | None:
+    """Everything touched after ``revision``, or None when the feed cannot tell or tells of too much."""
+    found = connection.exec_driver_sql(
+        database.sql("SELECT changed FROM feed WHERE revision > ? ORDER BY revision"), (revision,)
+    ).all()
+    if len(found) != head.revision - revision or any(row[0] is None for row in found):
+        return None
+    merged: dict[str, Any] = {}
+    for (changed,) in found:
+        for table, keys in json.loads(changed).items():
+            merged.setdefault(table, []).extend(keys if isinstance(keys, list) else ())
+    return None if sum(map(len, merged.values())) > FULL_READ else merged
+
+
+def _documents_since(
+    connection: Connection, database: Database, old: Snapshot, touched: dict[str, Any]
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for table in rows.DOCUMENTS.keys() & touched.keys():
+        columns, kind, field = rows.DOCUMENTS[table]
+        asked = sorted({tuple(key) for key in touched[table]})
+        found = _by_keys(connection, database, f"SELECT {', '.join(columns)}, document FROM {table}", columns, asked)  # noqa: S608
+        present = {rows.snapshot_key(row[:-1]): rows.adapter(kind).validate_json(row[-1]) for row in found}
+        absent = [key for key in map(rows.snapshot_key, asked) if key not in present]
+        fields[field] = _changed(getattr(old, field), present, absent)
+    return fields
+
+
+def _leases_since(connection: Connection, database: Database, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
+    if "lease" not in touched:
+        return {}
+    asked = sorted({(number,) for number in touched["lease"]})
+    found = rows.leases_of(_by_keys(connection, database, rows.LEASE_SELECT, ("id",), asked), database.time_out)
+    opened = [lease for lease in found if lease.is_open]
+    return _with_leases(old, opened, found)
+
+
+def _by_keys(
+    connection: Connection, database: Database, select: str, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]
+) -> Iterator[Sequence[Any]]:
+    """Rows of ``select`` whose ``columns`` are one of ``keys``."""
+    mark = f"({', '.join('?' * len(columns))})"
+    for start in range(0, len(keys), CHUNK):
+        chunk = keys[start : start + CHUNK]
+        wanted = f"{select} WHERE ({', '.join(columns)}) IN (VALUES {', '.join([mark] * len(chunk))})"
+        yield from connection.exec_driver_sql(database.sql(wanted), tuple(value for key in chunk for value in key))
+
+
+def _small(connection: Connection, tables: Iterable[str]) -> dict[str, Any]:
+    """Fields of a Snapshot that come from small tables, each read whole."""
+    fields: dict[str, Any] = {}
+    for table in tables:
+        fields |= SMALL[table](connection)
+    return fields
+
+
+def _configuration(connection: Connection) -> dict[str, Any]:
+    text = connection.exec_driver_sql("SELECT document FROM configuration WHERE valid_to IS NULL").scalar()
+    return {"configuration": rows.adapter(Configuration).validate_json(text) if text else Configuration()}
+
+
+def _reservations(connection: Connection) -> dict[str, Any]:
+    found = connection.exec_driver_sql(
+        "SELECT source, addr_key, last, last_key, namespace, service, note FROM reservation WHERE source = 'operator'"
+    )
+    entries: list[Reservation] = [rows.reservation_of(row) for row in found]
+    return {"reservations": HashTrieMap({entry.address: entry for entry in entries})}
+
+
+def _drained(connection: Connection) -> dict[str, Any]:
+    return {"drained": frozenset(connection.exec_driver_sql("SELECT name FROM drained_pool").scalars())}
+
+
+def _records(connection: Connection) -> dict[str, Any]:
+    found = connection.exec_driver_sql("SELECT name, type, value, ttl FROM static_record")
+    return {"records": HashTrieMap({rows.record_of(row): True for row in found})}
+
+
+def _meta(connection: Connection) -> dict[str, Any]:
+    found = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT name, value FROM meta")}
+    return {name: found.get(name, "") for name in ("withheld", "confirmed")}
+
+
+SMALL: dict[str, Callable[[Connection], dict[str, Any]]] = {
+    "configuration": _configuration,
+    "reservation": _reservations,
+    "drained_pool": _drained,
+    "static_record": _records,
+    "meta": _meta,
+}
+"""Tables that are read whole when anything in them changed."""
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Hundreds of thousands of new objects and no garbage: the cycle collector would only count them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
