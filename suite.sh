@@ -106,6 +106,7 @@ soak() {
     exec "$python" -m pytest --soak -m soak "$@"
 }
 
+# A benchmark is a script tests/bench/.../bench_NAME.py that prints its own table.
 bench() {
     set_up
     cd "$root"
@@ -113,12 +114,16 @@ bench() {
     [ $# -gt 0 ] || set -- $(find tests/bench -name 'bench_*.py' 2>/dev/null | sed 's,.*/bench_,,; s,\.py$,,' | sort)
     [ $# -gt 0 ] || fail 'there are no benchmarks in tests/bench'
     for name; do
-        [ -f "tests/bench/bench_$name.py" ] || fail "no benchmark is called $name (tests/bench/bench_$name.py)"
+        [ -n "$(benchmark "$name")" ] || fail "there is no tests/bench/.../bench_$name.py"
     done
     for name; do
         say "bench $name"
-        PYTHONPATH=$root:$root/tests "$python" "tests/bench/bench_$name.py"
+        PYTHONPATH=$root:$root/tests "$python" "$(benchmark "$name")"
     done
+}
+
+benchmark() {
+    find tests/bench -name "bench_$1.py" 2>/dev/null
 }
 
 lab() {

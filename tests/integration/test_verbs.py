@@ -132,10 +132,19 @@ def test_too_old_python_is_refused_in_words(checkout: Path) -> None:
 
 
 def test_benchmark_that_does_not_exist_is_named(prepared: Path) -> None:
-    assert verb(prepared, "bench", "speed") == (
-        1,
-        "suite.sh: no benchmark is called speed (tests/bench/bench_speed.py)\n",
-    )
+    assert verb(prepared, "bench", "speed") == (1, "suite.sh: there is no tests/bench/.../bench_speed.py\n")
+
+
+def test_all_benchmarks_run_where_none_is_named(prepared: Path) -> None:
+    for name in ("l2/bench_arp.py", "bench_store.py"):
+        script(prepared / "tests/bench" / name, "")
+
+    _, said = verb(prepared, "bench")
+
+    assert [line.split(": ")[1] for line in said.splitlines() if line.startswith(str(prepared))] == [
+        "tests/bench/l2/bench_arp.py",
+        "tests/bench/bench_store.py",
+    ]
 
 
 def test_help_needs_nothing(checkout: Path) -> None:
