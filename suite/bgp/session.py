@@ -388,8 +388,10 @@ class Session:
             self._current.await_sending(now)
 
     def _settle(self, now: float) -> None:
-        """Tell of a change of state, once per call of the shell."""
+        """Tell of a change of state, once per call of the shell; a passive session that waits is Active."""
         state = max(connection.state for connection in self._connections)
+        if state is State.IDLE and self._is_running and self.config.passive:
+            state = State.ACTIVE
         if state is self._state:
             return
         cause = self._cause if state < self._state else None

@@ -1,0 +1,301 @@
+"""Our speaker against BIRD 2: what BIRD has in its tables and says in its log is the proof."""
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from fix_netns import NetLab
+from routers import NODE4, NODE6, ROUTER6, BgpLab, bird_bgp, dual_stack, peer_config, prefixes, stays
+
+from suite.bgp.export import RouteAttributes
+from suite.bgp.prefix import IPV6
+from suite.bgp.session import Stop
+
+pytestmark = [pytest.mark.peer, pytest.mark.net]
+
+PLAIN = RouteAttributes()
+VIP, VIP6 = prefixes("10.10.10.10/32", "2001:db8:10::10/128")
+DUAL = "ipv4 { import all; export none; }; ipv6 { import all; export none; };"
+
+
+@pytest.fixture
+def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
+    return BgpLab(netlab, tmp_path)
+
+
+def test_ipv4_routes_arrive_with_their_attributes(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+        attributes = RouteAttributes(communities=(0xFC000064,), large_communities=((64512, 1, 2),), med=7)
+        speaker.call(peer.announce, {VIP: attributes})
+
+        assert bird.has("10.10.10.10/32", "BGP.community: (64512,100)", "(64512, 1, 2)", "BGP.med: 7"), bird.log()
+        assert "BGP.as_path: 64513" in bird.routes()
+        assert f"BGP.next_hop: {NODE4}" in bird.routes()
+
+
+def test_ipv6_routes_arrive_over_an_ipv6_session(bgplab: BgpLab) -> None:
+    neighbor = f"neighbor {NODE6} as 64513;"
+    bird = bgplab.bird(bird_bgp(channels="ipv6 { import all; export none; };", neighbor=neighbor))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(ROUTER6, families=frozenset({IPV6})))
+        speaker.call(peer.announce, {VIP6: PLAIN})
+
+        assert bird.has("2001:db8:10::10/128", f"BGP.next_hop: {NODE6}"), bird.log()
+
+
+def test_both_families_share_one_session(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp(channels=DUAL))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(**dual_stack()))
+        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
+
+        assert bird.has("10.10.10.10/32", "2001:db8:10::10/128"), bird.log()
+
+
+def test_ipv4_routes_with_ipv6_next_hops_arrive(bgplab: BgpLab) -> None:
+    channels = "ipv4 { import all; export none; extended next hop on; };"
+    bird = bgplab.bird(bird_bgp(channels=channels, neighbor=f"neighbor {NODE6} as 64513;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(ROUTER6, extended_next_hop=True))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32", f"BGP.next_hop: {NODE6}"), bird.log()
+
+
+def test_internal_peers_get_local_preference_and_an_empty_path(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp(neighbor=f"neighbor {NODE4} as 64512;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(local_as=64512))
+        speaker.call(peer.announce, {VIP: RouteAttributes(local_pref=250)})
+
+        assert bird.has("10.10.10.10/32", "BGP.local_pref: 250"), bird.log()
+        assert "BGP.as_path: \n" in bird.routes()
+
+
+def test_as_numbers_above_65535(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp(neighbor=f"neighbor {NODE4} as 4200000001;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(local_as=4200000001))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("BGP.as_path: 4200000001"), bird.log()
+
+
+def test_as_numbers_above_65535_to_a_peer_with_two_octets(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp("enable as4 off;", neighbor=f"neighbor {NODE4} as 4200000001;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(local_as=4200000001))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32", "BGP.as_path: 4200000001"), bird.log()
+
+
+def test_md5_with_the_right_password(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp('password "secret";'))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(password="secret"))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+
+def test_md5_with_the_wrong_password_never_connects(bgplab: BgpLab) -> None:
+    bgplab.bird(bird_bgp('password "secret";'))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(password="guess"))
+
+        assert stays(lambda: speaker.state(peer) in {"Connect", "Idle"}, 3)
+
+
+def test_a_passive_session_waits_for_the_router(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp('password "secret";'))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(passive=True, password="secret"), listen=True)
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+
+def test_when_both_connect_one_connection_stays(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp("connect delay time 1;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(), listen=True)
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+        assert stays(lambda: speaker.state(peer) == "Established", 2)
+
+
+def test_ttl_security_on_both_sides(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp("ttl security on; direct;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(security_hops=1))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+
+def test_without_ttl_security_a_peer_that_demands_it_hears_nothing(bgplab: BgpLab) -> None:
+    bgplab.bird(bird_bgp("ttl security on; direct; passive on;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+
+        assert stays(lambda: speaker.state(peer) != "Established", 3)
+
+
+@pytest.mark.parametrize("hold", [3, 0])
+def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
+    bird = bgplab.bird(bird_bgp(f"hold time {hold};"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(hold_time=hold))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+        assert speaker.call(peer.status).hold_time == hold
+        assert stays(lambda: speaker.state(peer) == "Established", 4)
+
+
+def test_a_router_that_refreshes_gets_the_table_between_marks(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+        bird.birdc("reload", "in", "node")
+
+        assert stays(lambda: "10.10.10.10/32" in bird.routes(), 1)
+        counters = speaker.call(peer.status).counters
+        assert (counters["route_refresh_received"], counters["route_refresh_sent"]) == (1, 2)
+
+
+def test_changes_and_withdrawals_are_followed(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp(channels=DUAL))
+    routes = {VIP: PLAIN, VIP6: PLAIN, **dict.fromkeys(prefixes("10.10.11.0/24", "10.10.12.0/22"), PLAIN)}
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(**dual_stack()))
+        speaker.call(peer.announce, routes)
+        assert bird.has(*map(str, routes)), bird.log()
+
+        speaker.call(peer.announce, {VIP: RouteAttributes(med=9)})
+
+        assert bird.has("10.10.10.10/32", "BGP.med: 9")
+        assert bird.lacks("2001:db8:10::10", "10.10.11.0/24", "10.10.12.0/22")
+
+
+def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+        speaker.call(peer.stop, Stop.CEASE, "node drained, back at 14:00")
+
+        assert bird.lacks("10.10.10.10/32")
+        assert "Administrative shutdown" in bird.log()
+        assert "node drained, back at 14:00" in bird.log()
+
+
+def test_a_router_that_shuts_down_is_heard_and_asked_again(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert speaker.is_up(peer), bird.log()
+
+        bird.birdc("disable", "node", '"cabling"')
+        assert bird.lacks("10.10.10.10/32")
+        status = speaker.call(peer.status)
+        bird.birdc("enable", "node")
+
+        assert status.last_cause.text == "received cease/administrative shutdown: cabling"
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+
+def test_routes_stay_through_a_graceful_restart(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp("graceful restart on;"))
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(graceful_restart=30))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+        speaker.call(peer.stop, Stop.GRACEFUL)
+
+    assert stays(lambda: "10.10.10.10/32" in bird.routes(), 1.5), bird.log()
+    with bgplab.speaker() as speaker:
+        again = speaker.peer(peer_config(graceful_restart=30, restarting=True))
+        speaker.call(again.announce, {VIP: PLAIN})
+
+        assert speaker.is_up(again), bird.log()
+        assert stays(lambda: "10.10.10.10/32" in bird.routes(), 1), bird.log()
+        assert "restart" in bird.birdc("show", "protocols", "all", "node").lower()
+
+
+def test_after_a_graceful_restart_routes_not_announced_again_go(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp("graceful restart on;"))
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(graceful_restart=30))
+        speaker.call(peer.announce, dict.fromkeys(prefixes("10.10.10.10/32", "10.10.10.11/32"), PLAIN))
+        assert bird.has("10.10.10.10/32", "10.10.10.11/32"), bird.log()
+        speaker.call(peer.stop, Stop.GRACEFUL)
+
+    with bgplab.speaker() as speaker:
+        again = speaker.peer(peer_config(graceful_restart=30, restarting=True))
+        speaker.call(again.announce, {VIP: PLAIN})
+
+        assert bird.lacks("10.10.10.11/32"), bird.log()
+        assert "10.10.10.10/32" in bird.routes()
+
+
+def test_a_router_that_falls_silent_is_given_up_when_the_hold_time_ends(bgplab: BgpLab) -> None:
+    bgplab.bird(bird_bgp("hold time 3; keepalive time 1;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(hold_time=3))
+        assert speaker.is_up(peer)
+
+        bgplab.router.down()
+
+        assert not stays(lambda: speaker.state(peer) == "Established", 6)
+        assert speaker.call(peer.status).last_cause.text == "sent hold timer expired"
+
+
+def test_a_wrong_as_number_is_refused_with_the_reason(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(peer_as=65000))
+
+        assert not stays(lambda: "bad peer as" not in str(speaker.call(peer.status).last_cause), 5), bird.log()
+
+
+def test_what_the_router_sends_is_counted_and_dropped(bgplab: BgpLab) -> None:
+    statics = "protocol static { ipv4; " + "".join(f"route 10.20.{n}.0/24 unreachable; " for n in range(50)) + "}\n"
+    bgplab.bird(statics + bird_bgp(channels="ipv4 { import all; export all; };"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(identifier=IPv4Address("10.9.0.2")))
+
+        assert not stays(lambda: speaker.call(peer.status).counters.get("prefixes_received", 0) < 50, 8)
+        assert len(speaker.call(peer.status).received) == 20
