@@ -9,8 +9,10 @@ network file systems, and a directory that was replaced.  What is believed of it
 import asyncio
 import logging
 import os
+import stat
 import time
 from collections.abc import AsyncIterator, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,9 +26,9 @@ SUFFIXES = (".yaml", ".yml", ".json")
 MAX_FILES = 100_000
 MAX_DEPTH = 32
 
-STEP = 20
+STEP = 25
 """Milliseconds without a further change after which a change is looked at; a file being written is left alone."""
-PATIENCE = 60
+PATIENCE = 50
 """Milliseconds after which it is looked at even so."""
 CLOCK_TICK = 20_000_000
 """Nanoseconds: two changes this close together may carry the same time, so a file this young is read once more."""
@@ -71,7 +73,11 @@ class FileSource:
         self._has_told_all = False
         self._missed = 0
         self._interval = SETTLE_INTERVAL
-        self._identity: tuple[int, int] = (0, 0)
+        self._hints: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._listing = Listing(failure="not looked at yet")
+        self._next_scan = 0.0
+        self._is_fresh = True
 
     def believe_empty(self) -> None:
         """An operator confirms that the emptied directory is meant so."""
@@ -85,18 +91,19 @@ class FileSource:
                 watched = await asyncio.to_thread(identity_of, self._path)
                 while True:
                     self._news.clear()
-                    batch = await asyncio.to_thread(self._look)
+                    hints, self._hints = self._hints | self._unsettled, set()
+                    batch = await asyncio.to_thread(self._look, hints)
                     if batch is not None:
                         await deliver(batch)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._news.wait(), self._interval)
-                    if self._identity != watched:
+                    if self._listing.identity != watched:
                         break  # another directory stands there now; the kernel still watches the old one
 
     @asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
+        self._next_scan, self._is_fresh = 0.0, True  # again, once the kernel is sure to watch
         task = asyncio.create_task(self._watch())
-        self._interval = SETTLE_INTERVAL
         try:
             yield
         finally:
@@ -108,27 +115,33 @@ class FileSource:
         from watchfiles._rust_notify import WatchfilesRustInternalError
 
         try:
-            async for _ in watchfiles.awatch(self._path, watch_filter=None, step=STEP, debounce=PATIENCE):
+            async for changes in watchfiles.awatch(self._path, watch_filter=None, step=STEP, debounce=PATIENCE):
+                self._hints |= {path for _, path in changes}
                 self._news.set()
         except (OSError, WatchfilesRustInternalError) as error:
             _log.debug("no notifications for %s (%s); the scan goes on", self._path, error)
 
-    def _look(self) -> Batch | None:
+    def _look(self, hints: set[str]) -> Batch | None:
         """Scan, read what changed, and say what is new; runs in a worker thread, one at a time."""
         started = time.monotonic()
-        listing = scan(self._path)
-        self._identity = listing.identity
-        is_settled = self._take(listing)
-        took = time.monotonic() - started
-        self._interval = max(SCAN_INTERVAL, 200 * took) if is_settled else SETTLE_INTERVAL
+        narrow = None if started >= self._next_scan else glance(self._path, self._listing, hints)
+        self._listing = narrow or scan(self._path)
+        unsettled = self._take(self._listing)
+        now = time.monotonic()
+        if narrow is None:
+            self._next_scan = now + (SETTLE_INTERVAL if self._is_fresh else max(SCAN_INTERVAL, 200 * (now - started)))
+            self._is_fresh = False
+        self._unsettled = {f"{self._path}/{name}" for name in unsettled}
+        self._interval = SETTLE_INTERVAL if unsettled else max(0.0, self._next_scan - now)
         return self._batch()
 
-    def _take(self, listing: Listing) -> bool:
+    def _take(self, listing: Listing) -> set[str]:
+        """Tell the directory what changed; the files that need a second look."""
         if listing.failure:
             self._directory.absent(listing.failure)
-            return True
+            return set()
         changed: dict[str, str | Unreadable] = {}
-        unsettled = set()
+        unsettled: set[str] = set()
         now = time.time_ns()
         for name, mark in listing.files.items():
             if self._marks.get(name) == mark:
@@ -141,7 +154,7 @@ class FileSource:
         self._missed = self._missed + 1 if unsettled - changed.keys() else 0
         if self._directory.update(listing.files.keys(), changed, listing.identity, listing.closed):
             self._marks = {name: mark for name, mark in listing.files.items() if name not in unsettled}
-        return not unsettled
+        return unsettled
 
     def _batch(self) -> Batch | None:
         directory, problems = self._directory, self._directory.problems()
@@ -173,6 +186,36 @@ def scan(root: Path) -> Listing:
     if len(files) > MAX_FILES:
         return Listing(failure=f"holds more than {MAX_FILES:,} manifests")
     return Listing(files, closed, (found.st_dev, found.st_ino))
+
+
+def glance(root: Path, before: Listing, hints: AbstractSet[str]) -> Listing | None:
+    """``before`` with only the paths in ``hints`` looked at; None where that is not enough and a scan is due.
+
+    Enough it is for plain files.  Directories, links, and the ``..data`` of a mounted ConfigMap move more than one path.
+    """
+    if not hints or before.failure or identity_of(root) != before.identity:
+        return None
+    files = dict(before.files)
+    for hint in hints:
+        name = hint.removeprefix(f"{root}/")
+        parts = name.split("/")
+        if name == hint or any(part.startswith("..") for part in parts):
+            return None
+        if any(part.startswith(".") for part in parts):
+            continue
+        try:
+            found = (root / name).lstat()
+        except FileNotFoundError:
+            if files.pop(name, None) is None and not name.endswith(SUFFIXES):
+                return None  # perhaps a directory with files in it
+            continue
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        if name.endswith(SUFFIXES):
+            files[name] = _mark(found)
+    return replace(before, files=files)
 
 
 def identity_of(root: Path) -> tuple[int, int]:

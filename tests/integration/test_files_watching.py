@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fix_cluster import Told, listening
 
-from suite.cluster.files import FileSource
+from suite.cluster.files import FileSource, glance, scan
 
 
 def service(name: str, port: int = 80) -> str:
@@ -169,3 +169,23 @@ def test_changed_documents_alone_are_parsed_again(tmp_path):
         assert [len(batch.services) for batch in told.batches] == [100, 1]
 
     watch(tmp_path, scenario)
+
+
+def test_a_glance_at_plain_files_needs_no_scan(tmp_path):
+    for name in ("coffee", "tea"):
+        (tmp_path / f"{name}.yaml").write_text(service(name))
+    before = scan(tmp_path)
+    (tmp_path / "tea.yaml").unlink()
+    (tmp_path / "milk.yaml").write_text(service("milk"))
+
+    seen = glance(tmp_path, before, {f"{tmp_path}/{name}" for name in ("tea.yaml", "milk.yaml", ".coffee.swp")})
+
+    assert seen == scan(tmp_path)
+
+
+@pytest.mark.parametrize("hint", ["..data", "shop", "link.yaml", "never-was"])
+def test_a_glance_at_more_than_plain_files_asks_for_a_scan(tmp_path, hint):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "link.yaml").symlink_to("shop")
+
+    assert glance(tmp_path, scan(tmp_path), {f"{tmp_path}/{hint}"}) is None
