@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from suite.config.draft import Draft, Placed
+from suite.config.resolve import bgp_way, prefer_differently, selects
 from suite.config.shape import Reading, meant
 from suite.config.values import CommunityRangeError, MalformedCommunityError, parse_community
 from suite.model.advertisement import BgpAdvertisement, Community
 from suite.model.node import Node
 from suite.model.pool import Pool
-from suite.model.selector import any_matches
 
 
 def check_bgp(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> tuple[BgpAdvertisement, ...]:
@@ -25,12 +25,6 @@ def check_bgp(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> tuple[
             _check_aggregation(each, pool, reading)
         _check_local_pref(selected, pool.value, nodes, reading)
     return tuple(each.value for each in whole)
-
-
-def selects(advertisement: BgpAdvertisement, pool: Pool) -> bool:
-    """Whether the advertisement is for this pool: named, selected, or neither names nor selectors were given."""
-    named, selectors = advertisement.pools, advertisement.pool_selectors
-    return (not named and not selectors) or pool.name in named or any(each.matches(pool.labels) for each in selectors)
 
 
 def _aliases(draft: Draft, reading: Reading) -> dict[str, Community]:
@@ -103,26 +97,13 @@ def _check_aggregation(placed: Placed[BgpAdvertisement], pool: Placed[Pool], rea
 def _check_local_pref(
     selected: list[Placed[BgpAdvertisement]], pool: Pool, nodes: tuple[Node, ...], reading: Reading
 ) -> None:
-    plain = [each for each in selected if not each.value.service_selectors]
-    for number, placed in enumerate(plain):
-        for other in plain[:number]:
-            if prefers_differently(placed.value, other.value, pool.families(), nodes):
+    """Only where no Service selectors decide; with them the speaker tells it of the Service that is hit."""
+    plain = [(each, bgp_way(each.value, nodes)) for each in selected if not each.value.service_selectors]
+    for number, (placed, way) in enumerate(plain):
+        for other, other_way in plain[:number]:
+            if prefer_differently(way, other_way, pool.families()):
                 message = (
-                    f"local preference {placed.value.local_pref}, but {other.value.name or 'another advertisement'} says "
-                    f"{other.value.local_pref} for the same routes of pool {pool.name}"
+                    f"local preference {way.local_pref}, but {other.value.name or 'another advertisement'} says "
+                    f"{other_way.local_pref} for the same routes of pool {pool.name}"
                 )
                 reading.fault(placed.place("local_pref"), "bgpadv.local_pref_conflict", message)
-
-
-def prefers_differently(
-    one: BgpAdvertisement, other: BgpAdvertisement, families: frozenset[int], nodes: tuple[Node, ...]
-) -> bool:
-    """Whether one node would announce one route to one peer with two local preferences."""
-    same = (4 in families and one.aggregation_length == other.aggregation_length) or (
-        6 in families and one.aggregation_length_v6 == other.aggregation_length_v6
-    )
-    peers = not one.peers or not other.peers or set(one.peers) & set(other.peers)
-    shared = any(
-        any_matches(one.node_selectors, n.labels) and any_matches(other.node_selectors, n.labels) for n in nodes
-    )
-    return one.local_pref != other.local_pref and same and bool(peers) and shared

@@ -4,8 +4,8 @@ from itertools import chain
 
 from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
-from suite.model.configuration import StaticHost
 from suite.config.values import duration_text
+from suite.model.configuration import StaticHost
 
 CLOCK_MARGIN = 5.0
 """Seconds between the last moment an answer may be used and the first an address may be given away."""

@@ -8,6 +8,9 @@ from suite.config.tree import Cursor
 from suite.model.address import Address, Range, address_key
 from suite.model.lease import Reservation
 
+Span = tuple[Range, str, Cursor]
+"""A range, the name of its pool, and where it was written."""
+
 
 def check_pools(draft: Draft, reading: Reading) -> None:
     """Ranges that overlap, and reservations that overlap or lie outside every pool."""
@@ -22,18 +25,17 @@ def check_pools(draft: Draft, reading: Reading) -> None:
     _check_reservations(draft, reading)
 
 
-def _overlaps(
-    spans: list[tuple[Range, str, Cursor]],
-) -> list[tuple[tuple[Range, str, Cursor], tuple[Range, str, Cursor]]]:
-    """Each range that begins inside one before it, with that one; told in the order written."""
+def _overlaps(spans: list[Span]) -> list[tuple[Span, Span]]:
+    """Each range that begins inside one before it in numeric order, with that one; of the two the first written first."""
     order = {id(each): number for number, each in enumerate(spans)}
-    found, widest = [], None
+    found: list[tuple[Span, Span]] = []
+    widest: Span | None = None
     for each in sorted(spans, key=lambda each: address_key(each[0].first)):
         if widest is not None and widest[0].overlaps(each[0]):
-            found.append(tuple(sorted((widest, each), key=lambda one: order[id(one)])))
+            found.append((widest, each) if order[id(widest)] < order[id(each)] else (each, widest))
         if widest is None or address_key(each[0].last) > address_key(widest[0].last):
             widest = each
-    return [(first, second) for first, second in found]
+    return found
 
 
 def _check_reservations(draft: Draft, reading: Reading) -> None:

@@ -1,6 +1,6 @@
 """Checks between settings: everything that one setting alone cannot know, and the whole configuration at the end."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ def check(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> Configurat
         (draft.nodes, "node.duplicate_name", "a node"),
         (draft.peers, "peer.duplicate_name", "a peer"),
     ):
-        tell_doubles(placed, lambda each: each.name, reading, code, what)  # type: ignore[arg-type]
+        tell_doubles(placed, lambda each: each.name, reading, code, what)
     check_pools(draft, reading)
     known = {each.name: each for each in nodes} | {each.value.name: each.value for each in draft.nodes}
     advertisements = check_bgp(draft, tuple(known.values()), reading)
@@ -46,10 +46,10 @@ def values(placed: Iterable[Placed[Any]]) -> tuple[Any, ...]:
 
 
 def tell_doubles(
-    placed: Iterable[Placed[Any]], key: Callable[[Any], Hashable], reading: Reading, code: str, what: str
+    placed: Iterable[Placed[Any]], key: Callable[[Any], str], reading: Reading, code: str, what: str
 ) -> None:
     """Tell each value whose key stood before."""
-    first: dict[Hashable, Placed[Any]] = {}
+    first: dict[str, Placed[Any]] = {}
     for each in placed:
         name = key(each.value)
         if name and first.setdefault(name, each) is not each:

@@ -35,7 +35,7 @@ def _record_type(text: str) -> str:
     return text.strip().upper()
 
 
-def _grant(form: Form, reading: Reading, code: str) -> NameGrant | Fault:
+def _grant(form: Form, _reading: Reading, _code: str) -> NameGrant | Fault:
     if not form["names"]:
         return FAULT
     return NameGrant(form["names"], form["namespaces"])

@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 from suite.config.group import Form
 from suite.config.tree import Cursor
-
 from suite.model.advertisement import BgpAdvertisement, Community, L2Advertisement
 from suite.model.configuration import Configuration, StaticHost, StaticRecord
 from suite.model.lease import Reservation

@@ -76,7 +76,7 @@ class Group:
             if key not in known:
                 self._unknown(value, key, tuple(known), reading)
             elif not value.is_null:
-                found = known[key].shape.read(value, reading, known[key].code)
+                found = known[key].shape.read(value, reading, known[key].code or code)
                 values[known[key].name] = known[key].default if found is FAULT else found
         self._missing(where, given, known, reading)
         return Form(values, where, {each.name: key for key, each in known.items()}, given)

@@ -25,6 +25,8 @@ class Outcome:
     problems: tuple[Problem, ...] = ()
     attempt: Configuration = field(default_factory=Configuration)
     """What could be understood in spite of the errors; for messages and further checks, never to be put in force."""
+    draft: Draft = field(default_factory=Draft, repr=False, compare=False)
+    """The same with the place of everything."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -46,7 +48,8 @@ def load(
     them alone.
     """
     documents = tuple(documents)
-    draft, found = Draft(), []
+    draft = Draft()
+    found: list[Problem] = []
     for document in documents:
         found += document.problems
         _read(document, strict, draft, found)
@@ -54,11 +57,11 @@ def load(
     if secrets is not None:
         resolve_secrets(draft, secrets, reading)
     attempt = check(draft, tuple(nodes), reading)
-    attempt = replace(attempt, digest=digest_of(documents))
+    attempt = replace(attempt, digest=digest_of(documents, draft))
     order = {document.at.source: number for number, document in enumerate(reversed(documents))}
     problems = tuple(sorted(found, key=lambda problem: (-order.get(problem.source, 0), problem.line)))
     has_errors = any(not problem.is_warning for problem in problems)
-    return Outcome(None if has_errors else attempt, problems, attempt)
+    return Outcome(None if has_errors else attempt, problems, attempt, draft)
 
 
 def _read(document: Document, strict: bool, draft: Draft, found: list[Problem]) -> None:
@@ -68,9 +71,11 @@ def _read(document: Document, strict: bool, draft: Draft, found: list[Problem]) 
         read_resource(document, Reading(Dialect.RESOURCE, strict, found), draft)
 
 
-def digest_of(documents: Iterable[Document]) -> str:
-    """SHA-256, in hex, of what the documents say; comments, order of keys and style do not change it."""
+def digest_of(documents: Iterable[Document], draft: Draft) -> str:
+    """SHA-256, in hex, of what the documents say and what Secrets add; comments, order of keys and style do not change it."""
     said = [
         to_plain(document.at.node) for document in documents if document.kind == NATIVE or document.kind in RESOURCES
     ]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+    peers = (each.value for each in draft.peers)
+    secrets = [(peer.name, peer.password) for peer in peers if peer.password_secret is not None]
+    return hashlib.sha256(json.dumps([said, secrets], sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,5 @@
 """Our own file, and with it the content of the old ConfigMap: one map with the keys of ``settings.FILE``."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from suite.config.build import LEGACY_HOLD, bgp_from, l2_from, peer_from, pool_from
@@ -15,6 +14,8 @@ from suite.config.values import CodedError, parse_community
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
 from suite.model.configuration import DnsSettings, StaticHost, StaticRecord
 from suite.model.lease import Reservation
+from suite.model.node import Node
+from suite.model.peer import BfdProfile
 
 SINGLE = ("hold_time", "cooling_time", "load_balancer_class", "l2", "web", "database", "roles")
 """Settings that are one value each; a second document may not say them again."""
@@ -31,8 +32,7 @@ def read_native(at: Cursor, reading: Reading, draft: Draft) -> None:
         name = peer["name"] or f"peer{len(draft.peers) + 1}"
         draft.peers.append(peer_from(peer, reading, name, LEGACY_HOLD))
     _communities(form, reading, draft)
-    draft.profiles += _placed(form, "bfd_profiles")
-    draft.nodes += _placed(form, "nodes")
+    _nodes_and_profiles(form, draft)
     _single(form, reading, draft)
     if form["dns"] is not None:
         _dns(form["dns"], reading, draft)
@@ -40,11 +40,12 @@ def read_native(at: Cursor, reading: Reading, draft: Draft) -> None:
         _reservation(reservation, reading, draft)
 
 
-def _placed(form: Form, name: str) -> Iterator[Placed[object]]:
-    """The members of a list that were read, each with its place (members with faults are left out of both)."""
-    places = iter(form.place(name).items())
-    for value in form[name]:
-        yield Placed(value, next(places, form.place(name)))
+def _nodes_and_profiles(form: Form, draft: Draft) -> None:
+    for each in form["bfd_profiles"]:
+        draft.profiles.append(Placed(BfdProfile(**each.values), each.at, each))
+    for each in form["nodes"]:
+        node = Node(each["name"], labels_from(each["labels"]), each["addresses"])
+        draft.nodes.append(Placed(node, each.at, each))
 
 
 def _pool(form: Form, reading: Reading, draft: Draft) -> None:

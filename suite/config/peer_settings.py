@@ -2,11 +2,11 @@
 
 from ipaddress import IPv4Address
 
-from suite.config.selectors import SELECTOR
 from suite.config.group import Field, Form, Group, Made
+from suite.config.selectors import SELECTOR
 from suite.config.shape import FAULT, Choice, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
 from suite.model.address import parse_address
-from suite.model.peer import BfdProfile, SecretRef
+from suite.model.peer import SecretRef
 
 ASN = Number(0, 0xFFFFFFFF)
 INTERVAL = Number(10, 60000)
@@ -21,12 +21,8 @@ def _router_id(text: str) -> str:
         raise ValueError(f"{text!r} is no router id; write it like an IPv4 address, 10.0.0.1") from fault
 
 
-def _secret(form: Form, reading: Reading, code: str) -> SecretRef | Fault:
+def _secret(form: Form, _reading: Reading, _code: str) -> SecretRef | Fault:
     return SecretRef(form["name"], form["namespace"]) if form["name"] else FAULT
-
-
-def _profile(form: Form, reading: Reading, code: str) -> BfdProfile | Fault:
-    return BfdProfile(**form.values)
 
 
 SECRET = Made(
@@ -165,7 +161,4 @@ _BFD_FIELDS = (
     Field("minimum_ttl", Number(1, 254), "Least TTL of packets over several hops (1 to 254).", None, code=OUT_OF_RANGE),
 )
 BFD_SPEC = Group(_BFD_FIELDS)
-BFD_PROFILE = Made(
-    Group((Field("name", Text(), "what peers call it by.", "", missing="bfd.missing_name"), *_BFD_FIELDS)),
-    _profile,
-)
+BFD_PROFILE = Group((Field("name", Text(), "what peers call it by.", "", missing="bfd.missing_name"), *_BFD_FIELDS))

@@ -1,7 +1,7 @@
 """The settings of pools and of how the network is told of them, in both formats."""
 
-from suite.config.selectors import LABELS, SELECTOR
 from suite.config.group import Field, Form, Group, Made
+from suite.config.selectors import LABELS, SELECTOR
 from suite.config.shape import Choice, Fault, Flag, Listing, Number, Parsed, Reading, Text
 from suite.config.values import parse_span
 from suite.model.advertisement import PreferredNodes
@@ -11,11 +11,11 @@ from suite.model.selector import Selector
 SPAN = Parsed(parse_span, "10.0.42.0/24")
 
 
-def _allocation(form: Form, reading: Reading, code: str) -> ServiceAllocation | Fault:
+def _allocation(form: Form, _reading: Reading, _code: str) -> ServiceAllocation | Fault:
     return ServiceAllocation(**form.values)
 
 
-def _preferred(form: Form, reading: Reading, code: str) -> PreferredNodes | Fault:
+def _preferred(form: Form, _reading: Reading, _code: str) -> PreferredNodes | Fault:
     return PreferredNodes(form["weight"], form["preference"])
 
 

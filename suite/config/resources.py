@@ -85,7 +85,7 @@ def _pool(document: Document, form: Form, reading: Reading, draft: Draft) -> Non
     draft.pools.append(pool_from(form, reading, document.name, labels_from(labels)))
 
 
-def _l2(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+def _l2(document: Document, form: Form, _reading: Reading, draft: Draft) -> None:
     draft.l2.append(l2_from(form, document.name, form["ip_address_pools"]))
 
 
@@ -97,11 +97,11 @@ def _peer(document: Document, form: Form, reading: Reading, draft: Draft) -> Non
     draft.peers.append(peer_from(form, reading, document.name))
 
 
-def _profile(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+def _profile(document: Document, form: Form, _reading: Reading, draft: Draft) -> None:
     draft.profiles.append(Placed(BfdProfile(document.name, **form.values), form.at, form))
 
 
-def _community(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
+def _community(_document: Document, form: Form, reading: Reading, draft: Draft) -> None:
     for each in form["communities"]:
         try:
             draft.communities.append(Placed((each["name"], parse_community(each["value"])), each.at))

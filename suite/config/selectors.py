@@ -3,7 +3,7 @@
 from typing import Any
 
 from suite.config.group import Field, Form, Group, Made
-from suite.config.shape import FAULT, Fault, Listing, Reading, Text, Words, meant
+from suite.config.shape import Fault, Listing, Reading, Text, Words, meant
 from suite.model.selector import Labels, Operator, Requirement, Selector
 
 BAD_SELECTOR = "selector.bad"
@@ -33,7 +33,7 @@ def _requirement(form: Form, reading: Reading, code: str) -> Requirement | Fault
         return reading.fault(form.at, code or BAD_SELECTOR, str(fault))
 
 
-def _selector(form: Form, reading: Reading, code: str) -> Selector | Fault:
+def _selector(form: Form, reading: Reading, _code: str) -> Selector | Fault:
     requirements = form["match_expressions"]
     if len(set(requirements)) < len(requirements):
         message = "an expression stands twice; remove one"

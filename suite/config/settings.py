@@ -4,8 +4,8 @@ from suite.config.dns_settings import ADDRESS, DNS, LISTEN, REF
 from suite.config.group import Field, Form, Group, Made
 from suite.config.peer_settings import BFD_PROFILE, PEER
 from suite.config.pool_settings import POOL, SPAN
-from suite.config.selectors import LABELS, labels_from
-from suite.config.shape import FAULT, Choice, Fault, Flag, Listing, Number, Reading, Seconds, Text, Words
+from suite.config.selectors import LABELS
+from suite.config.shape import Choice, Fault, Flag, Listing, Number, Reading, Seconds, Text, Words
 from suite.model.configuration import (
     COOLING_TIME,
     HOLD_TIME,
@@ -14,27 +14,22 @@ from suite.model.configuration import (
     L2Settings,
     WebSettings,
 )
-from suite.model.node import Node
 
 L2_DEFAULTS = L2Settings()
 
 
-def _node(form: Form, reading: Reading, code: str) -> Node | Fault:
-    return Node(form["name"], labels_from(form["labels"]), form["addresses"]) if form["name"] else FAULT
-
-
-def _l2(form: Form, reading: Reading, code: str) -> L2Settings | Fault:
+def _l2(form: Form, reading: Reading, _code: str) -> L2Settings | Fault:
     if form["heartbeat_dead"] < 2 * form["heartbeat_interval"]:
         message = "heartbeat-dead must be at least twice heartbeat-interval, or one lost packet moves every address"
         return reading.fault(form.place("heartbeat_dead"), "l2.dead_too_short", message)
     return L2Settings(**form.values)
 
 
-def _web(form: Form, reading: Reading, code: str) -> WebSettings | Fault:
+def _web(form: Form, _reading: Reading, _code: str) -> WebSettings | Fault:
     return WebSettings(**form.values)
 
 
-def _database(form: Form, reading: Reading, code: str) -> DatabaseSettings | Fault:
+def _database(form: Form, reading: Reading, _code: str) -> DatabaseSettings | Fault:
     authority = form["url"].partition("://")[2].partition("/")[0]
     if ":" in authority.rpartition("@")[0]:
         message = "the URL holds a password; put it into a file and name that with password-file"
@@ -63,15 +58,12 @@ RESERVATION = Group(
     )
 )
 
-NODE = Made(
-    Group(
-        (
-            Field("name", Text(), "the node's name.", "", missing="node.missing_name"),
-            Field("labels", LABELS, "Labels, for node selectors.", ()),
-            Field("addresses", Listing(ADDRESS, may_be_single=True), "Its addresses.", (), code="node.bad_address"),
-        )
-    ),
-    _node,
+NODE = Group(
+    (
+        Field("name", Text(), "the node's name.", "", missing="node.missing_name"),
+        Field("labels", LABELS, "Labels, for node selectors.", ()),
+        Field("addresses", Listing(ADDRESS, may_be_single=True), "Its addresses.", (), code="node.bad_address"),
+    )
 )
 
 L2 = Made(

@@ -113,7 +113,7 @@ def parse_span(text: str) -> Range:
     """
     first, dash, last = text.strip().partition("-")
     network, slash, length = first.partition("/")
-    if slash and (dash or not PREFIX_LENGTH.fullmatch(length) or "." in network.rpartition(":")[2] and ":" in network):
+    if slash and (dash or not PREFIX_LENGTH.fullmatch(length) or (":" in network and "." in network)):
         raise ValueError(f"{text!r} is no network; write 10.0.42.0/24, 10.0.42.10-10.0.42.99 or 10.0.42.7")
     try:
         if dash and address_key(parse_address(first)) > address_key(parse_address(last)):

@@ -113,7 +113,8 @@ class Composer:
                 self._anchors = {}
 
     def _line(self, event: yaml.Event) -> int:
-        return int(event.start_mark.line) + self.first_line
+        mark = event.start_mark
+        return self.first_line + (mark.line if mark is not None else 0)
 
     def _path(self) -> str:
         return self._stack[-1].path_of_next() if self._stack else ""

@@ -129,11 +129,14 @@ def _ref(step: dict[str, Any]) -> ServiceRef:
 
 def _service(step: dict[str, Any]) -> Service:
     requested = tuple(parse_address(text) for text in step["request"].get("ips") or ())
-    families = tuple(address.version for address in requested) or {
-        "ipv4": (4,),
-        "ipv6": (6,),
-        "dual": (4, 6),
-    }[step["request"]["family"]]
+    families = (
+        tuple(address.version for address in requested)
+        or {
+            "ipv4": (4,),
+            "ipv6": (6,),
+            "dual": (4, 6),
+        }[step["request"]["family"]]
+    )
     ports = tuple(Port(int(number), protocol.upper()) for protocol, number in (p.split("/") for p in step["ports"]))
     return Service(
         ServiceRef(step["namespace"] or "vectors", step["service"]),
