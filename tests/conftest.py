@@ -125,6 +125,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         guard.is_closed = False
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    from fix_netns import missing_for_networks
+
+    if item.get_closest_marker("net") and (reason := missing_for_networks()):
+        pytest.skip(reason)
+
+
 # ---- skips are named, or forbidden --------------------------------------------------------------------------------
 
 
