@@ -4,12 +4,18 @@ import secrets
 from datetime import UTC, datetime
 from typing import Self
 
+from suite.model.address import Address, Range
 from suite.model.changes import Changes
+from suite.model.event import Action
+from suite.model.lease import Lease
+from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store import schema, snapshots
+from suite.store import history, schema, snapshots
 from suite.store.commit import Writer, write
 from suite.store.engine import Database, open_database
 from suite.store.feed import Bell, wait
+from suite.store.history import PAGE, LoggedEvent
+from suite.store.leadership import Leadership
 
 
 class Store:
@@ -19,6 +25,7 @@ class Store:
         self.database = database
         self._writer = Writer(secrets.token_hex(8), key)
         self._bell = Bell()
+        self._leadership = Leadership(database)
 
     @classmethod
     def open(cls, url: str, *, password_file: str = "", create: bool = True, key: bytes = b"") -> "Store":
@@ -34,6 +41,7 @@ class Store:
     def close(self) -> None:
         """Give up all connections; whoever waits gets False."""
         self._bell.ring(close=True)
+        self._leadership.resign()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -80,3 +88,55 @@ class Store:
     def wait(self, after: Snapshot, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds; whether something newer than ``after`` was committed by anybody."""
         return wait(self.database, after, timeout, self._bell)
+
+    def lead(self, instance: str, now: datetime) -> int | None:
+        """The term in which ``instance`` leads, or None while another instance does; call it again and again.
+
+        While it stays leader this writes nothing, on either database.  ``close`` gives leadership up.
+        """
+        return self._leadership.lead(instance, now)
+
+    def resign(self) -> None:
+        """Let another instance lead."""
+        self._leadership.resign()
+
+    def history(
+        self,
+        address: Address | Range | None = None,
+        ref: ServiceRef | None = None,
+        *,
+        pool: str | None = None,
+        at: datetime | None = None,
+        limit: int = PAGE,
+        before_id: int | None = None,
+    ) -> list[Lease]:
+        """Leases of an address, range, Service or pool, newest first; with ``at`` those that counted at that time.
+
+        A page holds ``limit``; the next one has the last id as ``before_id``.
+        """
+        with self.database.reading() as connection:
+            return history.leases(
+                connection, self.database, address=address, ref=ref, pool=pool, at=at, limit=limit, before_id=before_id
+            )
+
+    def events(
+        self,
+        address: Address | Range | None = None,
+        ref: ServiceRef | None = None,
+        *,
+        action: Action | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: int | None = None,
+        limit: int = PAGE,
+        before: tuple[int, int] | None = None,
+    ) -> list[LoggedEvent]:
+        """Events newest first: at or after ``since``, before ``until``, of revisions above ``after``.
+
+        A page holds ``limit``; the next one has the last event's ``place`` as ``before``.
+        """
+        with self.database.reading() as connection:
+            return history.events(
+                connection, self.database, address=address, ref=ref, action=action, since=since, until=until,
+                after=after, limit=limit, before=before,
+            )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Questions about the past: leases and events, newest first, a page at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from suite.model.address import Address, Range, address_from_key, address_key
+from suite.model.event import Action, Actor, Event
+from suite.model.lease import Lease
+from suite.model.service import ServiceRef
+from suite.store import rows
+from suite.store.engine import Database
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event with its place in the log."""
+
+    revision: int
+    n: int
+    at: datetime
+    event: Event
+    prev_hash: str
+    hash: str
+    seal: str = ""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(revision, n): the order of the log, and where the next page begins."""
+        return self.revision, self.n
+
+
+class Filter:
+    """Conditions joined by AND, with their parameters."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conditions: list[str] = []
+        self.parameters: list[Any] = []
+
+    def add(self, condition: str, *parameters: Any) -> None:
+        """One more condition with ``?`` for each parameter; nothing when a parameter is None."""
+        if any(parameter is None for parameter in parameters):
+            return
+        self._conditions.append(condition)
+        self.parameters += [self._database.time_in(each) if isinstance(each, datetime) else each for each in parameters]
+
+    def add_address(self, address: Address | Range | None) -> None:
+        """One address by its text, a range by its keys."""
+        if isinstance(address, Range):
+            self.add("addr_key BETWEEN ? AND ?", address_key(address.first), address_key(address.last))
+        elif address is not None:
+            self.add("address = ?", str(address))
+
+    def run(self, connection: Connection, select: str, order: str, limit: int) -> Iterator[Sequence[Any]]:
+        """The rows of ``select`` that meet all conditions."""
+        where = f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+        text = f"{select}{where} ORDER BY {order} LIMIT ?"
+        return iter(connection.exec_driver_sql(self._database.sql(text), (*self.parameters, limit)))
+
+
+def leases(
+    connection: Connection,
+    database: Database,
+    *,
+    address: Address | Range | None = None,
+    ref: ServiceRef | None = None,
+    pool: str | None = None,
+    at: datetime | None = None,
+    limit: int = PAGE,
+    before_id: int | None = None,
+) -> list[Lease]:
+    """Lease rows, newest first: of an address or range, of a Service, of a pool, and those that counted at a time."""
+    wanted = Filter(database)
+    wanted.add_address(address)
+    wanted.add("namespace = ? AND service = ?", *(ref or (None,)))
+    wanted.add("pool = ?", pool)
+    wanted.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
+    wanted.add("id < ?", before_id)
+    return rows.leases_of(wanted.run(connection, rows.LEASE_SELECT, "id DESC", limit), database.time_out)
+
+
+def events(
+    connection: Connection,
+    database: Database,
+    *,
+    address: Address | Range | None = None,
+    ref: ServiceRef | None = None,
+    action: Action | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: int | None = None,
+    limit: int = PAGE,
+    before: tuple[int, int] | None = None,
+) -> list[LoggedEvent]:
+    """Events, newest first; ``since`` is included and ``until`` is not, ``after`` is a revision."""
+    wanted = Filter(database)
+    wanted.add_address(address)
+    wanted.add("namespace = ? AND service = ?", *(ref or (None,)))
+    wanted.add("action = ?", action.value if action else None)
+    wanted.add("at >= ?", since)
+    wanted.add("at < ?", until)
+    wanted.add("revision > ?", after)
+    wanted.add("(revision, n) < (?, ?)", *(before or (None,)))
+    found = wanted.run(connection, EVENT_SELECT, "revision DESC, n DESC", limit)
+    return [logged(row, database) for row in found]
+
+
+EVENT_SELECT = (
+    "SELECT revision, n, at, actor_kind, actor, action, reason, namespace, service, node, addr_key, pool, before,"
+    " after, prev_hash, hash, seal FROM event"
+)
+
+
+def logged(row: Sequence[Any], database: Database) -> LoggedEvent:
+    """A row of :data:`EVENT_SELECT` as a value."""
+    revision, n, at, kind, actor, action, reason, space, name, node, key, pool, before, after, prev, digest, seal = row
+    ref = None if name is None else ServiceRef(space, name)
+    address = None if key is None else address_from_key(bytes(key))
+    event = Event(Action(action), ref, address, pool, reason, node, before, after, Actor(kind, actor))
+    return LoggedEvent(revision, n, database.time_out(at), event, prev, digest, seal)
