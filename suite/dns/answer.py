@@ -149,8 +149,7 @@ class _Search:
 
     def negative(self, rcode: int, zone: Zone, name: bytes) -> Answer:
         """NODATA or NXDOMAIN, the SOA saying how long that may be believed (RFC 2308 sections 3 and 5)."""
-        soa = zone.soa
-        soa = RRset(soa.name, soa.rtype, negative_ttl(soa), soa.rdatas)
+        soa = negative_soa(zone)
         note = zone.notes.get(name.lower())
         errors = (ExtendedError(OTHER, note),) if note is not None else ()
         is_local = self.is_local and not self.chain
@@ -187,6 +186,12 @@ class _Search:
             return []
         node = zone.get(key)
         return [] if node is None or (self.zones.stale and node.is_leased) else _addresses(node, name)
+
+
+def negative_soa(zone: Zone) -> RRset:
+    """Give the SOA of a negative answer, its TTL bounded by MINIMUM (RFC 2308 section 3)."""
+    soa = zone.soa
+    return RRset(soa.name, soa.rtype, negative_ttl(soa), soa.rdatas)
 
 
 def _addresses(node: Node, name: bytes) -> list[RRset]:

@@ -1,45 +1,342 @@
-"""Ready-made answers: a first cut that answers everything by the reference; the compiled answers take its place."""
+"""Compiled answers: the common question costs one or two dict lookups and no parser.
+
+Three layers, each filled by the one below it, all of them bounded:
+
+    ready, fleeting_ready   whole packet without ID -> whole reply without ID      (udp.py looks here itself)
+    _entries, _fleeting     folded question -> the parts a reply is joined from    (any letter case, EDNS, cookies)
+    _denials                an existing name -> how to deny what is not below it   (a flood of random names costs no memory)
+
+A change of a zone forgets what it touches: the changed names and their ancestors, and everything `fleeting`, which is
+what depends on more than one name (aliases, additional records, wildcards) or carries the zone's serial ready made. A
+change of cuts or of the catalogue forgets all. Whatever is unusual goes to wire.respond, which these answers must equal.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
 
-from suite.dns import feed
+from suite.dns import cookie, edns, feed, message, rrtype
+from suite.dns.answer import ask, negative_soa
+from suite.dns.feed import ChangeZone
+from suite.dns.message import HEADER_SIZE, Writer
+from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.settings import Context
 from suite.dns.wire import respond
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from suite.dns.answer import Answer
     from suite.dns.catalogue import Zones
     from suite.dns.feed import Update
     from suite.dns.settings import Settings
+    from suite.dns.zone import Zone
+
+READY_LIMIT = 65_536
+ENTRY_LIMIT = 131_072
+_OPT_LIMIT = 64
+_COOKIE_LIMIT = 8_192
+_COOKIE_SECONDS = 60
+_TYPES = (1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 64, 65, 257)
+_QUESTIONS = {rtype.to_bytes(2) + b"\0\1": rtype for rtype in _TYPES}
+_CUTS = frozenset({rrtype.NS, rrtype.DNAME})
+_CLIENT_COOKIE, _WHOLE_COOKIE = bytes.fromhex("000c000a0008"), bytes.fromhex("001c000a0018")
+_PLAIN = edns.MIN_SIZE, b""
+_NEVER, _FLEETING, _STABLE = 0, 1, 2
+
+_HEADS = {
+    (flags.to_bytes(2) + b"\0\1\0\0\0\0\0" + bytes([has_opt])): (
+        message.QR | flags & (message.RD | message.CD),
+        has_opt,
+    )
+    for has_opt in (0, 1)
+    for flags in (rd | ad | cd for rd in (0, message.RD) for ad in (0, message.AD) for cd in (0, message.CD))
+}
+"""Headers, ID aside, of a plain query with or without one additional record, and the flags they leave in the reply."""
+
+
+class Denials:
+    """The SOA behind negative answers of one zone, written once for each length of a question's name."""
+
+    __slots__ = ("_tails", "zone")
+
+    def __init__(self, zone: Zone) -> None:
+        self.renew(zone)
+
+    def renew(self, zone: Zone) -> None:
+        """Go over to the zone's next version."""
+        self.zone = zone
+        self._tails: dict[int, bytes] = {}
+
+    def tail(self, size: int) -> bytes:
+        """Give the authority section behind a question whose name has `size` octets."""
+        tail = self._tails.get(size)
+        if tail is None:
+            tail = self._tails[size] = self._written(size)
+        return tail
+
+    def _written(self, size: int) -> bytes:
+        """Write against a name of that length which shares nothing with the SOA but the origin."""
+        room, filler = size - len(self.zone.origin), b""
+        while room:
+            label = min(room - 1, 62 if room == 65 else 63)
+            filler += bytes([label]) + b"\xff" * label
+            room -= 1 + label
+        writer = Writer(filler + self.zone.origin, filler + self.zone.origin + bytes(4))
+        start = len(writer)
+        writer.add(negative_soa(self.zone), 0xFFFF)
+        return bytes(writer.octets[start:])
+
+
+class Entry(NamedTuple):
+    """The parts of one reply. Without `denials`, `tail` holds all records; with it, the SOA is the zone's present one.
+
+    `lasts` says how long the whole reply may be kept: not at all, until any zone changes, or until its name does.
+    """
+
+    flags: int
+    counts: tuple[bytes, bytes]
+    tail: bytes
+    denials: Denials | None
+    counter: int
+    lasts: int
 
 
 class Compiled:
-    """Answers for one worker. `clock` gives Unix seconds."""
+    """The answers of one worker. `clock` gives Unix seconds; `transport` names the counters."""
 
-    def __init__(self, zones: Zones, settings: Settings, clock: Callable[[], int]) -> None:
-        self.zones, self.settings, self.clock = zones, settings, clock
+    def __init__(self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp") -> None:
+        self.zones, self.settings, self.clock, self.transport = zones, settings, clock, transport
         self.ready: dict[bytes, tuple[bytes, int, int]] = {}
-        self.counts: list[int] = [0]
+        self.fleeting_ready: dict[bytes, tuple[bytes, int, int]] = {}
+        self.counts: list[int] = []
+        self._counters: dict[tuple[int, int], int] = {}
+        self._ra = message.RA if settings.advertise_ra else 0
+        self._opts: dict[bytes, tuple[int, bytes]] = {}
+        self._cookies: dict[bytes, bytes] = {}
+        self._cookies_until = 0
+        self._missing = self._counter(0, rrtype.NXDOMAIN)
+        self._denying: dict[bytes, Denials] = {}
+        self._ready_keys: dict[bytes, list[bytes]] = {}
+        self._entries: dict[bytes, Entry] = {}
+        self._fleeting: dict[bytes, Entry] = {}
+        self._denying_below: dict[bytes, Denials] = {}
 
     def apply(self, updates: list[Update]) -> None:
-        """Make updates visible to the next query."""
+        """Make updates visible to the very next query."""
         self.zones = feed.apply(self.zones, updates)
+        changes = [update for update in updates if isinstance(update, ChangeZone)]
+        if len(changes) < len(updates) or any(rrset.rtype in _CUTS for update in changes for rrset in update.changes):
+            self._forget_all()
+            return
+        self._fleeting, self.fleeting_ready = {}, {}
+        for change in changes:
+            zone = self.zones.by_origin[change.origin.lower()]
+            if zone.origin in self._denying:
+                self._denying[zone.origin].renew(zone)
+            for name in {rrset.name.lower() for rrset in change.changes}.union(change.notes or ()):
+                self._forget(name.lower())
+            self._forget(zone.origin)
 
     def report(self) -> dict[str, int]:
-        """Counters so far."""
-        return {"ready": self.counts[0]}
+        """Count replies so far by transport, type and rcode; type 0 stands for rare types and denied names."""
+        names = (
+            (f"{self.transport} {rrtype.type_to_text(t)} {rrtype.rcode_to_text(r)}", i)
+            for (t, r), i in self._counters.items()
+        )
+        return {name: self.counts[index] for name, index in names}
 
     def quick(self, packet: bytes, client: bytes) -> bytes | None:
-        return None
+        """Join a reply from compiled parts; None when the packet needs `slow`."""
+        head = _HEADS.get(packet[2:12])
+        if head is None:
+            return None
+        flags, has_opt = head
+        end = packet.find(0, HEADER_SIZE) + 1
+        name, question = packet[HEADER_SIZE:end], packet[end : end + 4]
+        folded = name.lower()
+        key = folded + question
+        entry = self._entries.get(key) or self._fleeting.get(key) or self._make(folded, question)
+        if entry is None:
+            return None
+        more_flags, counts, tail, denials, counter, lasts = entry
+        limit, opt = (
+            _PLAIN if not has_opt else self._opts.get(packet[end + 4 :]) or self._opt(packet[end + 4 :], client)
+        )
+        if denials is not None:
+            tail = denials.tail(len(name))
+        octets = (packet[:2], (flags | more_flags).to_bytes(2), counts[has_opt], name, question, tail, opt)
+        reply = b"".join(octets)
+        if len(reply) > limit or (not has_opt and len(packet) != end + 4):
+            return None
+        self.counts[counter] += 1
+        if lasts and folded == name and len(packet) <= end + 15:
+            self._make_ready(packet, reply, folded, entry)
+        return reply
 
     def slow(self, packet: bytes, client: bytes) -> bytes | None:
-        return respond(self.zones, packet, Context(self.settings, client, self.clock()))
+        """Answer anything, by the reference."""
+        return self._counted(packet, respond(self.zones, packet, Context(self.settings, client, self.clock())))
 
     def converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
         """Give the replies to one packet that came over TCP."""
-        reply = respond(self.zones, packet, Context(self.settings, client, self.clock(), tcp=True))
+        reply = self.quick(packet, client)
+        if reply is None:
+            context = Context(self.settings, client, self.clock(), tcp=True)
+            reply = self._counted(packet, respond(self.zones, packet, context))
         if reply is not None:
             yield reply
+
+    def _counted(self, packet: bytes, reply: bytes | None) -> bytes | None:
+        if reply is not None:
+            end = packet.find(0, HEADER_SIZE) + 1
+            self.counts[self._counter(_QUESTIONS.get(packet[end : end + 4], 0), reply[3] & 0xF)] += 1
+        return reply
+
+    def _counter(self, qtype: int, rcode: int) -> int:
+        index = self._counters.setdefault((qtype, rcode), len(self.counts))
+        if index == len(self.counts):
+            self.counts.append(0)
+        return index
+
+    def _make(self, name: bytes, question: bytes) -> Entry | None:
+        """Deny or compile; None for rare types."""
+        qtype = _QUESTIONS.get(question)
+        if qtype is None or len(name) > MAX_NAME:
+            return None
+        return self._denial(name) or self._compile(name, qtype, question)
+
+    def _denial(self, name: bytes) -> Entry | None:
+        """Deny a name below a name that is known to have nothing but what its zone lists (RFC 8020)."""
+        denials, child, above = None, name, name
+        while denials is None and len(above) > 1 and above[0] <= MAX_LABEL:
+            child, above = above, above[1 + above[0] :]
+            denials = self._denying_below.get(above)
+        if denials is None:
+            return None
+        zone = denials.zone
+        if child in zone.nodes or (zone.notes and name in zone.notes):
+            return None
+        return Entry(message.AA | rrtype.NXDOMAIN | self._ra, _NEGATIVE, b"", denials, self._missing, _NEVER)
+
+    def _compile(self, name: bytes, qtype: int, question: bytes) -> Entry | None:
+        """Ask the zones once and keep what they said; None for what is not kept (errors, refusals, referrals)."""
+        if not _is_whole(name):
+            return None
+        answer = ask(self.zones, name, qtype)
+        if answer.zone is None or answer.errors or not answer.authoritative:
+            return None
+        if answer.rcode == rrtype.NXDOMAIN and answer.local:
+            return self._deny_below(name, answer)
+        if len(self._entries) + len(self._fleeting) >= ENTRY_LIMIT:
+            self._forget_all()
+        entry = self._entry(name, qtype, question, answer)
+        if entry is not None:
+            (self._entries if answer.local else self._fleeting)[name + question] = entry
+        return entry
+
+    def _entry(self, name: bytes, qtype: int, question: bytes, answer: Answer) -> Entry | None:
+        """Write the records; None when they would not all fit into one of our UDP replies."""
+        flags = message.AA | answer.rcode | self._ra
+        counter = self._counter(qtype, answer.rcode)
+        if answer.local and not answer.answer and answer.zone is not None:
+            return Entry(flags, _NEGATIVE, b"", self._denials(answer.zone), counter, _FLEETING)
+        writer = Writer(name, name + question)
+        counts: list[int] = []
+        for section in (answer.answer, answer.authority, answer.additional):
+            counts.append(sum(writer.add(rrset, self.settings.udp_size - 11) for rrset in section))
+            if counts[-1] != sum(len(rrset.rdatas) for rrset in section):
+                return None
+        tail = bytes(writer.octets[HEADER_SIZE + len(name) + 4 :])
+        return Entry(flags, _counts(*counts), tail, None, counter, _STABLE if answer.local else _FLEETING)
+
+    def _deny_below(self, name: bytes, answer: Answer) -> Entry | None:
+        """Remember the closest encloser of a missing name as one that denies."""
+        assert answer.zone is not None  # noqa: S101 - a denial comes from a zone
+        if len(self._denying_below) >= READY_LIMIT:
+            self._denying_below.clear()
+        encloser = answer.zone.closest_encloser(name)
+        self._denying_below[encloser] = self._denials(answer.zone)
+        return self._denial(name)
+
+    def _denials(self, zone: Zone) -> Denials:
+        found = self._denying.get(zone.origin)
+        if found is None:
+            found = self._denying[zone.origin] = Denials(zone)
+        return found
+
+    def _make_ready(self, packet: bytes, reply: bytes, name: bytes, entry: Entry) -> None:
+        if len(self.ready) + len(self.fleeting_ready) >= READY_LIMIT:
+            self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
+        key, ready = packet[2:], (reply[2:], len(reply), entry.counter)
+        if entry.lasts == _STABLE:
+            self.ready[key] = ready
+            self._ready_keys.setdefault(name, []).append(key)
+        else:
+            self.fleeting_ready[key] = ready
+
+    def _opt(self, octets: bytes, client: bytes) -> tuple[int, bytes]:
+        """Give the reply's size limit and OPT record; a limit of 0 when the query's is not a plain one."""
+        option = octets[9:15]
+        if option in {_CLIENT_COOKIE, _WHOLE_COOKIE} and len(octets) == 11 + int.from_bytes(octets[9:11]):
+            plain = octets[:9] + b"\0\0"
+            limit, opt = self._opts.get(plain) or self._plain_opt(plain)
+            if limit and self.settings.cookie_secrets:
+                return limit, opt[:9] + _WHOLE_COOKIE + self._cookie(octets[15:], client)
+            return limit, opt
+        return self._plain_opt(octets)
+
+    def _plain_opt(self, octets: bytes) -> tuple[int, bytes]:
+        """Read an OPT without options and of version 0 (RFC 6891 section 6.1.2)."""
+        if len(octets) != 11 or octets[:3] != b"\0\0\x29" or octets[6] or octets[9:] != b"\0\0":
+            return 0, b""
+        size, is_do = int.from_bytes(octets[3:5]), bool(octets[7] & 0x80)
+        limit = min(max(size, edns.MIN_SIZE), self.settings.udp_size)
+        found = limit, edns.record(self.settings.udp_size, 0, is_do)
+        if len(self._opts) < _OPT_LIMIT:
+            self._opts[octets] = found
+        return found
+
+    def _cookie(self, asked: bytes, client: bytes) -> bytes:
+        """Make or verify a cookie once a minute for each client cookie and address; SipHash costs 13 microseconds."""
+        now = self.clock()
+        if now >= self._cookies_until or len(self._cookies) >= _COOKIE_LIMIT:
+            self._cookies.clear()
+            self._cookies_until = now + _COOKIE_SECONDS
+        key = asked + client
+        reply = self._cookies.get(key)
+        if reply is None:
+            reply = self._cookies[key] = cookie.reply(self.settings.cookie_secrets, asked, client, now)
+        return reply
+
+    def _forget(self, name: bytes) -> None:
+        """Forget a changed name and its ancestors, which may have become or ceased to be empty non-terminals."""
+        for above in ancestors(name):
+            self._denying_below.pop(above, None)
+            for question in _QUESTIONS:
+                self._entries.pop(above + question, None)
+            for key in self._ready_keys.pop(above, ()):
+                self.ready.pop(key, None)
+
+    def _forget_all(self) -> None:
+        self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
+        self._entries, self._fleeting = {}, {}
+        self._denying_below, self._denying = {}, {}
+
+
+def _is_whole(name: bytes) -> bool:
+    """Tell whether octets up to the first zero are a name, not the start of one with a zero in a label."""
+    at = 0
+    while at < len(name) and 0 < name[at] <= MAX_LABEL:
+        at += 1 + name[at]
+    return at == len(name) - 1
+
+
+def _counts(answer: int, authority: int, additional: int) -> tuple[bytes, bytes]:
+    """The four counts of a header, without and with an OPT record."""
+    return _COUNTS.pack(1, answer, authority, additional), _COUNTS.pack(1, answer, authority, additional + 1)
+
+
+_COUNTS = Struct("!HHHH")
+_NEGATIVE = _counts(0, 1, 0)

@@ -234,7 +234,7 @@ def _bare(shown: tuple[str, int]) -> tuple[str, int]:
 
 
 def _show_strings(octets: bytes, at: int) -> tuple[str, int]:
-    shown = []
+    shown: list[str] = []
     while at < len(octets) or not shown:
         text, at = _show_string(octets, at)
         shown.append(text)

@@ -47,6 +47,7 @@ class Answers(Protocol):
     """What the loop asks: ready-made replies first, then a quick try, then the full work."""
 
     ready: dict[bytes, tuple[bytes, int, int]]
+    fleeting_ready: dict[bytes, tuple[bytes, int, int]]
     counts: list[int]
 
     def quick(self, packet: bytes, client: bytes) -> bytes | None: ...
@@ -86,12 +87,14 @@ class Endpoint:
         count: int = self._recvmmsg(self.fd, self._receive, BATCH, _MSG_DONTWAIT, None)
         if count <= 0:
             return 0
-        slot, buffer, lengths, get, counts = self._slot, self._buffer, self._lengths, answers.ready.get, answers.counts
+        slot, buffer, lengths, counts = self._slot, self._buffer, self._lengths, answers.counts
+        get, get_fleeting = answers.ready.get, answers.fleeting_ready.get
         packets = bytes(self._view[: count * slot])
         missed: list[int] = []
         at = 0
         for size in self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist():
-            hit = get(packets[at + 2 : at + size])
+            key = packets[at + 2 : at + size]
+            hit = get(key) or get_fleeting(key)
             if hit is not None:
                 wire, length, counter = hit
                 buffer[at + 2 : at + length] = wire

@@ -120,7 +120,7 @@ class TcpWorker:
         self, control: socket.socket, listeners: list[socket.socket], settings: Settings, limits: Limits
     ) -> None:
         self._control, self._listeners, self._limits = control, listeners, limits
-        self._answers = Compiled(Zones(), settings, _unix_seconds)
+        self._answers = Compiled(Zones(), settings, _unix_seconds, "tcp")
 
     async def run(self) -> None:
         """Serve until told to stop, or until the server is gone."""

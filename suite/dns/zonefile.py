@@ -135,7 +135,8 @@ class _Reader:
 
 def _entries(text: str) -> Iterator[tuple[int, str, bool]]:
     """Join lines within parentheses and drop comments; give the first line's number and whether it starts blank."""
-    depth, start, parts = 0, 0, []
+    depth, start = 0, 0
+    parts: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not depth:
             start, parts = number, []
