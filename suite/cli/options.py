@@ -34,33 +34,31 @@ _PLACES = (
         help="The database, without a password: sqlite:///FILE or postgresql://USER@HOST/NAME.  [default: the "
         "configuration's, else suite.db in the state directory]",
     ),
-    click.option(
-        "--manifests",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="SUITE_MANIFESTS",
-        help="The directory of Kubernetes manifests.",
-    ),
 )
 
 
 def target_options(command: Command) -> Command:
-    """``--config``, ``--state``, ``--database`` and ``--manifests``, given to the command as one ``target``."""
+    """``--config``, ``--state`` and ``--database``, given to the command as one ``target``."""
 
     @wraps(command)
-    def wrapped(
-        *arguments: Any, config: Path | None, state: Path | None, database: str, manifests: Path | None, **options: Any
-    ) -> Any:
-        return command(*arguments, target=Target.of(config, state, database, manifests), **options)
+    def wrapped(*arguments: Any, config: Path | None, state: Path | None, database: str, **options: Any) -> Any:
+        return command(*arguments, target=Target.of(config, state, database), **options)
 
     for option in reversed(_PLACES):
         wrapped = option(wrapped)
     return cast("Command", wrapped)
 
 
+manifests_option = click.option(
+    "--manifests",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="SUITE_MANIFESTS",
+    help="The directory of Kubernetes manifests.",
+)
+
 format_option = click.option(
     "-o",
     "--output",
-    "format",
     type=click.Choice([each.value for each in Format]),
     default=Format.TABLE.value,
     show_default=True,

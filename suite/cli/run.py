@@ -1,8 +1,10 @@
 """``suite run``: reads the options; everything else is :mod:`suite.run`."""
 
+from pathlib import Path
+
 import click
 
-from suite.cli.options import target_options
+from suite.cli.options import manifests_option, target_options
 from suite.cli.target import Target
 
 ROLES = ("controller", "speaker", "nameserver", "web")
@@ -15,6 +17,7 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     "  suite run --config config.yaml --dns-listen 127.0.0.1:1053 --state .state",
 )
 @target_options
+@manifests_option
 @click.option(
     "--dns-listen",
     multiple=True,
@@ -35,7 +38,9 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     help="This machine's name among the nodes.  [default: $NODE_NAME, else the host name]",
 )
 @click.option("-v", "--verbose", count=True, help="Say more; twice for everything.")
-def command(target: Target, dns_listen: tuple[str, ...], roles: tuple[str, ...], node: str, verbose: int) -> None:
+def command(
+    target: Target, manifests: Path | None, dns_listen: tuple[str, ...], roles: tuple[str, ...], node: str, verbose: int
+) -> None:
     """Run the suite in the foreground until it is told to end.
 
     Everything it needs is made: the state directory, the database and its tables.  A missing privilege is said once, and
@@ -46,7 +51,7 @@ def command(target: Target, dns_listen: tuple[str, ...], roles: tuple[str, ...],
 
     options = RunOptions(
         config=target.config,
-        manifests=target.manifests,
+        manifests=manifests,
         database=target.database,
         state=target.state,
         dns_listen=tuple(map(read_listen, dns_listen)),

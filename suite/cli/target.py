@@ -11,7 +11,8 @@ from suite.cli.fault import Exit, Fault
 
 if TYPE_CHECKING:
     from suite.model.configuration import DatabaseSettings
-    from suite.store import Store
+    from suite.store.errors import StoreError
+    from suite.store.store import Store
 
 SOCKET = "suite.sock"
 DATABASE = "suite.db"
@@ -24,12 +25,11 @@ class Target:
     state: Path
     config: Path | None = None
     database: str = ""
-    manifests: Path | None = None
 
     @classmethod
-    def of(cls, config: Path | None, state: Path | None, database: str, manifests: Path | None) -> "Target":
+    def of(cls, config: Path | None, state: Path | None, database: str) -> "Target":
         """The options of a command line; the state directory defaults to this user's."""
-        return cls(state or state_directory(os.environ, os.getuid(), Path.home()), config, database, manifests)
+        return cls(state or state_directory(os.environ, os.getuid(), Path.home()), config, database)
 
     @property
     def socket(self) -> Path:
@@ -47,7 +47,8 @@ class Target:
         Raises:
             Fault: there is no database yet, it cannot be reached, or it refused.
         """
-        from suite.store import StoreError, open_store
+        from suite.store import open_store
+        from suite.store.errors import StoreError
 
         url = self.database_url()
         self._require_file(url, create=create)
@@ -90,9 +91,9 @@ def state_directory(environment: Mapping[str, str], uid: int, home: Path) -> Pat
     return Path(environment.get("XDG_STATE_HOME") or home / ".local/state") / "suite"
 
 
-def store_fault(error: "Exception", url: str) -> Fault:
+def store_fault(error: "StoreError", url: str) -> Fault:
     """A store's error in the words of the command line."""
-    from suite.store import Conflict
+    from suite.store.errors import Conflict
 
     code = Exit.REFUSED if isinstance(error, Conflict) else Exit.UNAVAILABLE
-    return Fault(str(getattr(error, "what", error)), where=url, fix=str(getattr(error, "fix", "")), code=code)
+    return Fault(error.what, where=url, fix=error.fix, code=code)

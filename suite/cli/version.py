@@ -9,11 +9,11 @@ from suite.cli.output import Format, show_one
 
 @click.command("version", epilog="\b\nExample:\n  suite version -o json")
 @format_option
-def command(format: Format) -> None:  # noqa: A002  (named as its option)
+def command(output: Format) -> None:
     """Print the version."""
-    if format is Format.TABLE:
+    if output is Format.TABLE:
         click.echo(f"suite {__version__}")
     else:
         import platform
 
-        show_one({"suite": __version__, "python": platform.python_version()}, format)
+        show_one({"suite": __version__, "python": platform.python_version()}, output)

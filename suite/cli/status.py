@@ -1,0 +1,78 @@
+"""``suite status``."""
+
+import time
+from typing import Any
+
+import click
+
+from suite.cli.desk import ask
+from suite.cli.fault import Exit, Fault
+from suite.cli.options import format_option, target_options
+from suite.cli.output import Format, show, show_one
+from suite.cli.target import Target
+
+COLUMNS = ("role", "node", "version", "revision", "state", "why")
+PAUSE = 0.1
+"""Seconds between two looks while waiting."""
+
+
+@click.command(
+    "status",
+    epilog="\b\nExamples:\n  suite status\n  suite status --wait --timeout 30\n  suite status -o json\n\n"
+    "Ends with 0 when all is well, 1 when something is not, 3 when no suite runs, 6 when --wait waited too long.",
+)
+@target_options
+@click.option("--wait", "waits", is_flag=True, help="Wait until every role is ready.")
+@click.option(
+    "--timeout", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS", help="How long."
+)
+@format_option
+def command(target: Target, waits: bool, timeout: float, output: Format) -> None:
+    """Say what runs, which revision it follows, and what is wrong."""
+    document = _await(target, timeout) if waits else ask(target, "/v1/status")
+    if output is Format.TABLE:
+        _show(document)
+    elif output is Format.CSV:
+        show(_rows(document), COLUMNS, output)
+    else:
+        show_one(document, output)
+    if document["troubles"] or not document["ready"]:
+        raise click.exceptions.Exit(int(Exit.PROBLEM))
+
+
+def _await(target: Target, timeout: float) -> Any:
+    """The status once everything is ready, a suite that is only starting included."""
+    deadline = time.monotonic() + timeout
+    document: Any = None
+    while True:
+        try:
+            document = ask(target, "/v1/status")
+        except Fault:
+            if time.monotonic() >= deadline:
+                raise
+        if document and document["ready"]:
+            return document
+        if time.monotonic() >= deadline:
+            _show(document)
+            raise Fault(
+                f"not everything was ready within {timeout:g} seconds",
+                where=str(target.socket),
+                fix="the reasons stand above; `suite doctor` checks this machine",
+                code=Exit.TIMEOUT,
+            )
+        time.sleep(PAUSE)
+
+
+def _rows(document: Any) -> list[dict[str, Any]]:
+    return [
+        {**each, "state": "ready" if each["ready"] else "not ready", "why": "; ".join(each["reasons"] + each["notes"])}
+        for each in document["instances"]
+    ]
+
+
+def _show(document: Any) -> None:
+    show(_rows(document), COLUMNS, Format.TABLE, empty="no role has reported yet")
+    unready = {f"{each['role']} on {each['node']} is not ready" for each in document["instances"]}
+    troubles = [text for text in document["troubles"] if text.partition(":")[0] not in unready]
+    if troubles:
+        click.echo("\nTo look at:\n" + "\n".join(f"  {text}" for text in troubles))
