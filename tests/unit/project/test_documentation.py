@@ -5,6 +5,9 @@ import re
 import pytest
 from project_files import ROOT, text, verbs
 
+from suite.config.document import read_text
+from suite.config.loading import load
+
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
@@ -50,3 +53,22 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 def test_documents_speak_of_no_place_on_one_machine() -> None:
     assert [document for document in DOCUMENTS if re.search(r"/(work|root|home)/", text(document))] == []
+
+
+def yaml_blocks() -> list[tuple[str, str]]:
+    """Every configuration shown in a document, with the document's name."""
+    shown = [
+        (document, block)
+        for document in DOCUMENTS
+        for block in re.findall(r"```yaml\n(.*?)```", text(document), re.DOTALL)
+    ]
+    return [(document, block) for document, block in shown if re.search("address-pools|kind: IPAddressPool", block)]
+
+
+@pytest.mark.parametrize(("document", "block"), yaml_blocks(), ids=lambda value: value.split("\n")[0][:20])
+def test_every_configuration_shown_is_valid(document: str, block: str) -> None:
+    assert load(read_text(block, document)).problems == ()
+
+
+def test_sample_configuration_is_valid() -> None:
+    assert load(read_text(text("deploy/examples/suite.yaml"), "suite.yaml")).problems == ()
