@@ -198,7 +198,7 @@ stamp() {
 }
 
 make_venv() {
-    find_python || { install_python && find_python; } || fail_without_python
+    find_python || { [ -z "${SUITE_PYTHON:-}" ] && install_python && find_python; } || fail_without_python
     say "making .venv with $("$found" --version)"
     "$found" -m venv --clear "$venv" >&2 || fail "$found could not make .venv"
 }
@@ -232,6 +232,7 @@ install_python() {
 fail_without_python() {
     [ -z "$too_old" ] || say "$too_old: too old"
     [ -z "$without_venv" ] || say "$without_venv has no venv and ensurepip"
+    [ -z "${SUITE_PYTHON:-}" ] || fail "SUITE_PYTHON=$SUITE_PYTHON is no Python 3.11 or later with venv and ensurepip"
     if ! command -v apt-get >/dev/null; then
         fail 'Python 3.11 or later with its modules venv and ensurepip is needed; install it, then run this again'
     elif [ "$(id -u)" -eq 0 ]; then
