@@ -105,7 +105,8 @@ def who_had(address: str, target: Target, at: str, tz: str, output: Format) -> N
     wanted = read_address(address)
     instant = clock.understood(at, tz)
     with target.store() as store:
-        found = store.history(address=wanted, at=instant or clock.now())
+        # Now means what is open, whatever this machine's clock says.
+        found = store.history(address=wanted, at=instant) if instant else list(store.read().leases.get(wanted) or ())
     if not found:
         raise Fault(
             f"nobody had {wanted} at that time" if instant else f"nobody has {wanted}",
@@ -154,7 +155,7 @@ def release_lease(address: str, target: Target, service: str, at_once: bool, rea
     wanted, ref, given = read_address(address), read_ref(service) if service else None, order(reason)
 
     def decide(snapshot: "Snapshot") -> "Changes | Refusal":
-        return release(snapshot, wanted, clock.now(), given, ref=ref, at_once=at_once)
+        return release(snapshot, wanted, max(clock.now(), snapshot.at), given, ref=ref, at_once=at_once)
 
     changes, _ = carry_out(target, decide)
     until = next((lease.until for lease in changes.opened if lease.until), None)
