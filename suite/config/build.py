@@ -150,4 +150,4 @@ def _check_passwords(form: Form, reading: Reading) -> None:
     given = [name for name in ("password", "password_file", "password_secret") if form[name]]
     if len(given) > 1:
         written = " and ".join(form.keys[name] for name in given)
-        reading.fault(form.place(given[1]), "peer.two_passwords", f"{written}; a peer has one of them")
+        reading.fault(form.place(given[1]), "peer.password_and_secret", f"{written}; a peer has one of them")

@@ -8,6 +8,7 @@ from suite.config.shape import Reading, meant
 from suite.config.values import CommunityRangeError, MalformedCommunityError, parse_community
 from suite.model.advertisement import BgpAdvertisement, Community
 from suite.model.node import Node
+from suite.model.peer import Peer
 from suite.model.pool import Pool
 
 
@@ -68,11 +69,41 @@ def _check_peers(draft: Draft, reading: Reading) -> None:
     profiles = {each.value.name: each.value for each in draft.profiles}
     for number, placed in enumerate(draft.peers):
         peer = placed.value
-        if any(peer == other.value for other in draft.peers[:number]):
-            reading.fault(placed.at, "peer.identical_duplicate", "the same peer was defined before; remove one")
+        for other in draft.peers[:number]:
+            _compare_peers(placed, other.value, reading)
         if peer.bfd_profile and peer.bfd_profile not in profiles:
             message = f"there is no BFD profile {peer.bfd_profile!r}{meant(peer.bfd_profile, tuple(profiles))}"
             reading.fault(placed.place("bfd_profile"), "peer.unknown_bfd_profile", message, transient=True)
+        elif peer.bfd_profile and profiles[peer.bfd_profile].echo_mode:
+            _check_echo(placed, draft, reading)
+        if peer.local_asn and peer.local_asn == peer.my_asn:
+            message = "the local AS number is ours anyway; remove it"
+            reading.warn(placed.place("local_asn"), "peer.local_asn_is_my_asn", message)
+
+
+def _compare_peers(placed: Placed[Peer], other: Peer, reading: Reading) -> None:
+    """The same peer twice is a slip; two sessions to one router from one node end each other (RFC 4271 section 6.8)."""
+    peer = placed.value
+    if replace(peer, name="") == replace(other, name=""):
+        reading.fault(placed.at, "peer.identical_duplicate", "the same peer was defined before; remove one")
+    elif _router(peer) == _router(other) and not (peer.node_selectors and other.node_selectors):
+        message = f"peer {other.name} is the same router, and some nodes would have two sessions with it"
+        reading.warn(placed.at, "peer.same_router", message)
+
+
+def _router(peer: Peer) -> tuple[object, ...]:
+    """Where a session leads to."""
+    return peer.address, peer.interface, peer.port, peer.vrf
+
+
+def _check_echo(placed: Placed[Peer], draft: Draft, reading: Reading) -> None:
+    """The echo function of BFD works for IPv4 only in what our peers run, so IPv6 routes may not depend on it."""
+    name = placed.value.name
+    for pool in draft.pools:
+        told = (way.value for way in draft.bgp if selects(way.value, pool.value))
+        if 6 in pool.value.families() and any(not way.peers or name in way.peers for way in told):
+            message = f"its BFD profile uses echo mode, and pool {pool.value.name} with IPv6 ranges is announced to it"
+            reading.fault(placed.place("bfd_profile"), "peer.echo_mode_with_ipv6", message)
 
 
 def _check_doubles(whole: list[Placed[BgpAdvertisement]], reading: Reading) -> None:

@@ -127,16 +127,16 @@ class Resources:
 
     def add(self, at: Cursor) -> None:
         """What one document says."""
-        for peer in at.at("peers").items():
+        for peer in at.under("peers").items():
             name = kubernetes_name(peer.text("name")) or f"peer{len(self.kinds['BGPPeer']) + 1}"
             self._put("BGPPeer", name, self.translation.group(PEER, peer, skip=("name",)))
-        for pool in at.at("address-pools").items():
+        for pool in at.under("address-pools").items():
             self._pool(pool)
-        for profile in at.at("bfd-profiles").items():
+        for profile in at.under("bfd-profiles").items():
             spec = self.translation.group(BFD_SPEC, profile)
             self._put("BFDProfile", kubernetes_name(profile.text("name")), spec)
-        aliases = sorted((key, _text(each)) for key, each in at.at("bgp-communities").entries())
-        if aliases and at.child("bgp-communities") is not None:
+        aliases = sorted((key, _text(each)) for key, each in at.under("bgp-communities").entries())
+        if aliases:
             pairs = [{"name": name, "value": value} for name, value in aliases]
             self._put("Community", "communities", {"communities": pairs})
         handled = {each.spelled(Dialect.NATIVE) for each in FILE.fields if each.name in HANDLED}
@@ -148,7 +148,7 @@ class Resources:
         name = kubernetes_name(at.text("name"))
         ways = ("name", "protocol", "bgp_advertisements", "l2_advertisements")
         spec = self.translation.group(POOL, at, skip=(*ways, "labels"))
-        labels = {key: _text(each) for key, each in at.at("labels").entries()} if at.child("labels") else {}
+        labels = {key: _text(each) for key, each in at.under("labels").entries()}
         self._put("IPAddressPool", name, spec, labels)
         protocol = at.text("protocol")
         for kind, word, key, group in (
@@ -187,15 +187,13 @@ def to_native(documents: Iterable[Document]) -> Converted:
     """
     documents = tuple(documents)
     translation = Translation(Dialect.RESOURCE, Dialect.NATIVE)
-    native: dict[str, Any] = {}
-    for key, made in (
+    made = (
         ("peers", [_named(each, translation, PEER) for each in _of(documents, "BGPPeer")]),
         ("address-pools", _pools(documents, translation)),
         ("bgp-communities", _aliases(documents, translation)),
         ("bfd-profiles", [_named(each, translation, BFD_PROFILE) for each in _of(documents, "BFDProfile")]),
-    ):
-        if made:
-            native[key] = made
+    )
+    native = {key: value for key, value in made if value}
     return Converted([native] if native else [], tuple(translation.lost))
 
 
@@ -204,7 +202,7 @@ def _of(documents: Iterable[Document], kind: str) -> list[Document]:
 
 
 def _spec(document: Document) -> Cursor:
-    return document.at.child("spec") or Cursor(Scalar(""), document.at.source, "spec")
+    return document.at.under("spec")
 
 
 def _named(document: Document, translation: Translation, group: Group) -> dict[str, Any]:

@@ -4,29 +4,13 @@ import re
 
 from suite.config.group import Field, Form, Group, Made
 from suite.config.shape import FAULT, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
-from suite.config.values import parse_listen
+from suite.config.values import parse_listen, parse_name, parse_zone
 from suite.model.address import parse_address
 from suite.model.configuration import DnsSettings, NameGrant
 from suite.model.service import parse_ref
 
-LABEL = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\*)", re.ASCII | re.IGNORECASE)
 RECORD_TYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}", re.ASCII)
 DEFAULTS = DnsSettings()
-
-
-def parse_name(text: str) -> str:
-    """A domain name in small letters (RFC 1035 section 2.3.1, with ``_`` and a ``*`` label); ``.`` at the end stays.
-
-    Raises:
-        ValueError: an empty label, one of more than 63 octets, other characters, or more than 253 in all.
-    """
-    name = text.strip().lower()
-    labels = name.removesuffix(".").split(".")
-    if len(name.removesuffix(".")) > 253 or not all(LABEL.fullmatch(label) for label in labels):
-        raise ValueError(
-            f"{text!r} is no name; write labels of letters, digits and - with dots between, such as web.service"
-        )
-    return name
 
 
 def _record_type(text: str) -> str:
@@ -42,6 +26,7 @@ def _grant(form: Form, _reading: Reading, _code: str) -> NameGrant | Fault:
 
 
 NAME = Parsed(parse_name, "web.service")
+ZONE = Parsed(parse_zone, "service")
 ADDRESS = Parsed(parse_address, "10.0.42.7")
 LISTEN = Parsed(parse_listen, "127.0.0.1:53")
 REF = Parsed(parse_ref, "default/coffee")
@@ -118,7 +103,7 @@ DNS = Group(
     (
         Field(
             "zones",
-            Listing(NAME, may_be_single=True),
+            Listing(ZONE, may_be_single=True),
             "Zones we answer for; Services go into the first.",
             DEFAULTS.zones,
             code="dns.bad_zone",

@@ -81,7 +81,7 @@ def _documents(at: Cursor) -> Iterator[Document]:
     elif kind == "ConfigMap":
         yield from _config_map(at)
     elif kind == "List" or (kind.endswith("List") and version.startswith(GROUP)):
-        for item in at.at("items").items():
+        for item in at.under("items").items():
             yield from _documents(item)
     elif version.startswith(GROUP) and kind in RESOURCES:
         yield Document(kind, at)
@@ -96,7 +96,7 @@ def _skipped(at: Cursor, kind: str, version: str) -> Problem:
 
 def _config_map(at: Cursor) -> Iterator[Document]:
     """The content of a ConfigMap's ``data.config``: YAML inside YAML, or, as people indent it wrongly, a map."""
-    content = at.at("data").child("config")
+    content = at.under("data").child("config")
     if content is None:
         message = "a ConfigMap without data.config is no configuration; it is passed over"
         yield Document(

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from suite.config.build import LEGACY_HOLD, bgp_from, l2_from, peer_from, pool_from
-from suite.config.dns_settings import parse_name
 from suite.config.draft import Draft, Placed
 from suite.config.group import Form
 from suite.config.selectors import labels_from
@@ -97,7 +96,7 @@ def _single(form: Form, reading: Reading, draft: Draft) -> None:
 
 
 def _dns(form: Form, reading: Reading, draft: Draft) -> None:
-    zones = tuple(parse_name(zone).removesuffix(".") + "." for zone in form["zones"])
+    zones: tuple[str, ...] = form["zones"]
     if len(set(zones)) < len(zones):
         reading.fault(form.place("zones"), "dns.duplicate_zone", "a zone stands twice; remove one")
     if not zones:

@@ -3,7 +3,7 @@
 from suite.config.group import Field, Form, Group, Made
 from suite.config.selectors import LABELS, SELECTOR
 from suite.config.shape import Choice, Fault, Flag, Listing, Number, Parsed, Reading, Text
-from suite.config.values import parse_span
+from suite.config.values import parse_span, parse_zone
 from suite.model.advertisement import PreferredNodes
 from suite.model.pool import ServiceAllocation
 from suite.model.selector import Selector
@@ -96,7 +96,7 @@ L2_ADVERTISEMENT = Group(
         *_WHERE,
         Field(
             "interfaces",
-            Listing(Text(), twice="l2adv.duplicate_interface"),
+            Listing(Text()),
             "Only on these interfaces; empty: all.",
             (),
         ),
@@ -186,10 +186,11 @@ POOL = Group(
         Field("draining", Flag(), "No new leases; those that exist stay.", False, resource="-"),
         Field(
             "zone",
-            Text(),
+            Parsed(parse_zone, "lab.home.arpa"),
             "The DNS zone its Services are published in, where it is not the first one.",
             "",
             resource="-",
+            code="pool.bad_zone",
         ),
         Field("labels", LABELS, "Labels, for ipAddressPoolSelectors.", (), resource="-"),
         Field(

@@ -9,7 +9,7 @@ from suite.config.draft import Draft, Placed
 from suite.config.group import Field, Form, Group
 from suite.config.peer_settings import BFD_SPEC, PEER
 from suite.config.pool_settings import BGP_ADVERTISEMENT, L2_ADVERTISEMENT, POOL
-from suite.config.selectors import labels_from
+from suite.config.selectors import LABELS, labels_from
 from suite.config.shape import FAULT, UNKNOWN_KEY, Listing, Reading, Text, meant
 from suite.config.tree import NOTHING, Cursor
 from suite.config.values import CodedError, parse_community
@@ -59,8 +59,7 @@ def read_resource(document: Document, reading: Reading, draft: Draft) -> None:
     for key, value in document.at.entries():
         if key not in TOP:
             _unknown(value, key, reading)
-    spec = document.at.child("spec") or Cursor(NOTHING, document.at.source, "spec", document.at.line)
-    form = SPECS[document.kind].read(spec, reading)
+    form = SPECS[document.kind].read(document.at.under("spec"), reading)
     if form is not FAULT:
         READERS[document.kind](document, form, reading, draft)
 
@@ -75,14 +74,14 @@ def _unknown(at: Cursor, key: str, reading: Reading) -> None:
 
 
 def _pool(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
-    labels = [
-        (key, each.node.text)
-        for key, each in document.at.at("metadata", "labels").entries()
-        if hasattr(each.node, "text")
-    ]
+    labels = (
+        LABELS.read(document.at.under("metadata", "labels"), reading)
+        if document.at.under("metadata").child("labels")
+        else ()
+    )
     if not document.name:
-        reading.fault(document.at.at("metadata"), "pool.missing_name", "metadata.name is missing")
-    draft.pools.append(pool_from(form, reading, document.name, labels_from(labels)))
+        reading.fault(document.at.under("metadata", "name"), "pool.missing_name", "the pool has no name")
+    draft.pools.append(pool_from(form, reading, document.name, labels_from(() if labels is FAULT else labels)))
 
 
 def _l2(document: Document, form: Form, _reading: Reading, draft: Draft) -> None:

@@ -88,6 +88,13 @@ class Cursor:
         """What stands under ``key``; None where nothing does."""
         return next((cursor for name, cursor in self.entries() if name == key), None)
 
+    def under(self, *keys: str) -> "Cursor":
+        """What stands under ``keys``, one after the other; an empty place where nothing does."""
+        here = self
+        for key in keys:
+            here = here.child(key) or Cursor(NOTHING, self.source, step(here.path, key), here.line)
+        return here
+
     def at(self, *steps: str | int) -> "Cursor":
         """The place that ``steps`` (names and indexes) lead to, or the last one on the way that exists."""
         here = self
@@ -98,11 +105,10 @@ class Cursor:
             here = found
         return here
 
-    def text(self, *steps: str | int) -> str:
-        """The scalar text at ``steps``; empty where there is none."""
-        here = self.at(*steps)
-        found = isinstance(here.node, Scalar) and here.path != self.path and not here.is_null
-        return here.node.text if found and isinstance(here.node, Scalar) else ""
+    def text(self, *keys: str) -> str:
+        """The scalar text under ``keys``; empty where there is none."""
+        node = self.under(*keys).node
+        return node.text if isinstance(node, Scalar) and not node.is_null else ""
 
 
 def _nth(cursor: Cursor, index: int) -> Iterator[Cursor]:

@@ -17,6 +17,7 @@ PLAIN = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 HEXADECIMAL = re.compile(r"0x[0-9A-Fa-f]{1,16}", re.ASCII)
 PREFIX_LENGTH = re.compile(r"\d{1,3}", re.ASCII)
+LABEL = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\*)", re.ASCII)
 LONGEST = 10 * 365 * 86400.0
 """Ten years in seconds: longer is a slip of the hand, and overflows calendars."""
 
@@ -144,6 +145,29 @@ def parse_port(text: str) -> int:
     if not 0 < number < 65536:
         raise ValueError("a port is a number from 1 to 65535")
     return number
+
+
+def parse_name(text: str) -> str:
+    """A domain name in small letters (RFC 1035 section 2.3.1, with ``_`` and a ``*`` label); ``.`` at the end stays.
+
+    Raises:
+        ValueError: an empty label, one of more than 63 octets, other characters, or more than 253 in all.
+    """
+    name = text.strip().lower()
+    labels = name.removesuffix(".").split(".")
+    if len(name.removesuffix(".")) > 253 or not all(LABEL.fullmatch(label) for label in labels):
+        raise ValueError(
+            f"{text!r} is no name; write labels of letters, digits and - with dots between, such as web.service"
+        )
+    return name
+
+
+def parse_zone(text: str) -> str:
+    """A zone in full, with the dot at the end; no wildcard."""
+    name = parse_name(text)
+    if "*" in name:
+        raise ValueError(f"{text!r}: a zone has no wildcard")
+    return name.removesuffix(".") + "."
 
 
 def family_of(addresses: list[Address]) -> str:

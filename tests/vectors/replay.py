@@ -14,8 +14,10 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent.parent), str(HERE)]
 
-from outcome import Outcome  # noqa: E402  (the path is set above)
-from settled import SETTLED  # noqa: E402
+from settled import SETTLED  # noqa: E402  (the path is set above)
+
+Row = tuple[str, Any, Any]
+"""Name of the row, what it wants, what we do."""
 
 
 def format_of(data: Any) -> str:
@@ -28,10 +30,10 @@ def format_of(data: Any) -> str:
     return "allocator" if isinstance(data, dict) and "cases" in data else ""
 
 
-def replay(data: Any) -> Iterable[Outcome]:
+def replay(data: Any) -> Iterable[Row]:
     """Every row of a file of a known format."""
-    outcomes: Iterable[Outcome] = importlib.import_module(f"replay_{format_of(data)}").outcomes(data)
-    return outcomes
+    rows: Iterable[Row] = importlib.import_module(f"replay_{format_of(data)}").replay(data)
+    return rows
 
 
 def report(path: str) -> int:
@@ -41,18 +43,19 @@ def report(path: str) -> int:
     if not kind:
         print(f"{path}: no format that is known here")
         return 2
-    outcomes = list(replay(data))
-    settled = [each for each in outcomes if (kind, each.row) in SETTLED and each.differs]
-    differing = [each for each in outcomes if each.differs and each not in settled]
-    for each in differing:
-        print(f"differs: {each}")
-    for each in settled:
-        print(f"settled: {each.row}: {SETTLED[kind, each.row]}")
-    for each in outcomes:
-        if (kind, each.row) in SETTLED and not each.differs:
-            print(f"listed as settled, but does not differ: {each.row}")
-    print(f"{path}: {len(outcomes)} rows, {len(differing)} differ" + (f", {len(settled)} settled" if settled else ""))
-    return 1 if differing else 0
+    rows = list(replay(data))
+    differing = [row for row in rows if row[1] != row[2]]
+    settled = [name for name, _, _ in differing if (kind, name) in SETTLED]
+    for name, wanted, got in differing:
+        if name not in settled:
+            print(f"differs: {name}\n    wanted {wanted}\n    got    {got}")
+    for name in settled:
+        print(f"settled: {name}: {SETTLED[kind, name]}")
+    unexplained = len(differing) - len(settled)
+    print(
+        f"{path}: {len(rows)} rows, {unexplained} differ" + (f", {len(settled)} settled otherwise" if settled else "")
+    )
+    return 1 if unexplained else 0
 
 
 def main(paths: list[str]) -> int:

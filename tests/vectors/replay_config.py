@@ -4,15 +4,12 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from outcome import Outcome
-
 from suite.config.admission import admit, without_references
 from suite.config.backends import check_frr, check_native
 from suite.config.check_bgp import community_order
 from suite.config.convert import to_resources
 from suite.config.document import from_object, from_settings
-from suite.config.loading import Outcome as Loaded
-from suite.config.loading import load
+from suite.config.loading import Outcome, load
 from suite.config.pool_settings import PREFERRED_NODES
 from suite.config.resolve import L2Way, distinct, l2_way, namespaces_of, preferred_scores, resolve, selected
 from suite.config.resources import Secret
@@ -33,15 +30,17 @@ KINDS = {
 }
 
 
-def outcomes(data: Any) -> Iterator[Outcome]:
+Row = tuple[str, Any, Any]
+"""Name of the row, what it wants, what we do."""
+Compared = tuple[Any, Any]
+"""What the row wants, and what we do."""
+
+
+def replay(data: Any) -> Iterator[Row]:
     """Every row of every section."""
     for section, rows in data["sections"].items():
         for row in rows:
-            yield Outcome(row["id"], *SECTIONS[section](row))
-
-
-Compared = tuple[Any, Any]
-"""What the row wants, and what we do."""
+            yield (row["id"], *SECTIONS[section](row))
 
 
 def _objects(given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -56,7 +55,7 @@ def _nodes(given: Any) -> tuple[Node, ...]:
     return tuple(Node(each["metadata"]["name"], labels_of(each["metadata"].get("labels"))) for each in given or ())
 
 
-def _load(given: dict[str, Any], *, secrets: dict[str, Secret] | None = None) -> Loaded:
+def _load(given: dict[str, Any], *, secrets: dict[str, Secret] | None = None) -> Outcome:
     documents = [document for each in _objects(given) for document in from_object(each)]
     return load(documents, strict=False, nodes=_nodes(given.get("nodes")), secrets=secrets)
 
@@ -102,7 +101,7 @@ def _as_named_ports(expect: dict[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def _configuration(loaded: Loaded, given: dict[str, Any]) -> dict[str, Any]:
+def _configuration(loaded: Outcome, given: dict[str, Any]) -> dict[str, Any]:
     configuration = loaded.attempt
     namespaces = tuple(Namespace(each.name, each.labels) for each in _nodes(given.get("namespaces")))
     pools = {pool.name: _pool(pool) for pool in configuration.pools}
@@ -335,8 +334,7 @@ def _community_text(row: dict[str, Any]) -> Compared:
 
 def _family(row: dict[str, Any]) -> Compared:
     try:
-        texts = row["addresses"] if "addresses" in row else []
-        addresses = [parse_address(text) for text in texts] or [parse_range(row["cidr"]).first]
+        addresses = [parse_address(text) for text in row.get("addresses", ())] or [parse_range(row["cidr"]).first]
         return row["expect"], {"error": False, "family": family_of(addresses)}
     except (ValueError, KeyError):
         return row["expect"], {"error": True, "family": None}

@@ -1,6 +1,6 @@
 """Rows of the peers' behaviour that this project settles differently on purpose, each with its reason.
 
-The one place where they stand.  A row listed here must differ: one that no longer does is told by the replay.
+The one place where they stand.  A row listed here must differ; a test says so when it no longer does.
 """
 
 SETTLED: dict[tuple[str, str], str] = {
