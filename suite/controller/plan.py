@@ -43,14 +43,20 @@ class Leaving:
 class Planner:
     """Plans turns against a snapshot, with an index of its leases that follows each commit.
 
-    After each commit tell it with :meth:`committed`; after a commit that failed, make a new one.
+    After each commit tell it with :meth:`committed`; after a commit that failed, make a new one and hand it what is
+    :meth:`pending`.
     """
 
-    def __init__(self, snapshot: Snapshot, adoptable: Adoptable | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        adoptable: Adoptable | None = None,
+        pending: Mapping[ServiceRef, Service | None] | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self._ledger = Ledger(snapshot.open_leases())
         self._adoptable = adoptable or {}
-        self._withheld: dict[ServiceRef, Service | None] = {}
+        self._withheld: dict[ServiceRef, Service | None] = dict(pending or {})
         self._touched: set[Address] = set()
         self._kept_back = _kept_back(snapshot, snapshot.configuration)
         self.held_back: tuple[Leaving, ...] = ()

@@ -1,0 +1,262 @@
+"""The controller's loop: hear from a source, plan, commit, then tell.
+
+Everything that can start a turn (a source's batch, a new configuration, an address whose time is over, an operator's
+commit) goes through one lock, so turns never overlap and whatever arrives meanwhile is part of the next one.  Planning
+and committing run in a worker thread; the event loop stays free.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from time import perf_counter
+
+from suite.cluster.source import Batch
+from suite.controller.merge import merged
+from suite.controller.plan import Adoptable, Planner, Preview, preview
+from suite.model.publication import Publication, Tell, touched_by
+from suite.metrics import names
+from suite.metrics.registry import Registry
+from suite.model.configuration import Configuration
+from suite.model.problem import Problem
+from suite.model.service import ServiceRef
+from suite.model.snapshot import Snapshot
+from suite.store.errors import Conflict, Deposed, Unavailable
+from suite.store.store import Store
+
+WAIT = 0.5
+"""Seconds between two looks at who leads, and the longest wait for news from the database."""
+LONGEST_SLEEP = 30.0
+"""Seconds after which the clock is looked at again; it may have been set."""
+RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the database is tried again after the first, second, ... fault."""
+
+_log = logging.getLogger(__name__)
+
+
+class Controller:
+    """One controller; only the instance that leads plans and commits, the others follow the database."""
+
+    def __init__(
+        self,
+        store: Store,
+        tell: Tell,
+        registry: Registry,
+        instance: str,
+        clock: Callable[[], datetime],
+        adoptable: Adoptable | None = None,
+    ) -> None:
+        self._store = store
+        self._tell = tell
+        self._registry = registry
+        self._instance = instance
+        self._clock = clock
+        self._adoptable = adoptable
+        self._turning = asyncio.Lock()
+        self._planner = Planner(Snapshot())
+        self._pending = Batch()
+        self._wanted_configuration: Configuration | None = None
+        self._has_listed = False
+        self._is_complete = False
+        self._due = asyncio.Event()
+        self.snapshot = Snapshot()
+        self.problems: tuple[Problem, ...] = ()
+        self.config_problems: tuple[Problem, ...] = ()
+        self.is_stale = False
+        self.trouble = ""
+        """Why the database cannot be used; empty when it can."""
+        self.is_leading = False
+        self._term = 0
+
+    async def run(self) -> None:
+        """Follow the clock, the database and the question who leads, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_database())
+            tasks.create_task(self._follow_clock())
+
+    async def load(self) -> Snapshot:
+        """Read the database; the configuration it remembers is the last good one."""
+        async with self._turning:
+            await self._reload()
+        return self.snapshot
+
+    async def hear(self, batch: Batch) -> None:
+        """Take a batch from the source; returns when it is committed and told."""
+        self.problems = batch.problems
+        async with self._turning:
+            self._pending = merged(self._pending, batch)
+            self._has_listed = self._has_listed or batch.is_full
+            await self._turn()
+
+    async def configure(self, configuration: Configuration | None, problems: tuple[Problem, ...]) -> None:
+        """Take a configuration, or the reasons why there is none; then the last good one stays in force."""
+        self.config_problems = problems
+        self.is_stale = configuration is None
+        if configuration is not None:
+            async with self._turning:
+                self._wanted_configuration = configuration
+                if configuration.digest == self.snapshot.configuration.digest:
+                    self._start_from(self.snapshot)
+                await self._turn()
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Why this controller does not do its work; empty when it does."""
+        reasons = []
+        if not self._has_listed:
+            reasons.append("the source has not listed everything yet")
+        if not self.snapshot.configuration.digest and self._wanted_configuration is None:
+            reasons.append("there is no good configuration yet")
+        if self.trouble:
+            reasons.append(self.trouble)
+        if self.snapshot.withheld:
+            reasons.append(f"releases wait for an operator (suite plan --confirm {self.snapshot.withheld})")
+        return tuple(reasons)
+
+    def preview(self) -> Preview:
+        """The next turn, everything looked at."""
+        snapshot = self.snapshot
+        services = dict(snapshot.services.items())
+        for ref, service in self._planner.pending().items():
+            if service is None:
+                services.pop(ref, None)
+            else:
+                services[ref] = service
+        batch = Batch(
+            services=tuple(services.values()),
+            endpoints=tuple(snapshot.endpoints.values()),
+            nodes=tuple(snapshot.nodes.values()),
+            namespaces=tuple(snapshot.namespaces.values()),
+            is_full=True,
+        )
+        return preview(batch, snapshot, self._clock(), self._wanted_configuration)
+
+    async def _follow_database(self) -> None:
+        """Notice what others commit: operators, and the leader when this instance is not it."""
+        while True:
+            if self.trouble:
+                await asyncio.sleep(WAIT)
+                async with self._turning:
+                    await self._turn()
+                continue
+            try:
+                await self._look_who_leads()
+                has_news = await asyncio.to_thread(self._store.wait, self.snapshot, WAIT)
+            except Unavailable as error:
+                self.trouble = str(error)
+                continue
+            if has_news:
+                await self._catch_up()
+
+    async def _look_who_leads(self) -> None:
+        term = await asyncio.to_thread(self._store.lead, self._instance, self._clock())
+        was_leading, self.is_leading = self.is_leading, term is not None
+        self._term = term
+        self._registry.set(names.IS_LEADER, self.is_leading)
+        if self.is_leading and not was_leading:
+            async with self._turning:
+                await self._reload()
+                await self._turn()
+
+    async def _catch_up(self) -> None:
+        """Somebody else committed: plan against what they left, everything looked at."""
+        async with self._turning:
+            snapshot = await asyncio.to_thread(self._store.refresh, self.snapshot)
+            if (snapshot.epoch, snapshot.revision) == (self.snapshot.epoch, self.snapshot.revision):
+                return
+            self._start_from(snapshot)
+            if self.is_leading and self._is_complete:
+                await self._turn(look_at_all=True)
+            await self._publish(Publication(self.snapshot))
+
+    async def _follow_clock(self) -> None:
+        """Turn when a held or cooling address is due."""
+        while True:
+            due = self._planner.next_due() if self._is_complete else None
+            timeout = None if due is None else min(LONGEST_SLEEP, max(0.0, (due - self._clock()).total_seconds()))
+            try:
+                await asyncio.wait_for(self._due.wait(), timeout)
+            except TimeoutError:
+                if due is not None and due <= self._clock():
+                    async with self._turning:
+                        await self._turn()
+            self._due.clear()
+
+    async def _turn(self, *, look_at_all: bool = False) -> None:
+        """One turn, tried until it is committed or there is nothing to do; the lock is held."""
+        if not self._may_turn():
+            return
+        attempt = 0
+        while self.is_leading:
+            try:
+                touched, has_changed = await asyncio.to_thread(self._plan_and_commit, look_at_all)
+            except Conflict:
+                self._registry.add(names.CONFLICTS)
+                self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
+                look_at_all = True
+                continue
+            except Deposed:
+                self.is_leading = False
+                return
+            except Unavailable as error:
+                await self._wait_for_database(error, attempt)
+                attempt += 1
+                continue
+            self._recovered()
+            self._pending = Batch()
+            is_first, self._is_complete = not self._is_complete, True
+            self._due.set()
+            if has_changed or is_first:
+                await self._publish(Publication(self.snapshot, None if is_first or look_at_all else touched))
+            return
+
+    def _may_turn(self) -> bool:
+        """No turn before the first full list and a configuration: a partial picture looks like a mass deletion."""
+        has_configuration = self._wanted_configuration is not None or bool(self.snapshot.configuration.digest)
+        return self._has_listed and has_configuration
+
+    def _plan_and_commit(self, look_at_all: bool) -> tuple[frozenset[ServiceRef] | None, bool]:
+        """Runs in a worker thread: the Services touched, and whether anything was written."""
+        started, now = perf_counter(), self._clock()
+        pending = self._pending if self._is_complete else replace(self._pending, is_full=True)
+        changes = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all)
+        if changes:
+            committing = perf_counter()
+            self.snapshot = self._store.commit(changes, self.snapshot, now=now, term=self._term)
+            self._registry.observe(names.COMMIT_SECONDS, perf_counter() - committing)
+        self._planner.committed(self.snapshot)
+        self._registry.add(names.TURNS, "committed" if changes else "empty")
+        self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
+        return touched_by(changes), bool(changes)
+
+    async def _wait_for_database(self, error: Unavailable, attempt: int) -> None:
+        """The database is away: nothing is lost, the turn is planned again when it is back."""
+        if not self.trouble:
+            _log.error("the database cannot be used: %s", error)
+        self.trouble = str(error)
+        self._registry.add(names.TURNS, "unavailable")
+        await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)])
+        try:
+            self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
+        except Unavailable as again:
+            self.trouble = str(again)
+
+    def _recovered(self) -> None:
+        if self.trouble:
+            _log.warning("the database is back")
+            self.trouble = ""
+
+    async def _reload(self) -> None:
+        self._start_from(await asyncio.to_thread(self._store.read))
+
+    def _start_from(self, snapshot: Snapshot) -> None:
+        """Plan against ``snapshot`` from now on; passwords, which the database does not keep, come from the documents."""
+        wanted = self._wanted_configuration
+        if wanted is not None and wanted.digest == snapshot.configuration.digest:
+            snapshot = replace(snapshot, configuration=wanted)
+        self.snapshot = snapshot
+        self._planner = Planner(snapshot, self._adoptable, self._planner.pending())
+
+    async def _publish(self, publication: Publication) -> None:
+        if publication.snapshot.is_complete:
+            await self._tell(publication)

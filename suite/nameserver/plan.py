@@ -1,0 +1,443 @@
+"""From snapshots to zones: who gets which name, and what that changes.  Pure.
+
+Everybody who asks for records is a *source*: a Service, a static host, a static record, a zone itself.  For each owner
+name the best claim wins (its rank, then the source's name), and the loser is told who holds the name; only reverse
+names are shared.  The plan keeps what every source asked for, so one changed Service costs one changed Service;
+:meth:`ZonePlanner.plan` without ``touched`` looks at all of them and comes to the same (a property test proves it).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from suite.dns import name, rrtype
+from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
+from suite.dns.name import DomainNameError
+from suite.dns.rrset import RRset, soa_with_serial
+from suite.dns.zone import Zone, ZoneError
+from suite.model.address import Address
+from suite.model.configuration import Configuration
+from suite.model.refusal import Reason, Refusal
+from suite.model.service import ServiceRef
+from suite.model.snapshot import Snapshot
+from suite.nameserver.records import (
+    Rank,
+    Record,
+    Scheme,
+    Wanted,
+    is_published,
+    single_labels,
+    wanted_by_host,
+    wanted_by_label,
+    wanted_by_record,
+    wanted_by_service,
+)
+from suite.nameserver.reverse import ReverseZones
+
+Source = tuple[str, str, str]
+"""Kind (service, host, record, label, zone), then what names it."""
+Owner = tuple[bytes, bytes]
+"""Zone and owner name, both folded."""
+
+NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
+"""Names that make clients do something by themselves; only the configuration may publish them."""
+REFRESH, RETRY, EXPIRE = 60, 10, 600
+"""SOA timers in seconds: a secondary asks every minute and forgets after ten, as the stale limit says."""
+_CUTS = frozenset({rrtype.NS, rrtype.DNAME})
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePlan:
+    """What to tell the server."""
+
+    updates: tuple[Update, ...]
+    refused: dict[ServiceRef, tuple[Refusal, ...]]
+    """Services some of whose names belong to others now; replaced as a whole each time."""
+
+
+class ZonePlanner:
+    """The zones of a series of snapshots."""
+
+    def __init__(self) -> None:
+        self._snapshot = Snapshot()
+        self._scheme = scheme_of(Configuration())
+        self._wanted: dict[Source, Wanted] = {}
+        self._claims: dict[Owner, dict[Source, list[Record]]] = {}
+        self._zones: dict[bytes, Zone] = {}
+        self._notes: dict[Owner, str] = {}
+        self._lost: dict[Owner, tuple[tuple[Source, Source], ...]] = {}
+        self._labels: dict[str, set[Source]] = {}
+
+    @property
+    def zones(self) -> dict[bytes, Zone]:
+        """The zones as last planned, by folded origin."""
+        return self._zones
+
+    def plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None = None) -> ZonePlan:
+        """What ``snapshot`` changes; ``touched`` names the Services that differ from the last one, None for any."""
+        is_anew = (
+            snapshot.configuration is not self._snapshot.configuration or snapshot.records is not self._snapshot.records
+        )
+        is_anew = is_anew or snapshot.epoch != self._snapshot.epoch
+        self._snapshot = snapshot
+        if is_anew:
+            self._scheme = scheme_of(snapshot.configuration)
+            touched = None
+        refs = None if touched is None else set(touched)
+        sources = self._everything() if refs is None else self._of(refs)
+        touched_owners: set[Owner] = set()
+        for source, wanted in sources.items():
+            touched_owners |= self._put(source, wanted)
+        if refs is None:
+            for source in self._wanted.keys() - sources.keys():
+                touched_owners |= self._put(source, Wanted())
+        updates = self._compile(touched_owners)
+        return ZonePlan((*updates, SetState(ready=snapshot.is_complete, stale=False)), self._refusals())
+
+    def _everything(self) -> dict[Source, Wanted]:
+        """What every source asks for now."""
+        configuration, scheme = self._snapshot.configuration, self._scheme
+        sources: dict[Source, Wanted] = {}
+        for ref, service in self._snapshot.services.items():
+            if is_published(service):
+                sources[_service(ref)] = wanted_by_service(service, self._snapshot, scheme)
+        for host in configuration.dns.hosts:
+            sources["host", host.name, ""] = wanted_by_host(host, self._snapshot, scheme)
+        for record in (*configuration.dns.records, *self._snapshot.records.keys()):
+            source = ("record", record.name.lower().rstrip("."), "")
+            sources[source] = _joined(sources.get(source), wanted_by_record(record, scheme))
+        self._labels = self._find_labels()
+        for label in self._labels:
+            sources["label", label, ""] = self._wanted_by_label(label, sources)
+        served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
+        for origin in (*served, *(_label_zone(label) for label in self._labels)):
+            sources["zone", name.to_text(origin), ""] = _apex(origin, configuration, self._snapshot)
+        return sources
+
+    def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
+        """What the sources that depend on these Services ask for now."""
+        sources: dict[Source, Wanted] = {}
+        snapshot, scheme = self._snapshot, self._scheme
+        for ref in refs:
+            service = snapshot.services.get(ref)
+            source = _service(ref)
+            sources[source] = wanted_by_service(service, snapshot, scheme) if service else Wanted()
+            self._relabel(source, single_labels(service) if service and is_published(service) else [])
+        for host in snapshot.configuration.dns.hosts:
+            if host.service in refs:
+                sources["host", host.name, ""] = wanted_by_host(host, snapshot, scheme)
+        changed = set(sources)
+        for label, members in list(self._labels.items()):
+            zone = ("zone", f"{label}.", "")
+            if members & changed or (zone not in self._wanted and members):
+                sources["label", label, ""] = self._wanted_by_label(label, sources)
+                sources[zone] = _apex(_label_zone(label), snapshot.configuration, snapshot)
+            elif not members:
+                sources["label", label, ""] = sources[zone] = Wanted()
+                del self._labels[label]
+        return sources
+
+    def _find_labels(self) -> dict[str, set[Source]]:
+        """Names of one label, and the sources that lead somewhere under them."""
+        labels: dict[str, set[Source]] = {}
+        for ref, service in self._snapshot.services.items():
+            if is_published(service):
+                for text in single_labels(service):
+                    labels.setdefault(_label(text), set()).add(_service(ref))
+        for host in self._snapshot.configuration.dns.hosts:
+            for text in host.aliases:
+                if "." not in text.rstrip("."):
+                    labels.setdefault(_label(text), set()).add(("host", host.name, ""))
+        return {label: sources for label, sources in labels.items() if _may_be_zone(label, self._scheme)}
+
+    def _relabel(self, source: Source, texts: list[str]) -> None:
+        wanted = {_label(text) for text in texts if _may_be_zone(_label(text), self._scheme)}
+        for label, members in self._labels.items():
+            if label not in wanted:
+                members.discard(source)
+        for label in wanted:
+            self._labels.setdefault(label, set()).add(source)
+
+    def _wanted_by_label(self, label: str, sources: dict[Source, Wanted]) -> Wanted:
+        members = sorted(self._labels[label])
+        best = [each for each in members if self._holds(each, label, sources)] or members[:1]
+        return wanted_by_label(label.encode(), [sources.get(each) or self._wanted[each] for each in best])
+
+    def _holds(self, source: Source, label: str, sources: dict[Source, Wanted]) -> bool:
+        """Whether the name inside the zone is this source's: the zone of one name must not say anything else."""
+        prefix = bytes([len(label)]) + label.encode()
+        rivals: dict[Source, list[Record]] = {}
+        for origin in self._scheme.zones:
+            owner = (origin, prefix + origin)
+            rivals |= {each: here for each, here in self._claims.get(owner, {}).items() if each not in sources}
+            for each, wanted in sources.items():
+                here = [record for record in wanted.records if record.owner.lower() == owner[1]]
+                if here:
+                    rivals[each] = here
+        return bool(rivals) and _winner(rivals) == source
+
+    def _put(self, source: Source, wanted: Wanted) -> set[Owner]:
+        """Note what a source asks for from now on; the owners whose records may change by it."""
+        before = self._wanted.get(source, Wanted())
+        if before == wanted:
+            return set()
+        owners: set[Owner] = set()
+        for record in before.records:
+            owner = (record.zone, record.owner.lower())
+            if owner not in owners:
+                owners.add(owner)
+                claims = self._claims[owner]
+                del claims[source]
+                if not claims:
+                    del self._claims[owner]
+        for record in wanted.records:
+            owner = (record.zone, record.owner.lower())
+            owners.add(owner)
+            self._claims.setdefault(owner, {}).setdefault(source, []).append(record)
+        for zone, owner_name, _ in before.notes:
+            self._notes.pop((zone, owner_name), None)
+        for zone, owner_name, text in wanted.notes:
+            self._notes[zone, owner_name] = text
+        if wanted.records or wanted.refusals:
+            self._wanted[source] = wanted
+        else:
+            self._wanted.pop(source, None)
+        return owners
+
+    def _compile(self, owners: set[Owner]) -> list[Update]:
+        """Zone by zone, the record sets that differ from what is served."""
+        owners |= self._cuts()
+        by_zone: dict[bytes, list[Owner]] = {}
+        for owner in owners:
+            by_zone.setdefault(owner[0], []).append(owner)
+        updates: list[Update] = []
+        for origin, changed in by_zone.items():
+            has_apex = ("zone", name.to_text(origin), "") in self._wanted
+            zone = self._zones.get(origin)
+            if not has_apex:
+                if zone is not None:
+                    del self._zones[origin]
+                    updates.append(RemoveZone(origin))
+            elif zone is None:
+                updates.append(self._new_zone(origin))
+            else:
+                updates += self._changed_zone(zone, changed)
+        return updates
+
+    def _new_zone(self, origin: bytes) -> Update:
+        owners = [owner for owner in self._claims if owner[0] == origin]
+        rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
+        notes = {owner[1]: text for owner, text in self._notes.items() if owner[0] == origin}
+        try:
+            zone = Zone.build(origin, rrsets, notes)
+        except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
+            zone = Zone.build(origin, self._rrsets((origin, origin)), notes)
+            for owner in owners:
+                zone = _grown(zone, self._rrsets(owner))
+        zone = zone.with_changes((), self._snapshot.revision)
+        self._zones[origin] = zone
+        return ReplaceZone(zone)
+
+    def _changed_zone(self, zone: Zone, owners: list[Owner]) -> list[Update]:
+        changes = [rrset for owner in owners for rrset in self._difference(zone, owner)]
+        notes = {
+            owner[1]: self._notes.get(owner) for owner in owners if zone.notes.get(owner[1]) != self._notes.get(owner)
+        }
+        if not changes and not notes:
+            return []
+        serial = self._snapshot.revision if changes else zone.serial
+        try:
+            changed = zone.with_changes(changes, serial, notes)
+        except ZoneError:
+            changed, legal = zone.with_changes((), serial, notes), []
+            for owner in owners:
+                mine = self._difference(zone, owner)
+                grown = _grown(changed, mine)
+                if grown is not changed:
+                    legal += mine
+                changed = grown
+            changes = legal
+        self._zones[zone.origin] = changed
+        return [ChangeZone(zone.origin, tuple(changes), serial, notes)]
+
+    def _difference(self, zone: Zone, owner: Owner) -> list[RRset]:
+        """Record sets of one owner that differ from ``zone``; an empty one for each that is no longer there."""
+        node = zone.get(owner[1])
+        served = {rrset.rtype: rrset for rrset in node.rrsets} if node else {}
+        wanted = {rrset.rtype: rrset for rrset in self._rrsets(owner)}
+        changes = [rrset for rtype, rrset in wanted.items() if rtype not in served or not _same(served[rtype], rrset)]
+        return changes + [RRset(owner[1], rtype, 0, ()) for rtype in served.keys() - wanted.keys()]
+
+    def _rrsets(self, owner: Owner) -> list[RRset]:
+        """The record sets that the winner of a name gets; in a reverse zone everybody's."""
+        claims = self._claims.get(owner)
+        self._lost.pop(owner, None)
+        if not claims:
+            return []
+        if len(claims) == 1:
+            (records,) = claims.values()
+        elif next(iter(claims.values()))[0].rtype == rrtype.PTR:
+            records = [record for each in claims.values() for record in each]
+        else:
+            winner = _winner(claims)
+            self._lost[owner] = tuple((loser, winner) for loser in claims if loser != winner)
+            records = claims[winner]
+        if self._occludes(owner, records):
+            records = [record for record in records if record.rtype not in _CUTS or owner[0] == owner[1]]
+        return _sets(records)
+
+    def _cuts(self) -> set[Owner]:
+        """Owners with a delegation or DNAME: whether they may stand depends on what others have below them."""
+        return {
+            owner
+            for source, wanted in self._wanted.items()
+            if source[0] == "record"
+            for owner in ((record.zone, record.owner.lower()) for record in wanted.records if record.rtype in _CUTS)
+        }
+
+    def _occludes(self, owner: Owner, records: list[Record]) -> bool:
+        """Whether a delegation or DNAME here would hide a name that somebody else has below it."""
+        if owner[0] == owner[1] or not any(record.rtype in _CUTS for record in records):
+            return False
+        return any(
+            other[0] == owner[0]
+            and other[1] != owner[1]
+            and name.is_below(other[1], owner[1])
+            and any(source[0] != "record" for source in claims)
+            for other, claims in self._claims.items()
+        )
+
+    def _refusals(self) -> dict[ServiceRef, tuple[Refusal, ...]]:
+        refused: dict[ServiceRef, list[Refusal]] = {}
+        for source, wanted in self._wanted.items():
+            if source[0] == "service" and wanted.refusals:
+                refused.setdefault(ServiceRef(*source[1:]), []).extend(wanted.refusals)
+        for owner, losers in self._lost.items():
+            for loser, winner in losers:
+                if loser[0] == "service":
+                    holder = "/".join(part for part in winner[1:] if part)
+                    message = f"{name.to_text(owner[1])} belongs to {winner[0]} {holder}"
+                    refused.setdefault(ServiceRef(*loser[1:]), []).append(Refusal(Reason.NAME_TAKEN, message))
+        return {ref: tuple(each) for ref, each in refused.items()}
+
+
+def scheme_of(configuration: Configuration) -> Scheme:
+    """What names are made of under ``configuration``."""
+    zones = tuple(name.from_text(text).lower() for text in configuration.dns.zones)
+    pool_zones = {
+        pool.name: name.from_text(pool.zone.rstrip(".") + ".").lower() for pool in configuration.pools if pool.zone
+    }
+    every = tuple(dict.fromkeys((*zones, *pool_zones.values())))
+    grants = configuration.dns.claims
+
+    def may_claim(inside: str, namespace: str) -> bool:
+        if inside in NEVER_GRANTED:
+            return False
+        return any(
+            any(fnmatchcase(inside, pattern.lower()) for pattern in grant.names)
+            and any(fnmatchcase(namespace, pattern) for pattern in grant.namespaces)
+            for grant in grants
+        )
+
+    return Scheme(configuration, every, pool_zones, ReverseZones(configuration.pools), may_claim)
+
+
+def _service(ref: ServiceRef) -> Source:
+    return ("service", ref.namespace, ref.name)
+
+
+def _label(text: str) -> str:
+    return text.rstrip(".").lower()
+
+
+def _label_zone(label: str) -> bytes:
+    return bytes([len(label)]) + label.encode() + name.ROOT
+
+
+def _may_be_zone(label: str, scheme: Scheme) -> bool:
+    """A label of 1 to 63 octets that is no zone of ours already and that the configuration may give away."""
+    if not 0 < len(label.encode()) <= 63 or label in NEVER_GRANTED:
+        return False
+    return _label_zone(label) not in scheme.zones
+
+
+def _joined(one: Wanted | None, other: Wanted) -> Wanted:
+    if one is None:
+        return other
+    return Wanted(one.records + other.records, one.notes + other.notes, one.refusals + other.refusals)
+
+
+def _winner(claims: dict[Source, list[Record]]) -> Source:
+    """The best claim to a name: what stands highest in :class:`Rank`, and among equals the first by name."""
+    return min(claims, key=lambda source: (min(record.rank for record in claims[source]), source))
+
+
+def _sets(records: Iterable[Record]) -> list[RRset]:
+    """Records of one owner as record sets: one TTL, the smallest asked for (RFC 2181 section 5.2), no duplicates."""
+    grouped: dict[int, list[Record]] = {}
+    for record in records:
+        grouped.setdefault(record.rtype, []).append(record)
+    return [
+        RRset(
+            members[0].owner,
+            rtype,
+            min(record.ttl for record in members),
+            tuple(sorted({record.rdata for record in members})),
+            any(record.is_leased for record in members),
+        )
+        for rtype, members in grouped.items()
+    ]
+
+
+def _same(served: RRset, wanted: RRset) -> bool:
+    """Whether two record sets say the same; the serial of a SOA is the zone's own."""
+    if wanted.rtype != rrtype.SOA:
+        return served == wanted
+    return replace(served, rdatas=(soa_with_serial(served.rdatas[0], 0),)) == replace(
+        wanted, rdatas=(soa_with_serial(wanted.rdatas[0], 0),)
+    )
+
+
+def _grown(zone: Zone, changes: list[RRset]) -> Zone:
+    """``zone`` with ``changes``, or as it was when they break a rule."""
+    try:
+        return zone.with_changes(changes)
+    except ZoneError:
+        return zone
+
+
+def _apex(origin: bytes, configuration: Configuration, snapshot: Snapshot) -> Wanted:
+    """SOA and NS of a zone, and the address of its name server where that lies inside the zone."""
+    dns = configuration.dns
+    forward = name.from_text(dns.zones[0]).lower()
+    try:
+        servers = [name.from_text(text.rstrip(".") + ".") for text in dns.name_servers]
+    except DomainNameError:
+        servers = []
+    servers = servers or [b"\x02ns" + forward]
+    contact = name.from_text(dns.contact.replace("@", ".").rstrip(".") + ".") if "." in dns.contact else None
+    mailbox = contact or name.from_text(dns.contact, forward)
+    numbers = (snapshot.revision, REFRESH, RETRY, EXPIRE, dns.negative_ttl)
+    soa = servers[0] + mailbox + b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)
+    records = [Record(origin, origin, rrtype.SOA, dns.ttl, soa)]
+    for server in servers:
+        records.append(Record(origin, origin, rrtype.NS, dns.ttl, server))
+        if origin == forward and name.is_below(server.lower(), origin):
+            records += [
+                Record(
+                    origin,
+                    server,
+                    rrtype.A if each.version == 4 else rrtype.AAAA,
+                    dns.ttl,
+                    each.packed,
+                    rank=Rank.CANONICAL,
+                )
+                for each in _reached_at(configuration)
+            ]
+    return Wanted(tuple(records))
+
+
+def _reached_at(configuration: Configuration) -> list[Address]:
+    """Addresses of this name server: those the configuration names, else those it listens on."""
+    dns = configuration.dns
+    return list(dns.addresses) or [each.address for each in dns.listen if not each.address.is_unspecified]

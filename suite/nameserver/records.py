@@ -1,0 +1,274 @@
+"""Which records a Service, a static host or an imported record asks for.  Pure; whether it gets them, ``plan`` decides.
+
+<svc>.<ns>.<zone>                 A, AAAA     the Service's leases, or those of a published one's endpoints
+_<port>._<proto>.<svc>.<ns>.<zone>  SRV       named ports
+*.<svc>.<ns>.<zone>               A, AAAA     with the annotation ``suite/wildcard``
+names it asks for                 A, AAAA     ``suite/hostname`` and external-dns' annotations
+<address>.in-addr.arpa, .ip6.arpa PTR         to the first name above
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from suite.dns import name, rrtype
+from suite.dns.name import DomainNameError
+from suite.dns.rdata import RdataError, parse_rdata
+from suite.model.address import Address
+from suite.model.configuration import Configuration, StaticHost, StaticRecord
+from suite.model.refusal import Reason, Refusal
+from suite.model.service import Endpoint, Service, ServiceType
+from suite.model.snapshot import Snapshot
+from suite.nameserver.reverse import ReverseZones
+
+MAX_TXT = 255
+
+
+class Rank(IntEnum):
+    """Whose claim to a name goes first."""
+
+    CANONICAL = 0
+    """``<svc>.<ns>`` and what stands below it; what the zone itself needs."""
+    CONFIGURED = 1
+    """Static names: an operator wrote them."""
+    OWN_NAMESPACE = 2
+    """A name below the Service's own namespace."""
+    GRANTED = 3
+    """Any other name that the configuration lets it ask for."""
+
+
+class Record(NamedTuple):
+    """One record that somebody asks for."""
+
+    zone: bytes
+    owner: bytes
+    rtype: int
+    ttl: int
+    rdata: bytes
+    is_leased: bool = False
+    rank: Rank = Rank.CANONICAL
+
+
+class Wanted(NamedTuple):
+    """What one source of names asks for, and which of its wishes are refused already."""
+
+    records: tuple[Record, ...] = ()
+    notes: tuple[tuple[bytes, bytes, str], ...] = ()
+    """(zone, owner, why it has less than one would expect)."""
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What names are made of under one configuration."""
+
+    configuration: Configuration
+    zones: tuple[bytes, ...]
+    """Forward zones, folded, the default one first."""
+    pool_zones: dict[str, bytes]
+    reverse: ReverseZones
+    may_claim: Callable[[str, str], bool]
+    """(name inside its zone, namespace) -> whether the configuration grants it."""
+
+    @property
+    def ttl(self) -> int:
+        """Seconds an answer may be kept, where a name says nothing else."""
+        return self.configuration.dns.ttl
+
+    def zone_of(self, pool: str) -> bytes:
+        """The zone of Services with addresses from this pool."""
+        return self.pool_zones.get(pool, self.zones[0])
+
+    def place(self, text: str, zone: bytes) -> tuple[bytes, bytes]:
+        """(zone, owner) of a name as people write it: inside one of our zones when it ends in one, else below ``zone``.
+
+        Raises:
+            DomainNameError: it is no name, or it is absolute and in no zone of ours.
+        """
+        owner = name.from_text(text.rstrip(".") + ".")
+        for origin in sorted(self.zones, key=len, reverse=True):
+            if owner != origin and name.is_below(owner.lower(), origin):
+                return origin, owner
+        if text.endswith("."):
+            raise DomainNameError(f"{text} is in none of the zones served here")
+        return zone, name.from_text(text, zone)
+
+
+def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> Wanted:
+    """Everything a Service asks for."""
+    if not is_published(service):
+        return Wanted()
+    leases = snapshot.bound(service.ref)
+    zone = scheme.zone_of(leases[0].pool if leases else service.pool)
+    try:
+        canonical = name.from_labels([service.ref.name.encode(), service.ref.namespace.encode()])[:-1] + zone
+    except DomainNameError as error:
+        return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"{service.ref} makes no name: {error}"),))
+    ttl = scheme.ttl if service.ttl is None else service.ttl
+    if service.type is ServiceType.EXTERNAL_NAME:
+        return _external(service, zone, canonical, ttl)
+    addresses: list[Address] = [lease.address for lease in leases]
+    if not addresses and not service.wants_address:
+        addresses = _published_addresses(service, snapshot)
+    records = list(_addresses(zone, canonical, ttl, addresses, Rank.CANONICAL, is_leased=bool(leases)))
+    if service.wildcard:
+        star = b"\x01*" + canonical
+        records += _addresses(zone, star, ttl, addresses, Rank.CANONICAL, is_leased=bool(leases))
+    records += _services(service, zone, canonical, ttl)
+    notes: list[tuple[bytes, bytes, str]] = []
+    if not addresses:
+        why = _why_none(service, snapshot)
+        notes.append((zone, canonical.lower(), why))
+        records.append(Record(zone, canonical, rrtype.TXT, ttl, _text(f"no address: {why}")))
+    records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
+    names, refusals = _hostnames(service, zone, scheme)
+    for place, owner, rank in names:
+        records += _addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases))
+        if not addresses:
+            records.append(Record(place, owner, rrtype.TXT, ttl, _text("no address yet"), rank=rank))
+    return Wanted(tuple(records), tuple(notes), tuple(refusals))
+
+
+def is_published(service: Service) -> bool:
+    """LoadBalancer and ExternalName Services have names; others when they ask for it."""
+    if service.publish is not None:
+        return service.publish
+    return service.type in {ServiceType.LOAD_BALANCER, ServiceType.EXTERNAL_NAME}
+
+
+def single_labels(service: Service) -> list[str]:
+    """Names the Service asks for that have one label: each is also a zone of its own, for clients without a search list."""
+    return [text for text in service.hostnames if text and "." not in text.rstrip(".")]
+
+
+def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Wanted:
+    """A static host and its aliases: literal addresses, or those of the Service it follows."""
+    addresses = list(host.addresses)
+    if host.service is not None:
+        addresses += [lease.address for lease in snapshot.bound(host.service)]
+    ttl = scheme.ttl if host.ttl is None else host.ttl
+    records: list[Record] = []
+    refusals = []
+    for text in (host.name, *host.aliases):
+        try:
+            zone, owner = scheme.place(text, scheme.zones[0])
+        except DomainNameError as error:
+            refusals.append(Refusal(Reason.NAME_NOT_GRANTED, str(error)))
+            continue
+        is_leased = host.service is not None
+        records += _addresses(zone, owner, ttl, addresses, Rank.CONFIGURED, is_leased=is_leased)
+        if not addresses:
+            records.append(Record(zone, owner, rrtype.TXT, ttl, _text("no address yet"), rank=Rank.CONFIGURED))
+    return Wanted(tuple(records), (), tuple(refusals))
+
+
+def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
+    """A static record of any type."""
+    try:
+        zone, owner = scheme.place(record.name, scheme.zones[0])
+        rtype = rrtype.type_from_text(record.type)
+        rdata = parse_rdata(rtype, record.value, zone)
+    except (DomainNameError, RdataError, ValueError) as error:
+        return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"{record.name} {record.type}: {error}"),))
+    ttl = scheme.ttl if record.ttl is None else record.ttl
+    return Wanted((Record(zone, owner, rtype, ttl, rdata, rank=Rank.CONFIGURED),))
+
+
+def wanted_by_label(label: bytes, wants: Iterable[Wanted]) -> Wanted:
+    """A name of one label as a zone of its own: whatever addresses the name has inside the other zones."""
+    prefix = bytes([len(label)]) + label
+    records = [
+        record._replace(zone=prefix + name.ROOT, owner=prefix + name.ROOT)
+        for each in wants
+        for record in each.records
+        if record.owner.lower() == prefix + record.zone
+    ]
+    return Wanted(tuple(records))
+
+
+def _addresses(
+    zone: bytes, owner: bytes, ttl: int, addresses: Iterable[Address], rank: Rank, *, is_leased: bool
+) -> Iterator[Record]:
+    for address in addresses:
+        rtype = rrtype.A if address.version == 4 else rrtype.AAAA
+        yield Record(zone, owner, rtype, ttl, address.packed, is_leased, rank)
+
+
+def _services(service: Service, zone: bytes, canonical: bytes, ttl: int) -> Iterator[Record]:
+    """SRV of each named port (RFC 2782); the node port where there is no address of its own."""
+    for port in service.ports:
+        if port.name:
+            owner = name.from_labels([f"_{port.name}".encode(), f"_{port.protocol.lower()}".encode()])[:-1] + canonical
+            number = port.node_port if service.type is ServiceType.NODE_PORT else port.port
+            yield Record(zone, owner, rrtype.SRV, ttl, b"\x00\x00\x00\x64" + number.to_bytes(2, "big") + canonical)
+
+
+def _pointers(leases_addresses: list[Address], target: bytes, ttl: int, scheme: Scheme) -> Iterator[Record]:
+    if not scheme.configuration.dns.reverse:
+        return
+    for address in leases_addresses:
+        zone = scheme.reverse.find(address)
+        if zone is not None:
+            yield Record(zone.origin, zone.owner(address), rrtype.PTR, ttl, target, is_leased=True)
+
+
+def _external(service: Service, zone: bytes, canonical: bytes, ttl: int) -> Wanted:
+    """ExternalName: a CNAME, or its address where it is written as one (kubectl lets people do that)."""
+    text = service.external_name
+    try:
+        address = ip_address(text)
+    except ValueError:
+        try:
+            target = name.from_text(text.rstrip(".") + ".")
+        except DomainNameError as error:
+            return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"externalName of {service.ref}: {error}"),))
+        return Wanted((Record(zone, canonical, rrtype.CNAME, ttl, target),))
+    return Wanted(tuple(_addresses(zone, canonical, ttl, [address], Rank.CANONICAL, is_leased=False)))
+
+
+def _published_addresses(service: Service, snapshot: Snapshot) -> list[Address]:
+    """A published Service without a lease: its ready endpoints when headless, else the nodes that serve it."""
+    known = snapshot.endpoints.get(service.ref)
+    ready: tuple[Endpoint, ...] = tuple(each for each in known.endpoints if each.is_ready) if known else ()
+    if service.is_headless:
+        return [ip_address(each.address) for each in ready]
+    if service.type is not ServiceType.NODE_PORT:
+        return []
+    names = {each.node for each in ready} if known else set(snapshot.nodes.keys())
+    nodes = [snapshot.nodes.get(each) for each in sorted(names)]
+    return [address for node in nodes if node for address in node.addresses]
+
+
+def _why_none(service: Service, snapshot: Snapshot) -> str:
+    refusal = snapshot.refusals.get(service.ref)
+    if refusal is not None:
+        return refusal.message
+    return "its address is on its way" if service.wants_address else "nothing serves it now"
+
+
+def _hostnames(service: Service, zone: bytes, scheme: Scheme) -> tuple[list[tuple[bytes, bytes, Rank]], list[Refusal]]:
+    granted, refused = [], []
+    own = name.from_labels([service.ref.namespace.encode()])[:-1]
+    for text in dict.fromkeys(service.hostnames):
+        try:
+            place, owner = scheme.place(text, zone)
+        except DomainNameError as error:
+            refused.append(Refusal(Reason.NAME_NOT_GRANTED, f"{text!r}: {error}"))
+            continue
+        inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
+        if owner.lower().endswith(own.lower() + place):
+            granted.append((place, owner, Rank.OWN_NAMESPACE))
+        elif scheme.may_claim(inside, service.ref.namespace):
+            granted.append((place, owner, Rank.GRANTED))
+        else:
+            refused.append(
+                Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {service.ref} claim {text!r}")
+            )
+    return granted, refused
+
+
+def _text(text: str) -> bytes:
+    octets = text.encode()[:MAX_TXT]
+    return bytes([len(octets)]) + octets
