@@ -28,7 +28,7 @@ PLACES = {
 EPILOG = """\
 \b
 Try it:
-  suite run --config deploy/examples/config.yaml --manifests deploy/examples/manifests
+  suite run --config deploy/examples/suite.yaml --manifests deploy/examples/manifests
   suite lease who 10.0.42.7 --at "tue 14:03"
   suite explain default/coffee
 
