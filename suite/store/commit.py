@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -44,6 +45,16 @@ class Writer:
     key: bytes = b""
 
 
+class Written(NamedTuple):
+    """What a commit came to."""
+
+    head: Head
+    opened: list[Lease]
+    """With ids and times."""
+    is_newest: bool
+    """Whether the plan's snapshot was the state just before."""
+
+
 def write(
     connection: Connection,
     database: Database,
@@ -53,11 +64,8 @@ def write(
     *,
     now: datetime,
     term: int | None,
-) -> tuple[Head, list[Lease], bool]:
+) -> Written:
     """Write ``changes`` in the transaction of ``connection``.
-
-    Returns:
-        The new head, the opened leases with ids and times, and whether ``based_on`` was the state just before.
 
     Raises:
         Conflict: leases are touched and ``based_on`` is no longer the newest, or a row to close is closed already.
@@ -77,7 +85,7 @@ def write(
     _write_small(connection, database, changes, head)
     last_hash = write_events(connection, database, changes.events, head, key=writer.key)
     _feed(connection, database, writer, changes, opened, head)
-    return head._replace(hash=last_hash), opened, is_newest
+    return Written(head._replace(hash=last_hash), opened, is_newest)
 
 
 def write_events(

@@ -6,18 +6,20 @@ the writers), REPEATABLE READ for reading (one view of all tables).
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
-from suite.store.errors import Conflict, StoreError, Unavailable
+from suite.store.errors import Conflict, ConnectionLost, OutcomeUnknown, StoreError, Unavailable
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before the database counts as unavailable."""
@@ -60,6 +62,28 @@ class Database:
     path: Path | None = None
     """The file of a SQLite database."""
 
+    def write(self, act: Callable[[Connection], T]) -> T:
+        """``act`` in a transaction that may write; once more when a connection from the pool turns out to be dead.
+
+        Raises:
+            OutcomeUnknown: the connection broke during COMMIT.
+        """
+        return self._twice(self.writing, act)
+
+    def read(self, act: Callable[[Connection], T]) -> T:
+        """``act`` in a transaction that sees one state of all tables; once more when its connection was dead."""
+        return self._twice(self.reading, act)
+
+    def _twice(
+        self, transaction: Callable[[], AbstractContextManager[Connection]], act: Callable[[Connection], T]
+    ) -> T:
+        try:
+            with transaction() as connection:
+                return act(connection)
+        except ConnectionLost:
+            with transaction() as connection:
+                return act(connection)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; commits at the end of the block."""
@@ -67,7 +91,15 @@ class Database:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+            self._commit(connection)
+
+    def _commit(self, connection: Connection) -> None:
+        try:
             connection.commit()
+        except DBAPIError as error:
+            if isinstance(_meaning(self, error), ConnectionLost):
+                raise OutcomeUnknown("the connection broke during COMMIT", "read again to see what happened") from error
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -262,6 +294,8 @@ def _meaning_postgresql(error: DBAPIError, state: str) -> StoreError | None:
     text = " ".join(str(error.orig).split())
     if state.startswith(POSTGRESQL_CONFLICTS):
         return Conflict(text)
+    if error.connection_invalidated:
+        return ConnectionLost(f"PostgreSQL closed the connection ({text})", "check the server and the network to it")
     if state.startswith(POSTGRESQL_AWAY) or (not state and _is_connection_fault(error)):
         return Unavailable(f"PostgreSQL is not available ({text})", "check the server, its disk and the network to it")
     return None
@@ -271,4 +305,4 @@ def _is_connection_fault(error: DBAPIError) -> bool:
     """Whether the connection itself is what failed; libpq gives no SQLSTATE then."""
     from psycopg import InterfaceError, OperationalError
 
-    return error.connection_invalidated or isinstance(error.orig, OperationalError | InterfaceError)
+    return isinstance(error.orig, OperationalError | InterfaceError)

@@ -25,6 +25,10 @@ class Unavailable(StoreError):  # noqa: N818
     """The database is away, read-only, full or locked; nothing was changed."""
 
 
+class ConnectionLost(Unavailable):
+    """The connection to PostgreSQL broke before COMMIT was sent; a new one may work at once."""
+
+
 class OutcomeUnknown(Unavailable):
     """The connection broke while a commit was on its way and did not come back: it happened entirely or not at all.
 

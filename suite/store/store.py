@@ -1,8 +1,11 @@
 """The store as the roles see it: read, refresh, commit, wait, and the doors to history, audit and backup."""
 
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import Self
+
+from sqlalchemy import Connection
 
 from suite.model.address import Address, Range
 from suite.model.changes import Changes
@@ -11,11 +14,18 @@ from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import history, schema, snapshots
-from suite.store.commit import Writer, write
+from suite.store.commit import Writer, Written, write
 from suite.store.engine import Database, open_database
+from suite.store.errors import OutcomeUnknown, Unavailable
 from suite.store.feed import Bell, wait
 from suite.store.history import PAGE, LoggedEvent
 from suite.store.leadership import Leadership
+from suite.store.snapshots import Head
+
+SETTLE_SECONDS = 15.0
+"""How long a commit whose answer was lost waits for the database to come back and tell."""
+
+SETTLE_PAUSE = 0.2
 
 
 class Store:
@@ -52,13 +62,11 @@ class Store:
 
     def read(self) -> Snapshot:
         """Everything at the newest revision."""
-        with self.database.reading() as connection:
-            return snapshots.read(connection, self.database)
+        return self.database.read(lambda connection: snapshots.read(connection, self.database))
 
     def refresh(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` brought up to date; the same object when nothing happened since."""
-        with self.database.reading() as connection:
-            return snapshots.refresh(connection, self.database, snapshot)
+        return self.database.read(lambda connection: snapshots.refresh(connection, self.database, snapshot))
 
     def commit(self, changes: Changes, based_on: Snapshot, *, now: datetime, term: int | None = None) -> Snapshot:
         """Write one turn as one revision, durably, or nothing of it.
@@ -78,12 +86,43 @@ class Store:
             Unavailable: the database is away, read-only or full.
             OutcomeUnknown: it went away during the commit and did not come back in time.
         """
-        with self.database.writing() as connection:
-            head, opened, is_newest = write(
-                connection, self.database, self._writer, changes, based_on, now=now, term=term
-            )
+        written: list[Written] = []
+
+        def act(connection: Connection) -> None:
+            written.append(write(connection, self.database, self._writer, changes, based_on, now=now, term=term))
+
+        try:
+            self.database.write(act)
+        except OutcomeUnknown:
+            if not self._settle(written[-1].head):
+                self.database.write(act)
         self._bell.ring()
-        return snapshots.applied(based_on, changes, opened, head) if is_newest else self.refresh(based_on)
+        done = written[-1]
+        return (
+            snapshots.applied(based_on, changes, done.opened, done.head) if done.is_newest else self.refresh(based_on)
+        )
+
+    def _settle(self, head: Head) -> bool:
+        """Whether a commit whose answer was lost happened; (epoch, revision, writer) names it beyond doubt.
+
+        Raises:
+            OutcomeUnknown: the database did not come back in time.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                return self.database.write(lambda connection: self._is_ours(connection, head))
+            except Unavailable as error:
+                if time.monotonic() > deadline:
+                    raise OutcomeUnknown(f"the outcome of a commit is unknown: {error.what}", error.fix) from error
+            time.sleep(SETTLE_PAUSE)
+
+    def _is_ours(self, connection: Connection, head: Head) -> bool:
+        """Under the lock on ``head``, so that the lost transaction has ended one way or the other."""
+        now = snapshots.read_head(connection, self.database, lock=True)
+        text = self.database.sql("SELECT writer FROM feed WHERE revision = ?")
+        writer = connection.exec_driver_sql(text, (head.revision,)).scalar()
+        return now.epoch == head.epoch and writer == self._writer.name
 
     def wait(self, after: Snapshot, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds; whether something newer than ``after`` was committed by anybody."""
@@ -114,10 +153,11 @@ class Store:
 
         A page holds ``limit``; the next one has the last id as ``before_id``.
         """
-        with self.database.reading() as connection:
-            return history.leases(
+        return self.database.read(
+            lambda connection: history.leases(
                 connection, self.database, address=address, ref=ref, pool=pool, at=at, limit=limit, before_id=before_id
             )
+        )
 
     def events(
         self,
@@ -135,8 +175,9 @@ class Store:
 
         A page holds ``limit``; the next one has the last event's ``place`` as ``before``.
         """
-        with self.database.reading() as connection:
-            return history.events(
+        return self.database.read(
+            lambda connection: history.events(
                 connection, self.database, address=address, ref=ref, action=action, since=since, until=until,
                 after=after, limit=limit, before=before,
-            )  # fmt: skip
+            )
+        )  # fmt: skip
