@@ -179,7 +179,7 @@ prepare() {
     if ! is_prepared "$1"; then
         "$python" -m pip --version >/dev/null 2>&1 || make_venv # none yet, half a one, or one of a Python that is gone
         say "installing $(grep -c == "$1") packages into .venv, once (half a minute, 330 MB)"
-        "$python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps \
+        "$python" -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps \
             --only-binary=:all: --requirement "$1" >&2 || fail 'pip could not install the packages; the lines above say why'
         stamp "$runtime_lock" >"$venv/.stamp-runtime_lock"
         [ "$1" = "$runtime_lock" ] || stamp "$test_lock" >"$venv/.stamp-test_lock"

@@ -98,7 +98,7 @@ def test_changed_lock_is_installed_before_anything_starts(prepared: Path) -> Non
 
     _, said = verb(prepared, "run")
 
-    assert "pip install --quiet" in said
+    assert "pip install -qq" in said
     assert said.index("pip install") < said.index("suite run")
 
 
