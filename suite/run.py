@@ -1,9 +1,53 @@
-"""Starting the roles: what a run is asked to do, and the one file that knows all roles."""
+"""Starting the roles: the one file that knows all of them.
 
-from dataclasses import dataclass
+    source -> controller -> commit -> Publication -> nameserver, speaker
+    web asks for the newest snapshot and the status
+
+The controller tells; the roles never call each other.  What takes long to import (the web framework, a cluster's client,
+scapy) is imported where it is started, after DNS answers.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from suite.model.configuration import Listen
+from suite import __version__
+from suite.cluster.files import FileSource
+from suite.cluster.memory import MemoryCluster
+from suite.cluster.source import Source
+from suite.config.loading import Outcome
+from suite.controller.configuration_file import follow_configuration, mark_of, read_configuration
+from suite.controller.loop import Controller
+from suite.dns.settings import Settings
+from suite.metrics.names import new_registry
+from suite.model.configuration import Configuration, Listen
+from suite.model.explain import Live
+from suite.model.problem import Problem
+from suite.model.publication import Publication
+from suite.model.snapshot import Snapshot
+from suite.model.status import Instance, Status
+from suite.nameserver.loop import Nameserver
+from suite.store import open_store
+from suite.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
+
+EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
+SOCKET = "suite.sock"
+DATABASE = "suite.db"
+CONTACT_INTERVAL = 1.0
+COOKIE_SECRET_LENGTH = 16
+
+_log = logging.getLogger("suite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +69,206 @@ class RunOptions:
 
 def main(options: RunOptions) -> int:
     """Run until told to end; the exit code of the process."""
-    raise SystemExit(f"the roles cannot be started yet (state directory {options.state})")
+    levels = (logging.INFO, logging.DEBUG)
+    logging.basicConfig(
+        level=levels[min(options.verbose, 1)], format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
+    )
+    try:
+        return asyncio.run(_run(options))
+    except StoreError as error:
+        _log.error("%s", error)
+        return EXIT_UNAVAILABLE
+
+
+async def _run(options: RunOptions) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known = mark_of(options.config) if options.config else None
+    outcome = await asyncio.to_thread(read_configuration, options.config)
+    for problem in outcome.problems:
+        _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
+    suite = Suite(options, outcome)
+    try:
+        await suite.start()
+        running = asyncio.create_task(suite.run(known, stop))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await suite.stop()
+    return EXIT_OK
+
+
+class Suite:
+    """The roles of one process."""
+
+    def __init__(self, options: RunOptions, outcome: Outcome) -> None:
+        self._options = options
+        self._outcome = outcome
+        attempt = outcome.attempt
+        self._roles = options.roles or attempt.roles
+        self._node = options.node or os.environ.get("NODE_NAME") or socket.gethostname()
+        self._registry = new_registry()
+        self._stop_web = asyncio.Event()
+        self._nameserver: Nameserver | None = None
+        if "nameserver" in self._roles:
+            listen = options.dns_listen or attempt.dns.listen
+            settings = Settings(
+                cookie_secrets=(os.urandom(COOKIE_SECRET_LENGTH),),
+                identity=attempt.dns.nsid.encode(),
+                advertise_ra=attempt.dns.advertise_ra,
+            )
+            self._nameserver = Nameserver(listen, self._node, time.monotonic, settings, workers=attempt.dns.workers)
+        self._store: Store | None = None
+        self._controller: Controller | None = None
+        self._has_greeted = False
+
+    async def start(self) -> None:
+        """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
+        opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
+        url = self._options.database or self._outcome.attempt.database.url
+        url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
+        password_file = self._outcome.attempt.database.password_file
+        self._store = await asyncio.to_thread(open_store, url, password_file=password_file)
+        if opening is not None:
+            await opening
+        self._controller = Controller(
+            self._store, self._tell, self._registry, f"{self._node}:{os.getpid()}", lambda: datetime.now(UTC)
+        )
+
+    async def run(self, known: tuple[int, int, int] | None, stop: asyncio.Event) -> None:
+        """All loops, until one of them fails or this is cancelled."""
+        controller = self._controller
+        if controller is None:
+            raise RuntimeError("start() comes first")
+        snapshot = await controller.load()
+        source = self._source(snapshot)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(controller.run())
+            await controller.configure(self._changed(self._outcome.configuration), self._outcome.problems)
+            tasks.create_task(source.run(controller.hear))
+            if self._options.config is not None:
+                tasks.create_task(follow_configuration(self._options.config, known, self._reconfigure))
+            if self._nameserver is not None:
+                tasks.create_task(self._nameserver.run())
+                tasks.create_task(self._keep_contact())
+            if "web" in self._roles:
+                tasks.create_task(self._serve_web())
+
+    async def stop(self) -> None:
+        """Stop answering, then let go of the database."""
+        self._stop_web.set()
+        if self._nameserver is not None:
+            await self._nameserver.stop()
+        if self._store is not None:
+            self._store.close()
+
+    def status(self) -> Status:
+        """What every role says about itself."""
+        controller = self._controller
+        if controller is None:
+            return Status()
+        snapshot = controller.snapshot
+        instances = []
+        if "controller" in self._roles:
+            notes = () if controller.is_leading else ("another instance leads; this one follows",)
+            instances.append(self._instance("controller", snapshot, controller.not_ready(), notes))
+        if self._nameserver is not None:
+            instances.append(self._nameserver.instance())
+        if "web" in self._roles:
+            instances.append(self._instance("web", snapshot, (), ()))
+        return Status(
+            tuple(instances),
+            (*controller.config_problems, *controller.problems),
+            controller.is_stale,
+            snapshot.withheld,
+            controller.trouble,
+        )
+
+    def live(self) -> Live:
+        """What a running suite adds to a snapshot."""
+        answers = self._nameserver.answers() if self._nameserver else None
+        return Live(answers=answers)
+
+    def _instance(self, role: str, snapshot: Snapshot, reasons: tuple[str, ...], notes: tuple[str, ...]) -> Instance:
+        return Instance(role, self._node, __version__, snapshot.epoch, snapshot.revision, reasons, notes)
+
+    def _source(self, snapshot: Snapshot) -> Source:
+        if self._options.manifests is None:
+            return MemoryCluster()
+        return FileSource(self._options.manifests, remembered=len(snapshot.services))
+
+    def _changed(self, configuration: Configuration | None) -> Configuration | None:
+        """The configuration with what the command line says instead."""
+        if configuration is None or not self._options.dns_listen:
+            return configuration
+        return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
+
+    async def _reconfigure(self, configuration: Configuration | None, problems: tuple[Problem, ...]) -> None:
+        controller = self._controller
+        if controller is None:
+            raise RuntimeError("start() comes first")
+        for problem in problems:
+            _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
+        if configuration is None:
+            _log.error("the configuration is bad and kept out; the last good one stays in force")
+        await controller.configure(self._changed(configuration), problems)
+
+    async def _tell(self, publication: Publication) -> None:
+        if self._nameserver is not None:
+            await self._nameserver.follow(publication)
+        if not self._has_greeted:
+            self._has_greeted = True
+            self._greet()
+
+    async def _keep_contact(self) -> None:
+        while self._nameserver is not None and self._controller is not None:
+            if not self._controller.trouble:
+                self._nameserver.contact()
+            await asyncio.sleep(CONTACT_INTERVAL)
+
+    async def _serve_web(self) -> None:
+        from suite.web.backend import Backend
+        from suite.web.documents import PlanDocument, plan_document
+        from suite.web.serve import open_tcp, open_unix, serve
+
+        controller = self._controller
+        if controller is None:
+            raise RuntimeError("start() comes first")
+
+        def plan() -> PlanDocument:
+            preview = controller.preview()
+            return plan_document(
+                preview.changes, [(each.lease, each.why) for each in preview.held_back], preview.digest
+            )
+
+        listeners = [open_unix(self._options.state / SOCKET)]
+        listen = self._outcome.attempt.web.listen
+        if listen is not None:
+            listeners.append(open_tcp(listen))
+        backend = Backend(
+            lambda: controller.snapshot,
+            self.status,
+            self._registry,
+            self.live,
+            plan,
+            self._store,
+        )
+        await serve(backend, listeners, self._stop_web)
+
+    def _greet(self) -> None:
+        """Three commands to try, once, when the first answers are there."""
+        state = self._options.state
+        lines = [f"the suite runs; its state is in {state}.  Try:"]
+        if self._nameserver is not None and self._nameserver.addresses:
+            address, port = self._nameserver.addresses[0]
+            lines.append(f"    nslookup -port={port} coffee.default.service {address}")
+        lines.append(f"    ./suite.sh cli lease list --state {state}")
+        lines.append(f"    ./suite.sh cli explain default/coffee --state {state}")
+        _log.info("\n".join(lines))

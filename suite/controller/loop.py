@@ -15,11 +15,11 @@ from time import perf_counter
 from suite.cluster.source import Batch
 from suite.controller.merge import merged
 from suite.controller.plan import Adoptable, Planner, Preview, preview
-from suite.model.publication import Publication, Tell, touched_by
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.configuration import Configuration
 from suite.model.problem import Problem
+from suite.model.publication import Publication, Tell, touched_by
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store.errors import Conflict, Deposed, Unavailable
@@ -151,7 +151,7 @@ class Controller:
     async def _look_who_leads(self) -> None:
         term = await asyncio.to_thread(self._store.lead, self._instance, self._clock())
         was_leading, self.is_leading = self.is_leading, term is not None
-        self._term = term
+        self._term = term or 0
         self._registry.set(names.IS_LEADER, self.is_leading)
         if self.is_leading and not was_leading:
             async with self._turning:
