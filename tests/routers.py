@@ -16,10 +16,14 @@ import asyncio
 import contextlib
 import json
 import random
+import shutil
+import tempfile
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fix_netns import Namespace, NetLab, eventually, require_tools
@@ -30,7 +34,6 @@ from suite.bgp.prefix import IPV4, IPV6, Prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 ROUTER4, ROUTER6 = "10.9.0.1", "2001:db8:9::1"
 NODE4, NODE6 = "10.9.0.2", "2001:db8:9::2"
@@ -191,7 +194,7 @@ class Frr:
         config.write_text(self.config, encoding="utf-8")
         for daemon in self.daemons:
             with (self.folder / "frr.log").open("a", encoding="utf-8") as log:
-                argv = [f"{FRR_DAEMONS}/{daemon}", "-S", "-f", str(config), "-z", str(self.folder / "zserv.api")]
+                argv = [f"{FRR_DAEMONS}/{daemon}", "-f", str(config), "-z", str(self.folder / "zserv.api")]
                 argv += ["-i", str(self.folder / f"{daemon}.pid"), "--vty_socket", str(self.folder), "-P", "0"]
                 argv += ["--log", "stdout"]
                 argv += ["--bfdctl", str(self.folder / "bfdd.sock")] if daemon == "bfdd" else []
@@ -201,8 +204,9 @@ class Frr:
         assert eventually(lambda: "BGP" in self.vtysh("show bgp summary") or "No BGP" in self.log(), 10), self.log()
         return self
 
-    def vtysh(self, command: str) -> str:
-        return self.host.run("vtysh", "--vty_socket", str(self.folder), "-c", command).stdout
+    def vtysh(self, *commands: str) -> str:
+        words = [word for command in commands for word in ("-c", command)]
+        return self.host.run("vtysh", "--vty_socket", str(self.folder), *words).stdout
 
     def log(self) -> str:
         return (self.folder / "frr.log").read_text(encoding="utf-8")
@@ -264,7 +268,11 @@ class BgpLab:
 
     def frr(self, config: str, *, bfd: bool = False) -> Frr:
         require_tools("vtysh", f"{FRR_DAEMONS}/bgpd")
-        return Frr(self.router, self.folder, config, ("zebra", "bfdd", "bgpd") if bfd else ("zebra", "bgpd")).start()
+        # FRR's daemons leave root, so they need a folder of their own that everybody may enter.
+        folder = Path(tempfile.mkdtemp(prefix="suite-frr-"))
+        folder.chmod(0o777)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Frr(self.router, folder, config, ("zebra", "bfdd", "bgpd") if bfd else ("zebra", "bgpd")).start()
 
     def gobgp(self, config: str) -> GoBgp:
         require_tools("gobgpd", "gobgp")
@@ -302,8 +310,7 @@ router bgp {ROUTER_AS}
 
 
 def _frr_family(family: str, remote: str) -> str:
-    soft = f"  neighbor {remote} soft-reconfiguration inbound\n"
-    return f" address-family {family} unicast\n  neighbor {remote} activate\n{soft} exit-address-family"
+    return f" address-family {family} unicast\n  neighbor {remote} activate\n exit-address-family"
 
 
 def frr_families(*families: str, remote: str = NODE4) -> str:

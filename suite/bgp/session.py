@@ -118,6 +118,9 @@ class Session:
         delayed = Event.DELAY_OPEN_EXPIRES in connection.timers
         event = Event.TCP_FAILS_DELAY_OPEN if delayed else Event.TCP_FAILS
         connection.fire(event, now, Cause(Origin.TCP, text))
+        if connection.incoming and connection.state is State.ACTIVE:
+            # OpenSent falls back to Active to wait for a connection, but this machine only lived for the one it lost.
+            connection.fire(Event.MANUAL_STOP, now, Cause(Origin.TCP, text))
         self._settle(now)
 
     def receive(self, link: int, octets: bytes, now: float) -> None:
