@@ -1,12 +1,9 @@
 """Checks of pools and reservations against each other."""
 
-from itertools import pairwise
-
-from suite.config.draft import Draft, Placed
+from suite.config.draft import Draft
 from suite.config.shape import Reading
 from suite.config.tree import Cursor
-from suite.model.address import Address, Range, address_key
-from suite.model.lease import Reservation
+from suite.model.address import Range, address_key
 
 Span = tuple[Range, str, Cursor]
 """A range, the name of its pool, and where it was written."""
@@ -39,22 +36,18 @@ def _overlaps(spans: list[Span]) -> list[tuple[Span, Span]]:
 
 
 def _check_reservations(draft: Draft, reading: Reading) -> None:
-    spans = [span for pool in draft.pools for span in pool.value.ranges]
-    ordered = sorted(draft.reservations, key=lambda each: address_key(each.value.address))
-    for before, each in pairwise(ordered):
-        if address_key(_last(before.value)) >= address_key(each.value.address):
-            message = f"{each.value.address} is reserved twice (as {before.place('address').path}); remove one"
-            reading.fault(each.place("address"), "reservation.twice", message)
+    pools = [span for pool in draft.pools for span in pool.value.ranges]
+    kept: list[Span] = []
     for each in draft.reservations:
-        if not any(each.value.address in span and _last(each.value) in span for span in spans):
-            message = f"{_text(each)} lies in no pool, so nobody could get it anyway"
+        span = Range(each.value.address, each.value.last or each.value.address)
+        kept.append((span, "", each.place("address")))
+        if not any(span.first in pool and span.last in pool for pool in pools):
+            message = f"{_text(span)} lies in no pool, so nobody could get it anyway"
             reading.warn(each.place("address"), "reservation.outside", message)
+    for (span, _, before), (other, _, at) in _overlaps(kept):
+        message = f"{_text(other)} is reserved already, by {_text(span)} ({before.path}); remove one"
+        reading.fault(at, "reservation.twice", message)
 
 
-def _last(reservation: Reservation) -> Address:
-    return reservation.last or reservation.address
-
-
-def _text(placed: Placed[Reservation]) -> str:
-    value = placed.value
-    return f"{value.address}-{value.last}" if value.last else str(value.address)
+def _text(span: Range) -> str:
+    return str(span.first) if span.size == 1 else f"{span.first}-{span.last}"

@@ -147,7 +147,8 @@ class Composer:
 
     def _check_tag(self, tag: str | None, line: int) -> None:
         if tag not in KNOWN_TAGS:
-            self.complain("yaml.tag", line, f"the tag {tag} means nothing here; write the plain value", self._path())
+            message = "a tag (!...) means nothing here; put quotes around text that begins with !"
+            self.complain("yaml.tag", line, message, self._path())
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, *, is_map: bool) -> None:
         line = self._line(event)
@@ -170,11 +171,10 @@ class Composer:
         line = self._line(event)
         self._no_complex_key(line)
         if any(frame.anchor == event.anchor for frame in self._stack):
-            raise Unreadable("yaml.alias", line, f"*{event.anchor} contains itself", self._path())
+            raise Unreadable("yaml.alias", line, "an alias (*...) of what it stands in", self._path())
         if event.anchor not in self._anchors:
-            raise Unreadable(
-                "yaml.alias", line, f"*{event.anchor}: nothing before it is named &{event.anchor}", self._path()
-            )
+            message = "an alias (*...) of nothing before it; put quotes around text that begins with *"
+            raise Unreadable("yaml.alias", line, message, self._path())
         node, weight = self._anchors[event.anchor]
         self._add(node, None, weight)
 

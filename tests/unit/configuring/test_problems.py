@@ -1,0 +1,209 @@
+"""Every mistake is told at once, at its place, with a stable code and with what would be right."""
+
+import pytest
+
+from suite.config.document import from_object, read_text
+from suite.config.loading import load
+
+POOLS = """\
+address-pools:
+- {name: a, protocol: layer2, addresses: [10.0.0.0/24]}
+- {name: b, protocol: bgp, addresses: [10.0.1.0/24]}
+"""
+PEER = "peers: [{peer-address: 192.0.2.1, peer-asn: 1, my-asn: 2, %s}]"
+HOST = POOLS + "dns: {hosts: [%s]}"
+
+
+def told(text, **options):
+    return [(problem.code, problem.is_warning) for problem in load(read_text(text), **options).problems]
+
+
+def errors(text):
+    return [problem.code for problem in load(read_text(text)).errors]
+
+
+def warnings(text):
+    outcome = load(read_text(text))
+    assert outcome.configuration is not None
+    return [problem.code for problem in outcome.problems]
+
+
+def test_all_problems_are_told_in_the_order_of_the_text():
+    text = "address-pools:\n- name: a\n  protocol: babel\n  addresses: [10.0.0.300]\nhold-tiem: 3\ncooling-time: soon\n"
+    problems = load(read_text(text, "s.yaml")).problems
+
+    assert [(problem.line, problem.path, problem.code) for problem in problems] == [
+        (3, "address-pools[0].protocol", "pool.unknown_protocol"),
+        (4, "address-pools[0].addresses[0]", "pool.bad_cidr"),
+        (5, "hold-tiem", "yaml.unknown_key"),
+        (6, "cooling-time", "cooling_time.bad"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("hold-tiem: 1h", "hold-time"),
+        ("address_pools: []", "address-pools"),
+        ("peers: [{bfdProfile: a}]", "bfd-profile"),
+    ],
+)
+def test_an_unknown_key_says_what_was_probably_meant(text, meant):
+    assert f"did you mean {meant!r}?" in str(load(read_text(text)).problems[0])
+
+
+def test_a_key_that_a_newer_cluster_knows_is_a_warning():
+    pool = {"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": {"name": "a"}}
+    documents = from_object(pool | {"spec": {"addresses": ["10.0.0.0/24"], "colour": "blue"}})
+
+    assert [(problem.code, problem.is_warning) for problem in load(documents, strict=False).problems] == [
+        ("yaml.unknown_key", True)
+    ]
+    assert load(documents, strict=True).configuration is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (POOLS + "- {name: c, protocol: bgp, addresses: [10.0.0.128-10.0.0.200]}", "pool.overlap"),
+        (POOLS + "- {name: a, protocol: bgp, addresses: [10.9.0.0/24]}", "pool.duplicate_name"),
+        ("address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.0/24, 10.0.0.9]}]", "pool.overlap"),
+        ("address-pools: [{name: a, protocol: bgp, addresses: []}]", "pool.no_addresses"),
+        ("address-pools: [{protocol: bgp, addresses: [10.0.0.0/24]}]", "pool.missing_name"),
+        ("address-pools: [{name: a, addresses: [10.0.0.0/24]}]", "pool.missing_protocol"),
+        ("address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.9-10.0.0.1]}]", "pool.range_inverted"),
+        ("address-pools: [{name: a, protocol: bgp, addresses: ['10.0.0.0/255.255.255.0']}]", "pool.bad_cidr"),
+        ("address-pools: [{name: a, protocol: bgp, addresses: ['10.0.0.0-2001:db8::1']}]", "pool.bad_cidr"),
+        (
+            "address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.0/24], excluded: [10.1.0.0]}]",
+            "pool.exclusion_outside",
+        ),
+        ("address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.0/24], zone: lab}]", "pool.unknown_zone"),
+        (POOLS.replace("layer2,", "layer2, bgp-advertisements: [{}],"), "pool.bgp_advertisements_in_layer2_pool"),
+        (POOLS + "reservations: [{address: 10.0.0.7}, {address: 10.0.0.0-10.0.0.9}]", "reservation.twice"),
+        (POOLS + "reservations: [{address: 10.0.0.0/30, name: coffee}]", "reservation.block_with_name"),
+        (POOLS + "reservations: [{name: coffee}]", "reservation.missing_address"),
+    ],
+)
+def test_pools_and_reservations(text, code):
+    assert errors(text) == [code]
+
+
+def test_a_range_that_holds_all_others_is_told_once_for_each():
+    text = "address-pools: [{name: a, protocol: none, addresses: [10.0.0.1, 10.0.0.9, 10.0.0.0/24]}]"
+
+    assert errors(text) == ["pool.overlap", "pool.overlap"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ("hold-time: 2s", "peer.hold_time_too_short"),
+        ("hold-time: 500ms", "peer.hold_time_too_short"),
+        ("hold-time: 20h", "peer.hold_time_too_long"),
+        ("hold-time: foo", "peer.bad_hold_time_text"),
+        ("hold-time: 30s, keepalive-time: 31s", "peer.keepalive_above_hold"),
+        ("router-id: '2001:db8::1'", "peer.bad_router_id"),
+        ("peer-port: 0", "peer.bad_port"),
+        ("connect-time: 1500ms", "peer.bad_connect_time"),
+        ("interface: eth0", "peer.address_and_interface"),
+        ("dynamic-asn: internal", "peer.asn_and_dynamic_asn"),
+        ("password: a, password-file: b", "peer.password_and_secret"),
+        ("bfd-profile: fast", "peer.unknown_bfd_profile"),
+        ("source-address: '2001:db8::1'", "peer.source_address_family"),
+        ("node-selectors: [{match-expressions: [{key: a, operator: Near}]}]", "peer.bad_node_selector"),
+    ],
+)
+def test_peers(settings, code):
+    assert errors(PEER % settings) == [code]
+
+
+def test_a_session_inside_one_as_is_multihop_anyway():
+    assert errors("peers: [{peer-address: 192.0.2.1, peer-asn: 1, my-asn: 1, ebgp-multihop: true}]") == [
+        "peer.multihop_inside_as"
+    ]
+
+
+def test_the_same_peer_twice_is_refused_and_the_same_router_twice_doubted():
+    one = "{peer-address: 192.0.2.1, peer-asn: 1, my-asn: 2"
+
+    assert errors(f"peers: [{one}}}, {one}}}]") == ["peer.identical_duplicate"]
+    assert warnings(f"peers: [{one}}}, {one}, hold-time: 9s}}]") == ["peer.same_router"]
+
+
+def test_echo_mode_and_ipv6_routes_do_not_go_together():
+    text = "bfd-profiles: [{name: e, echo-mode: true}]\n" + PEER % "bfd-profile: e"
+    text += "\naddress-pools: [{name: six, protocol: bgp, addresses: ['2001:db8::/64']}]"
+
+    assert errors(text) == ["peer.echo_mode_with_ipv6"]
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("{name: x, addresses: 10.0.0.7}", "host.address_in_pool"),
+        ("{name: x}", "host.no_addresses"),
+        ("{name: x, addresses: 192.0.2.9, service: coffee}", "host.addresses_and_service"),
+        ("{name: x, service: coffee}, {name: y, service: coffee, aliases: x}", "host.duplicate_name"),
+        ("{name: -x, service: coffee}", "host.bad_name"),
+        ("{name: x, service: coffee, ttl: -1}", "dns.bad_ttl"),
+    ],
+)
+def test_hosts(host, code):
+    assert errors(HOST % host)[0] == code
+
+
+def test_an_excluded_address_of_a_pool_may_be_a_host():
+    text = (HOST % "{name: x, addresses: 10.0.0.7}").replace("layer2,", "layer2, excluded: 10.0.0.7,")
+
+    assert errors(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("dns: {zones: home.local}", "dns.local_zone"),
+        (POOLS + "reservations: [{address: 192.0.2.1}]", "reservation.outside"),
+        ("dns: {hosts: [{name: x, service: coffee, aliases: x.service}]}", "host.alias_is_name"),
+        ("{apiVersion: v1, kind: Namespace, metadata: {name: metallb-system}}", "document.skipped"),
+    ],
+)
+def test_what_is_only_odd_is_a_warning(text, code):
+    assert warnings(text) == [code]
+
+
+@pytest.mark.parametrize(
+    ("times", "found"),
+    [
+        ("cooling-time: 634s", ["cooling_time.too_short"]),
+        ("cooling-time: 635s", []),
+        ("cooling-time: 0", []),
+        ("dns: {stale-limit: 10m26s}", ["cooling_time.too_short"]),
+        ("dns: {ttl: 56}", ["cooling_time.too_short"]),
+        ("dns: {hosts: [{name: x, service: coffee, ttl: 56}]}", ["cooling_time.too_short"]),
+    ],
+)
+def test_no_answer_outlives_its_address(times, found):
+    assert errors(times) == found
+
+
+def test_a_password_in_the_database_url_is_refused_and_not_repeated():
+    (problem,) = load(read_text("database: postgresql://suite:geheim@db/suite")).problems
+
+    assert problem.code == "database.password_in_url"
+    assert "geheim" not in str(problem)
+
+
+def test_a_setting_may_not_be_said_in_two_documents():
+    assert errors("hold-time: 1h\n---\nhold-time: 1h\n") == ["settings.twice"]
+
+
+def test_roles_and_heartbeats_are_checked():
+    assert errors("roles: [speeker]\nl2: {heartbeat-interval: 600ms}") == ["roles.unknown", "l2.dead_too_short"]
+
+
+def test_a_configuration_with_an_error_is_none_at_all():
+    outcome = load(read_text(POOLS + "hold-time: soon"))
+
+    assert outcome.configuration is None
+    assert [pool.name for pool in outcome.attempt.pools] == ["a", "b"]
