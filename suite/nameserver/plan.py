@@ -44,6 +44,8 @@ NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 REFRESH, RETRY, EXPIRE = 60, 10, 600
 """SOA timers in seconds: a secondary asks every minute and forgets after ten, as the stale limit says."""
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
+_APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
+"""What only the zone itself may say at its apex, or nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,10 @@ class ZonePlanner:
         for source, wanted in sources.items():
             touched_owners |= self._put(source, wanted)
         if refs is None:
-            for source in self._wanted.keys() - sources.keys():
+            for source in [each for each in self._wanted if each not in sources and each[0] != "label"]:
                 touched_owners |= self._put(source, Wanted())
+        for source, wanted in self._label_zones(touched_owners, is_anew=refs is None).items():
+            touched_owners |= self._put(source, wanted)
         updates = self._compile(touched_owners)
         return ZonePlan((*updates, SetState(ready=snapshot.is_complete, stale=False)), self._refusals())
 
@@ -106,12 +110,10 @@ class ZonePlanner:
         for record in (*configuration.dns.records, *self._snapshot.records.keys()):
             source = ("record", record.name.lower().rstrip("."), "")
             sources[source] = _joined(sources.get(source), wanted_by_record(record, scheme))
-        self._labels = self._find_labels()
-        for label in self._labels:
-            sources["label", label, ""] = self._wanted_by_label(label, sources)
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
-        for origin in (*served, *(_label_zone(label) for label in self._labels)):
+        for origin in served:
             sources["zone", name.to_text(origin), ""] = _apex(origin, configuration, self._snapshot)
+        self._labels = self._find_labels()
         return sources
 
     def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
@@ -126,15 +128,6 @@ class ZonePlanner:
         for host in snapshot.configuration.dns.hosts:
             if host.service in refs:
                 sources["host", host.name, ""] = wanted_by_host(host, snapshot, scheme)
-        changed = set(sources)
-        for label, members in list(self._labels.items()):
-            zone = ("zone", f"{label}.", "")
-            if members & changed or (zone not in self._wanted and members):
-                sources["label", label, ""] = self._wanted_by_label(label, sources)
-                sources[zone] = _apex(_label_zone(label), snapshot.configuration, snapshot)
-            elif not members:
-                sources["label", label, ""] = sources[zone] = Wanted()
-                del self._labels[label]
         return sources
 
     def _find_labels(self) -> dict[str, set[Source]]:
@@ -158,23 +151,24 @@ class ZonePlanner:
         for label in wanted:
             self._labels.setdefault(label, set()).add(source)
 
-    def _wanted_by_label(self, label: str, sources: dict[Source, Wanted]) -> Wanted:
-        members = sorted(self._labels[label])
-        best = [each for each in members if self._holds(each, label, sources)] or members[:1]
-        return wanted_by_label(label.encode(), [sources.get(each) or self._wanted[each] for each in best])
-
-    def _holds(self, source: Source, label: str, sources: dict[Source, Wanted]) -> bool:
-        """Whether the name inside the zone is this source's: the zone of one name must not say anything else."""
-        prefix = bytes([len(label)]) + label.encode()
-        rivals: dict[Source, list[Record]] = {}
-        for origin in self._scheme.zones:
-            owner = (origin, prefix + origin)
-            rivals |= {each: here for each, here in self._claims.get(owner, {}).items() if each not in sources}
-            for each, wanted in sources.items():
-                here = [record for record in wanted.records if record.owner.lower() == owner[1]]
-                if here:
-                    rivals[each] = here
-        return bool(rivals) and _winner(rivals) == source
+    def _label_zones(self, touched: set[Owner], *, is_anew: bool) -> dict[Source, Wanted]:
+        """Zones of one name that may have changed: each says what its name says inside the other zones."""
+        sources: dict[Source, Wanted] = {}
+        for source in [each for each in self._wanted if each[0] == "label" and each[1] not in self._labels]:
+            sources[source] = Wanted()
+        for label, members in list(self._labels.items()):
+            if not members:
+                del self._labels[label]
+                sources["label", label, ""] = Wanted()
+                continue
+            source = ("label", label, "")
+            inside = [(origin, bytes([len(label)]) + label.encode() + origin) for origin in self._scheme.zones]
+            if is_anew or source not in self._wanted or any(owner in touched for owner in inside):
+                claims = [self._claims[owner] for owner in inside if owner in self._claims]
+                records = [record for each in claims for record in each[_winner(each)]]
+                apex = _apex(_label_zone(label), self._snapshot.configuration, self._snapshot)
+                sources[source] = _joined(apex, wanted_by_label(label.encode(), records))
+        return sources
 
     def _put(self, source: Source, wanted: Wanted) -> set[Owner]:
         """Note what a source asks for from now on; the owners whose records may change by it."""
@@ -212,9 +206,8 @@ class ZonePlanner:
             by_zone.setdefault(owner[0], []).append(owner)
         updates: list[Update] = []
         for origin, changed in by_zone.items():
-            has_apex = ("zone", name.to_text(origin), "") in self._wanted
             zone = self._zones.get(origin)
-            if not has_apex:
+            if self._apex_source(origin) not in self._wanted:
                 if zone is not None:
                     del self._zones[origin]
                     updates.append(RemoveZone(origin))
@@ -224,6 +217,11 @@ class ZonePlanner:
                 updates += self._changed_zone(zone, changed)
         return updates
 
+    def _apex_source(self, origin: bytes) -> Source:
+        """Who makes the zone exist: the configuration, or the one name that it is."""
+        zone = ("zone", name.to_text(origin), "")
+        return zone if zone in self._wanted else ("label", origin[1:-1].decode(errors="replace"), "")
+
     def _new_zone(self, origin: bytes) -> Update:
         owners = [owner for owner in self._claims if owner[0] == origin]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
@@ -231,7 +229,7 @@ class ZonePlanner:
         try:
             zone = Zone.build(origin, rrsets, notes)
         except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
-            zone = Zone.build(origin, self._rrsets((origin, origin)), notes)
+            zone = Zone.build(origin, _sets(self._claims[origin, origin][self._apex_source(origin)]), notes)
             for owner in owners:
                 zone = _grown(zone, self._rrsets(owner))
         zone = zone.with_changes((), self._snapshot.revision)
@@ -274,7 +272,11 @@ class ZonePlanner:
         self._lost.pop(owner, None)
         if not claims:
             return []
-        if len(claims) == 1:
+        apex = claims.get(self._apex_source(owner[0])) if owner[0] == owner[1] else None
+        if apex is not None and len(claims) > 1:  # what the zone needs, and beside it the best claim to its name
+            rest = {source: records for source, records in claims.items() if records is not apex}
+            records = apex + [record for record in rest[_winner(rest)] if record.rtype not in _APEX]
+        elif len(claims) == 1:
             (records,) = claims.values()
         elif next(iter(claims.values()))[0].rtype == rrtype.PTR:
             records = [record for each in claims.values() for record in each]

@@ -24,6 +24,8 @@ from suite.model.snapshot import Snapshot
 from suite.nameserver.reverse import ReverseZones
 
 MAX_TXT = 255
+_NEVER_AT_APEX = frozenset({rrtype.CNAME, rrtype.DNAME, rrtype.NS, rrtype.SOA})
+"""What the name of a one-name zone may have elsewhere, but not as a zone (RFC 1034 section 3.6.2)."""
 
 
 class Rank(IntEnum):
@@ -176,16 +178,16 @@ def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
     return Wanted((Record(zone, owner, rtype, ttl, rdata, rank=Rank.CONFIGURED),))
 
 
-def wanted_by_label(label: bytes, wants: Iterable[Wanted]) -> Wanted:
-    """A name of one label as a zone of its own: whatever addresses the name has inside the other zones."""
-    prefix = bytes([len(label)]) + label
-    records = [
-        record._replace(zone=prefix + name.ROOT, owner=prefix + name.ROOT)
-        for each in wants
-        for record in each.records
-        if record.owner.lower() == prefix + record.zone
-    ]
-    return Wanted(tuple(records))
+def wanted_by_label(label: bytes, records: Iterable[Record]) -> Wanted:
+    """A name of one label as a zone of its own: the records that the name has inside other zones, moved to its apex."""
+    apex = bytes([len(label)]) + label + name.ROOT
+    return Wanted(
+        tuple(
+            record._replace(zone=apex, owner=apex, rank=Rank.CANONICAL)
+            for record in records
+            if record.rtype not in _NEVER_AT_APEX
+        )
+    )
 
 
 def _addresses(

@@ -1,0 +1,81 @@
+"""Zones that followed one change after another are those that a fresh look at the same snapshot makes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.dns import rrtype
+from suite.model.address import parse_address, parse_range
+from suite.model.configuration import Configuration, DnsSettings, StaticHost
+from suite.model.lease import Lease, LeaseState
+from suite.model.pool import Pool
+from suite.model.service import Port, Service, ServiceRef, ServiceType
+from suite.model.snapshot import Snapshot
+from suite.nameserver.plan import ZonePlanner
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOSTS = (
+    StaticHost("gateway", (parse_address("192.0.2.1"),), aliases=("router",)),
+    StaticHost("www", service=ServiceRef("b", "x")),
+)
+CONFIGURATION = Configuration(
+    (Pool("p", (parse_range("10.0.0.0/29"), parse_range("fd00::/125"))),), dns=DnsSettings(hosts=HOSTS), digest="d"
+)
+REFS = [ServiceRef(namespace, name) for namespace in ("a", "b") for name in ("x", "y")]
+ADDRESSES = [parse_address(text) for text in ("10.0.0.1", "10.0.0.2", "fd00::1")]
+
+services = st.builds(
+    Service,
+    ref=st.sampled_from(REFS),
+    type=st.sampled_from([ServiceType.LOAD_BALANCER, ServiceType.CLUSTER_IP, ServiceType.EXTERNAL_NAME]),
+    ports=st.sampled_from([(), (Port(80, "TCP", "http"),)]),
+    hostnames=st.sampled_from([(), ("www",), ("www", "web"), ("x.a",), ("deep.name",), ("router",)]),
+    external_name=st.sampled_from(["shop.example.com", "10.9.9.9"]),
+    wildcard=st.booleans(),
+    publish=st.sampled_from([None, None, True, False]),
+)
+steps = st.lists(
+    st.one_of(
+        services,
+        st.sampled_from(REFS),
+        st.tuples(st.sampled_from(REFS), st.lists(st.sampled_from(ADDRESSES), unique=True)),
+    ),
+    max_size=12,
+)
+
+
+def advance(snapshot: Snapshot, step: object) -> tuple[Snapshot, ServiceRef]:
+    snapshot = replace(snapshot, revision=snapshot.revision + 1)
+    if isinstance(step, Service):
+        return replace(snapshot, services=snapshot.services.insert(step.ref, step)), step.ref
+    if isinstance(step, ServiceRef):
+        return replace(snapshot, services=snapshot.services.discard(step)), step
+    ref, addresses = step
+    leases = tuple(Lease(address, ref, "p", LeaseState.BOUND, "g", NOW) for address in addresses)
+    return replace(snapshot, holdings=snapshot.holdings.insert(ref, leases)), ref
+
+
+def served(planner: ZonePlanner) -> dict[bytes, set[object]]:
+    return {
+        origin: {rrset for rrset in zone.rrsets() if rrset.rtype != rrtype.SOA}
+        | {("note", *each) for each in zone.notes.items()}
+        for origin, zone in planner.zones.items()
+    }
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps)
+def test_step_by_step_and_all_at_once_come_to_the_same_zones(changes: list[object]) -> None:
+    follower = ZonePlanner()
+    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    follower.plan(snapshot)
+
+    for step in changes:
+        snapshot, ref = advance(snapshot, step)
+        follower.plan(snapshot, [ref])
+
+    fresh = ZonePlanner()
+    fresh.plan(snapshot)
+    assert served(follower) == served(fresh)

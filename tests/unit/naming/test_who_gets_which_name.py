@@ -1,0 +1,195 @@
+"""Names that Services, hosts and records ask for, and who gets them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from rpds import HashTrieMap
+
+from suite.dns import name, rrtype
+from suite.dns.rdata import format_rdata
+from suite.model.address import parse_address, parse_range
+from suite.model.configuration import Configuration, DnsSettings, NameGrant, StaticHost, StaticRecord
+from suite.model.lease import Lease, LeaseState
+from suite.model.node import Node
+from suite.model.pool import Pool
+from suite.model.refusal import Reason, Refusal
+from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef, ServiceType
+from suite.model.snapshot import Snapshot
+from suite.nameserver.plan import ZonePlanner
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+POOLS = (Pool("default", (parse_range("10.0.42.0/24"),)),)
+COFFEE = ServiceRef("default", "coffee")
+
+
+def load_balancer(text: str, **rest: object) -> Service:
+    namespace, _, short = text.rpartition("/")
+    return Service(ServiceRef(namespace or "default", short), type=ServiceType.LOAD_BALANCER, **rest)
+
+
+def snapshot_of(*services: Service, leases: dict[str, str] | None = None, **dns: object) -> Snapshot:
+    """Services by name, and the address each has."""
+    configuration = Configuration(POOLS, dns=DnsSettings(**dns), digest="x")
+    holdings = {}
+    for number, (text, address) in enumerate((leases or {}).items()):
+        ref = ServiceRef(*(text.split("/") if "/" in text else ("default", text)))
+        lease = Lease(parse_address(address), ref, "default", LeaseState.BOUND, "g", NOW, id=number)
+        holdings[ref] = (*holdings.get(ref, ()), lease)
+    return Snapshot(
+        "epoch",
+        7,
+        NOW,
+        configuration,
+        services=HashTrieMap({service.ref: service for service in services}),
+        holdings=HashTrieMap(holdings),
+    )
+
+
+def records(snapshot: Snapshot, planner: ZonePlanner | None = None) -> set[str]:
+    """Everything served but SOA and NS, in presentation format."""
+    planner = planner or ZonePlanner()
+    planner.plan(snapshot)
+    return {
+        f"{name.to_text(rrset.name)} {rrtype.type_to_text(rrset.rtype)} {format_rdata(rrset.rtype, rdata)}"
+        for zone in planner.zones.values()
+        for rrset in zone.rrsets()
+        for rdata in rrset.rdatas
+        if rrset.rtype not in {rrtype.SOA, rrtype.NS}
+    }
+
+
+def test_a_service_with_an_address_has_a_name_and_its_address_has_a_pointer() -> None:
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"})
+
+    assert records(snapshot) == {
+        "coffee.default.service. A 10.0.42.0",
+        "0.42.0.10.in-addr.arpa. PTR coffee.default.service.",
+    }
+
+
+def test_a_service_without_an_address_has_its_name_already_so_that_nobody_caches_its_absence() -> None:
+    refusal = Refusal(Reason.POOL_EXHAUSTED, "pool 'default' is exhausted")
+    snapshot = replace(snapshot_of(load_balancer("coffee")), refusals=HashTrieMap({COFFEE: refusal}))
+
+    assert records(snapshot) == {"coffee.default.service. TXT \"no address: pool 'default' is exhausted\""}
+
+
+def test_a_host_name_of_one_label_answers_inside_the_zone_and_as_a_zone_of_its_own() -> None:
+    dashboard = load_balancer("kd/dashboard", hostnames=("k8s-dashboard",))
+    served = records(snapshot_of(dashboard, leases={"kd/dashboard": "10.10.10.10"}))
+
+    assert {"k8s-dashboard.service. A 10.10.10.10", "k8s-dashboard. A 10.10.10.10"} <= served
+
+
+def test_a_named_port_has_a_service_record() -> None:
+    service = load_balancer("coffee", ports=(Port(8080, "TCP", "http"), Port(53, "UDP")))
+    served = records(snapshot_of(service, leases={"coffee": "10.0.42.0"}))
+
+    assert "_http._tcp.coffee.default.service. SRV 0 100 8080 coffee.default.service." in served
+    assert len([line for line in served if " SRV " in line]) == 1
+
+
+def test_an_external_name_is_an_alias() -> None:
+    service = Service(COFFEE, type=ServiceType.EXTERNAL_NAME, external_name="shop.example.com")
+
+    assert records(snapshot_of(service)) == {"coffee.default.service. CNAME shop.example.com."}
+
+
+def test_a_cluster_ip_service_is_published_only_when_it_asks() -> None:
+    quiet = Service(COFFEE)
+    loud = Service(ServiceRef("default", "tea"), publish=True, is_headless=True)
+    endpoints = Endpoints(loud.ref, (Endpoint("10.244.0.7"), Endpoint("10.244.0.8", is_ready=False)))
+    snapshot = replace(snapshot_of(quiet, loud), endpoints=HashTrieMap({loud.ref: endpoints}))
+
+    assert records(snapshot) == {"tea.default.service. A 10.244.0.7"}
+
+
+def test_a_published_node_port_service_leads_to_the_nodes_that_serve_it() -> None:
+    ports = (Port(80, "TCP", "http", node_port=30080),)
+    service = Service(COFFEE, type=ServiceType.NODE_PORT, publish=True, ports=ports)
+    nodes = {each: Node(each, addresses=(parse_address(f"10.0.10.{each[-1]}"),)) for each in ("n1", "n2")}
+    endpoints = Endpoints(COFFEE, (Endpoint("10.244.0.7", "n2"),))
+    snapshot = snapshot_of(service)
+    snapshot = replace(snapshot, nodes=HashTrieMap(nodes), endpoints=HashTrieMap({COFFEE: endpoints}))
+
+    assert records(snapshot) == {
+        "coffee.default.service. A 10.0.10.2",
+        "_http._tcp.coffee.default.service. SRV 0 100 30080 coffee.default.service.",
+    }
+
+
+def test_the_canonical_name_wins_over_whoever_else_asks_for_it() -> None:
+    thief = load_balancer("evil/thief", hostnames=("coffee.default",))
+    snapshot = snapshot_of(load_balancer("coffee"), thief, leases={"coffee": "10.0.42.0", "evil/thief": "10.0.42.1"})
+    planner = ZonePlanner()
+    refused = planner.plan(snapshot).refused
+
+    assert "coffee.default.service. A 10.0.42.0" in records(snapshot)
+    assert "coffee.default.service. A 10.0.42.1" not in records(snapshot)
+    message = "coffee.default.service. belongs to service default/coffee"
+    assert refused == {thief.ref: (Refusal(Reason.NAME_TAKEN, message),)}
+
+
+def test_a_name_without_a_grant_is_refused_but_one_below_the_own_namespace_is_not() -> None:
+    service = load_balancer("shop/web", hostnames=("www", "www.shop"))
+    snapshot = snapshot_of(service, leases={"shop/web": "10.0.42.5"}, claims=(NameGrant(("api",), ("*",)),))
+    planner = ZonePlanner()
+
+    assert planner.plan(snapshot).refused[service.ref][0].reason is Reason.NAME_NOT_GRANTED
+    assert "www.shop.service. A 10.0.42.5" in records(snapshot)
+    assert not [line for line in records(snapshot) if line.startswith("www.service.")]
+
+
+@pytest.mark.parametrize("text", ["wpad", "isatap", "localhost"])
+def test_names_that_make_clients_act_by_themselves_are_never_granted(text: str) -> None:
+    service = load_balancer("coffee", hostnames=(text,))
+    snapshot = snapshot_of(service, leases={"coffee": "10.0.42.0"})
+
+    assert not [line for line in records(snapshot) if line.startswith(text)]
+
+
+def test_a_static_host_follows_the_lease_of_the_service_it_names() -> None:
+    host = StaticHost("printer", service=COFFEE, aliases=("lp",))
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, hosts=(host,))
+    served = records(snapshot)
+
+    assert {"printer.service. A 10.0.42.0", "lp.service. A 10.0.42.0", "lp. A 10.0.42.0"} <= served
+
+
+def test_a_delegation_may_not_hide_a_service() -> None:
+    cut = StaticRecord("default", "NS", "ns.elsewhere.example.")
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, records=(cut,))
+    planner = ZonePlanner()
+    planner.plan(snapshot)
+
+    node = planner.zones[b"\x07service\x00"].get(name.from_text("default.service."))
+    assert node is not None
+    assert node.rrsets == ()
+
+
+def test_a_record_that_breaks_the_rules_keeps_nobody_elses_out() -> None:
+    bad = (StaticRecord("x", "CNAME", "y"), StaticRecord("x", "A", "192.0.2.1"))
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, records=bad)
+
+    assert "coffee.default.service. A 10.0.42.0" in records(snapshot)
+
+
+def test_one_changed_service_costs_one_change_and_raises_the_serial_to_its_revision() -> None:
+    planner = ZonePlanner()
+    before = snapshot_of(load_balancer("coffee"), load_balancer("tea"), leases={"coffee": "10.0.42.0"})
+    planner.plan(before)
+    after = replace(
+        before,
+        revision=9,
+        holdings=before.holdings.insert(
+            ServiceRef("default", "tea"),
+            (Lease(parse_address("10.0.42.1"), ServiceRef("default", "tea"), "default", LeaseState.BOUND, "g", NOW),),
+        ),
+    )
+
+    updates = planner.plan(after, [ServiceRef("default", "tea")]).updates
+
+    changed = {name.to_text(update.origin): len(update.changes) for update in updates if hasattr(update, "changes")}
+    assert changed == {"service.": 2, "42.0.10.in-addr.arpa.": 1}
+    assert planner.zones[b"\x07service\x00"].serial == 9
