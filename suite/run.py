@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -113,7 +112,7 @@ class Suite:
         self._outcome = outcome
         attempt = outcome.attempt
         self._roles = options.roles or attempt.roles
-        self._node = options.node or os.environ.get("NODE_NAME") or socket.gethostname()
+        self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
         self._stop_web = asyncio.Event()
         self._nameserver: Nameserver | None = None
@@ -265,10 +264,11 @@ class Suite:
     def _greet(self) -> None:
         """Three commands to try, once, when the first answers are there."""
         state = self._options.state
+        command = os.environ.get("SUITE_COMMAND", "suite")  # how this program was called; suite.sh tells
         lines = [f"the suite runs; its state is in {state}.  Try:"]
         if self._nameserver is not None and self._nameserver.addresses:
             address, port = self._nameserver.addresses[0]
             lines.append(f"    nslookup -port={port} coffee.default.service {address}")
-        lines.append(f"    ./suite.sh cli lease list --state {state}")
-        lines.append(f"    ./suite.sh cli explain default/coffee --state {state}")
+        lines.append(f"    {command} lease list --state {state}")
+        lines.append(f"    {command} explain default/coffee --state {state}")
         _log.info("\n".join(lines))
