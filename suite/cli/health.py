@@ -1,0 +1,245 @@
+"""What ``suite doctor`` concludes: pure checks over facts, each with the line that mends what it finds.
+
+To add a check, write a function from :class:`Facts` to :class:`Finding` and put it into :data:`CHECKS`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from suite.model.address import Address
+from suite.model.configuration import Configuration
+from suite.model.problem import Problem
+
+OLDEST_PYTHON = (3, 11)
+LEAST_DISK = 64 << 20
+"""Octets that the state directory's disk should have left: a WAL and a backup of a common database."""
+CAP_NET_RAW = 13
+CAP_NET_BIND_SERVICE = 10
+"""Bits of CapEff (capability.h)."""
+PRIVILEGED_PORTS = 1024
+CLOCK_SLACK = 2.0
+"""Seconds that the database may be ahead of this machine's clock."""
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, and how to mend it."""
+
+    check: str
+    severity: Severity
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound local port; ``address`` is its text, wildcards included."""
+
+    address: Address
+    port: int
+    protocol: str
+    owner: str = ""
+    """The program, where it may be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found out about this machine; every field has the value of a machine without trouble."""
+
+    python: tuple[int, int] = OLDEST_PYTHON
+    uid: int = 1000
+    capabilities: int = 0
+    """Effective capabilities, as the kernel's bit set."""
+    unprivileged_port: int = PRIVILEGED_PORTS
+    """The first port that needs no privilege (net.ipv4.ip_unprivileged_port_start)."""
+    state: Path = Path("/var/lib/suite")
+    state_mode: int | None = None
+    """Permission bits of the state directory; None when it does not exist."""
+    state_owner: int | None = None
+    state_fault: str = ""
+    """Why it cannot be written; empty when it can, or could be made."""
+    free_disk: int = LEAST_DISK
+    database: str = ""
+    database_fault: str = ""
+    """Why the database cannot be used; empty when it can, or when there is none yet."""
+    database_fix: str = ""
+    has_database: bool = False
+    chain_fault: str = ""
+    """Why the audit log does not verify; empty when it does."""
+    now: datetime | None = None
+    database_time: datetime | None = None
+    """Time of the newest commit."""
+    is_running: bool = False
+    config: str = ""
+    problems: tuple[Problem, ...] = ()
+    configuration: Configuration = field(default_factory=Configuration)
+    host_addresses: tuple[Address, ...] = ()
+    gateways: tuple[Address, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """Every finding, in the order of the checks."""
+    return [finding for check in CHECKS for finding in check(facts)]
+
+
+def check_python(facts: Facts) -> Iterable[Finding]:
+    """The interpreter is new enough."""
+    text = f"Python {facts.python[0]}.{facts.python[1]}"
+    if facts.python < OLDEST_PYTHON:
+        yield Finding("python", Severity.ERROR, text, "install Python 3.11 or later")
+    else:
+        yield Finding("python", Severity.OK, text)
+
+
+def check_state(facts: Facts) -> Iterable[Finding]:
+    """The state directory is ours and nobody else's."""
+    if facts.state_fault:
+        fix = f"sudo install -d -m 0700 -o {facts.uid} {facts.state}, or choose another with --state"
+        yield Finding("state", Severity.ERROR, f"{facts.state} {facts.state_fault}", fix)
+    elif facts.state_mode is None:
+        yield Finding("state", Severity.OK, f"{facts.state} will be made at the first start")
+    elif facts.state_mode & 0o077:
+        text = f"{facts.state} can be opened by others (mode {facts.state_mode:04o})"
+        yield Finding("state", Severity.WARNING, text, f"chmod 0700 {facts.state}")
+    else:
+        yield Finding("state", Severity.OK, f"{facts.state} is ours alone")
+
+
+def check_disk(facts: Facts) -> Iterable[Finding]:
+    """There is room for the database to grow."""
+    text = f"{facts.free_disk >> 20} MiB free where {facts.state} is"
+    if facts.free_disk < LEAST_DISK:
+        yield Finding("disk", Severity.ERROR, text, "make room: a full disk stops allocation, though nothing is lost")
+    else:
+        yield Finding("disk", Severity.OK, text)
+
+
+def check_database(facts: Facts) -> Iterable[Finding]:
+    """The database answers, has our schema, and its log is whole."""
+    if facts.database_fault:
+        yield Finding(
+            "database", Severity.ERROR, facts.database_fault, facts.database_fix or f"look at {facts.database}"
+        )
+        return
+    if not facts.has_database:
+        yield Finding("database", Severity.OK, f"{facts.database} will be made at the first start")
+        return
+    yield Finding("database", Severity.OK, f"{facts.database} answers and has the schema of this release")
+    if facts.chain_fault:
+        fix = "keep the database as it is; `suite audit verify` says where, a backup says what it was"
+        yield Finding("audit", Severity.ERROR, facts.chain_fault, fix)
+    else:
+        yield Finding("audit", Severity.OK, "the log's chain of hashes is whole")
+
+
+def check_clock(facts: Facts) -> Iterable[Finding]:
+    """This machine's clock is not behind the database."""
+    if facts.now is None or facts.database_time is None:
+        return
+    behind = (facts.database_time - facts.now).total_seconds()
+    if behind > CLOCK_SLACK:
+        text = f"this machine's clock is {behind:.0f} seconds behind the newest commit; times stand still until it catches up"
+        yield Finding("clock", Severity.WARNING, text, "sudo timedatectl set-ntp true")
+    else:
+        yield Finding("clock", Severity.OK, "the clock is not behind the database")
+
+
+def check_configuration(facts: Facts) -> Iterable[Finding]:
+    """The configuration can be used."""
+    for problem in facts.problems:
+        severity = Severity.WARNING if problem.is_warning else Severity.ERROR
+        yield Finding("configuration", severity, str(problem), "edit the line, then `suite config check`")
+    if facts.config and not any(not problem.is_warning for problem in facts.problems):
+        yield Finding("configuration", Severity.OK, f"{facts.config} can be used")
+    if not facts.configuration.pools and not facts.problems:
+        fix = "write address-pools; `suite config reference` shows how"
+        yield Finding("configuration", Severity.WARNING, "no pool is configured, so no Service gets an address", fix)
+
+
+def check_pools(facts: Facts) -> Iterable[Finding]:
+    """No pool holds an address that this machine or its gateway has already."""
+    taken = [(address, "is this machine's own") for address in facts.host_addresses]
+    taken += [(address, "is the gateway's") for address in facts.gateways]
+    found = False
+    for pool in facts.configuration.pools:
+        for address, whose in taken:
+            if any(address in span for span in pool.ranges) and not any(address in span for span in pool.excluded):
+                found = True
+                text = f"{address} in pool {pool.name} {whose}"
+                yield Finding("pools", Severity.ERROR, text, f"exclude {address} from pool {pool.name}")
+    if facts.configuration.pools and not found:
+        yield Finding("pools", Severity.OK, "no pool holds an address of this machine or its gateway")
+
+
+def check_privilege(facts: Facts) -> Iterable[Finding]:
+    """Layer 2 can be announced from here."""
+    if not facts.configuration.l2_advertisements:
+        return
+    if facts.capabilities >> CAP_NET_RAW & 1:
+        yield Finding("privilege", Severity.OK, "CAP_NET_RAW is there, so layer 2 can be announced")
+        return
+    fix = "run as root, or give the service AmbientCapabilities=CAP_NET_RAW (systemd), or add NET_RAW (container)"
+    text = "CAP_NET_RAW is missing, so this machine announces nothing by ARP and NDP; addresses and names work"
+    yield Finding("privilege", Severity.WARNING, text, fix)
+
+
+def check_ports(facts: Facts) -> Iterable[Finding]:
+    """The places where DNS is to listen are free and may be bound."""
+    for listen in facts.configuration.dns.listen:
+        if listen.port < facts.unprivileged_port and not facts.capabilities >> CAP_NET_BIND_SERVICE & 1:
+            fix = "give the service CAP_NET_BIND_SERVICE, or listen on a port above 1023"
+            yield Finding("ports", Severity.ERROR, f"{listen} needs a privilege that this user lacks", fix)
+        rivals = [each for each in facts.listeners if each.port == listen.port and _clash(each.address, listen.address)]
+        if facts.is_running or not rivals:
+            yield Finding(
+                "ports", Severity.OK, f"{listen} {'is in use by the running suite' if facts.is_running else 'is free'}"
+            )
+            continue
+        yield _taken(rivals[0], str(listen))
+
+
+def _clash(one: Address, other: Address) -> bool:
+    """Whether a socket on one keeps another from the same port: equal, or one of them every address (:: takes IPv4 too)."""
+    if one.is_unspecified and (one.version == 6 or other.version == 4):
+        return True
+    if other.is_unspecified and (other.version == 6 or one.version == 4):
+        return True
+    return one == other
+
+
+def _taken(rival: Listener, listen: str) -> Finding:
+    owner = f" by {rival.owner}" if rival.owner else ""
+    text = f"{listen} is taken{owner} ({rival.address} port {rival.port}/{rival.protocol})"
+    if str(rival.address).startswith("127.0.0.5"):
+        fix = "systemd-resolved has its stub there: listen on a specific address, or set DNSStubListener=no in resolved.conf"
+    else:
+        fix = "stop that server, or change dns.listen; `sudo ss -lunp` names it"
+    return Finding("ports", Severity.ERROR, text, fix)
+
+
+Check = Callable[[Facts], Iterable[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    check_python,
+    check_state,
+    check_disk,
+    check_database,
+    check_clock,
+    check_configuration,
+    check_pools,
+    check_privilege,
+    check_ports,
+)
+"""Every check, in the order people should mend things."""

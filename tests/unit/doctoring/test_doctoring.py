@@ -1,0 +1,179 @@
+"""The doctor names what is wrong with a machine, and the line that mends it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from suite.cli.health import CAP_NET_BIND_SERVICE, CAP_NET_RAW, Facts, Finding, Listener, Severity, examine
+from suite.model.address import parse_range
+from suite.model.advertisement import L2Advertisement
+from suite.model.configuration import Configuration, DnsSettings, Listen
+from suite.model.pool import Pool
+from suite.model.problem import Problem
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+POOL = Pool("lan", (parse_range("10.0.42.0/24"),), excluded=(parse_range("10.0.42.254"),))
+CONFIGURATION = Configuration(
+    (POOL,),
+    l2_advertisements=(L2Advertisement(),),
+    dns=DnsSettings(listen=(Listen(ip_address("127.0.0.1"), 1053),)),
+)
+WELL = Facts(capabilities=1 << CAP_NET_RAW, configuration=CONFIGURATION, database="sqlite:////d/suite.db")
+
+
+def trouble(**differences):
+    found = examine(replace(WELL, **differences))
+    return [(each.check, each.severity.value, each.text) for each in found if each.severity is not Severity.OK]
+
+
+def listening_on(*listens, **differences):
+    dns = DnsSettings(listen=tuple(Listen(ip_address(address), port) for address, port in listens))
+    return trouble(configuration=replace(CONFIGURATION, dns=dns), **differences)
+
+
+def test_a_machine_without_trouble_is_told_so():
+    assert trouble() == []
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        pytest.param({"python": (3, 10)}, ("python", "error", "Python 3.10"), id="python"),
+        pytest.param(
+            {"state": Path("/s"), "state_fault": "cannot be written"},
+            ("state", "error", "/s cannot be written"),
+            id="state-closed",
+        ),
+        pytest.param(
+            {"state": Path("/s"), "state_mode": 0o755},
+            ("state", "warning", "/s can be opened by others (mode 0755)"),
+            id="state-open",
+        ),
+        pytest.param(
+            {"state": Path("/s"), "free_disk": 3 << 20}, ("disk", "error", "3 MiB free where /s is"), id="disk"
+        ),
+        pytest.param({"database_fault": "it is away"}, ("database", "error", "it is away"), id="database"),
+        pytest.param(
+            {"has_database": True, "chain_fault": "event 7.1 was changed"},
+            ("audit", "error", "event 7.1 was changed"),
+            id="audit",
+        ),
+        pytest.param(
+            {"now": NOW, "database_time": NOW + timedelta(minutes=1)},
+            (
+                "clock",
+                "warning",
+                "this machine's clock is 60 seconds behind the newest commit; times stand still until it catches up",
+            ),
+            id="clock",
+        ),
+        pytest.param(
+            {"config": "c.yaml", "problems": (Problem("dns", "no", source="c.yaml", line=3),)},
+            ("configuration", "error", "c.yaml:3: dns: no"),
+            id="configuration",
+        ),
+        pytest.param(
+            {"configuration": Configuration()},
+            ("configuration", "warning", "no pool is configured, so no Service gets an address"),
+            id="no-pool",
+        ),
+        pytest.param(
+            {"host_addresses": (ip_address("10.0.42.1"),)},
+            ("pools", "error", "10.0.42.1 in pool lan is this machine's own"),
+            id="own-address",
+        ),
+        pytest.param(
+            {"gateways": (ip_address("10.0.42.9"),)},
+            ("pools", "error", "10.0.42.9 in pool lan is the gateway's"),
+            id="gateway",
+        ),
+        pytest.param(
+            {"capabilities": 0},
+            (
+                "privilege",
+                "warning",
+                "CAP_NET_RAW is missing, so this machine announces nothing by ARP and NDP; addresses and names work",
+            ),
+            id="privilege",
+        ),
+    ],
+)
+def test_one_trouble_is_one_finding(differences, expected):
+    assert trouble(**differences) == [expected]
+
+
+def test_every_trouble_comes_with_a_fix():
+    found = examine(
+        replace(
+            WELL,
+            python=(3, 9),
+            state_mode=0o777,
+            free_disk=0,
+            capabilities=0,
+            database_fault="away",
+            host_addresses=(ip_address("10.0.42.1"),),
+        )
+    )
+
+    assert all(each.fix for each in found if each.severity is not Severity.OK)
+
+
+def test_an_excluded_address_may_be_the_gateway_s():
+    assert trouble(gateways=(ip_address("10.0.42.254"),)) == []
+
+
+def test_a_privilege_nobody_needs_is_not_missed():
+    assert trouble(capabilities=0, configuration=replace(CONFIGURATION, l2_advertisements=())) == []
+
+
+def test_a_low_port_needs_a_privilege():
+    assert listening_on(("10.0.0.1", 53)) == [("ports", "error", "10.0.0.1:53 needs a privilege that this user lacks")]
+    assert listening_on(("10.0.0.1", 53), capabilities=1 << CAP_NET_BIND_SERVICE | 1 << CAP_NET_RAW) == []
+    assert listening_on(("10.0.0.1", 53), unprivileged_port=53) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "clashes"),
+    [
+        pytest.param("127.0.0.1", "127.0.0.1", True, id="same"),
+        pytest.param("127.0.0.1", "127.0.0.53", False, id="other"),
+        pytest.param("0.0.0.0", "127.0.0.53", True, id="ours-is-every-address"),
+        pytest.param("10.0.0.1", "0.0.0.0", True, id="theirs-is-every-address"),
+        pytest.param("10.0.0.1", "::", True, id="theirs-is-every-address-of-both-families"),
+        pytest.param("fd00::1", "0.0.0.0", False, id="other-family"),
+    ],
+)
+def test_a_taken_port_is_seen_where_it_matters(ours, theirs, clashes):
+    rival = Listener(ip_address(theirs), 1053, "udp", "dnsmasq")
+
+    assert bool(listening_on((ours, 1053), listeners=(rival,))) is clashes
+
+
+def test_the_one_who_has_the_port_is_named():
+    rival = Listener(ip_address("127.0.0.1"), 1053, "udp", "dnsmasq")
+
+    assert trouble(listeners=(rival,)) == [
+        ("ports", "error", "127.0.0.1:1053 is taken by dnsmasq (127.0.0.1 port 1053/udp)")
+    ]
+
+
+def test_the_stub_of_systemd_has_a_fix_of_its_own():
+    rival = Listener(ip_address("127.0.0.53"), 1053, "udp", "systemd-resolve")
+    dns = DnsSettings(listen=(Listen(ip_address("0.0.0.0"), 1053),))
+
+    *_, finding = examine(replace(WELL, configuration=replace(CONFIGURATION, dns=dns), listeners=(rival,)))
+
+    assert "DNSStubListener=no" in finding.fix
+
+
+def test_a_running_suite_is_not_its_own_rival():
+    rival = Listener(ip_address("127.0.0.1"), 1053, "udp", "suite")
+
+    assert trouble(listeners=(rival,), is_running=True) == []
+
+
+def test_what_is_not_there_yet_is_no_trouble():
+    assert Finding("database", Severity.OK, "sqlite:////d/suite.db will be made at the first start") in examine(WELL)
