@@ -34,7 +34,7 @@ from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
 from suite.nameserver.loop import Nameserver
-from suite.store import open_store
+from suite.store import keepsake, open_store
 from suite.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ SOCKET = "suite.sock"
 DATABASE = "suite.db"
 CONTACT_INTERVAL = 1.0
 COOKIE_SECRET_LENGTH = 16
+KEEP_DELAY = 2.0
+"""Seconds after a change until the last leases are written; changes meanwhile are part of it."""
 
 _log = logging.getLogger("suite")
 
@@ -127,6 +129,7 @@ class Suite:
         self._store: Store | None = None
         self._controller: Controller | None = None
         self._has_greeted = False
+        self._has_news = asyncio.Event()
 
     async def start(self) -> None:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
@@ -138,7 +141,12 @@ class Suite:
         if opening is not None:
             await opening
         self._controller = Controller(
-            self._store, self._tell, self._registry, f"{self._node}:{os.getpid()}", lambda: datetime.now(UTC)
+            self._store,
+            self._tell,
+            self._registry,
+            f"{self._node}:{os.getpid()}",
+            lambda: datetime.now(UTC),
+            await asyncio.to_thread(keepsake.recall, self._options.state / keepsake.NAME),
         )
 
     async def run(self, known: tuple[int, int, int] | None, stop: asyncio.Event) -> None:
@@ -152,6 +160,7 @@ class Suite:
             tasks.create_task(controller.run())
             await controller.configure(self._changed(self._outcome.configuration), self._outcome.problems)
             tasks.create_task(source.run(controller.hear))
+            tasks.create_task(self._keep_leases())
             if self._options.config is not None:
                 tasks.create_task(follow_configuration(self._options.config, known, self._reconfigure))
             if self._nameserver is not None:
@@ -222,9 +231,26 @@ class Suite:
     async def _tell(self, publication: Publication) -> None:
         if self._nameserver is not None:
             await self._nameserver.follow(publication)
+        self._has_news.set()
         if not self._has_greeted:
             self._has_greeted = True
             self._greet()
+
+    async def _keep_leases(self) -> None:
+        """Write the last leases beside the database, a little after they changed."""
+        path, kept = self._options.state / keepsake.NAME, ""
+        while self._controller is not None:
+            await self._has_news.wait()
+            await asyncio.sleep(KEEP_DELAY)
+            self._has_news.clear()
+            lines = keepsake.lines_of(self._controller.snapshot)
+            if (now := "\n".join(lines)) == kept:
+                continue
+            kept = now
+            try:
+                await asyncio.to_thread(keepsake.keep, path, lines)
+            except OSError as error:
+                _log.warning("the last leases could not be kept in %s: %s", path, error.strerror)
 
     async def _keep_contact(self) -> None:
         while self._nameserver is not None and self._controller is not None:
