@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from fix_netns import Namespace, NetLab, eventually, require_tools
 
+from suite.bgp.bfd import BfdChange
+from suite.bgp.bfd_link import BfdLink, BfdPeer
 from suite.bgp.negotiation import SessionConfig
 from suite.bgp.peer import Listener, Peer, PeerConfig
 from suite.bgp.prefix import IPV4, IPV6, Prefix
@@ -82,6 +84,7 @@ class Speaker:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.peers: list[Peer] = []
         self._listeners: list[Listener] = []
+        self._bfd: list[BfdLink] = []
         self._thread.start()
         self._ready.wait(5)
 
@@ -130,7 +133,21 @@ class Speaker:
         self._thread.join(5)
         self._loop.close()
 
+    def watch(self, peer: BfdPeer) -> tuple[BfdLink, int, list[BfdChange]]:
+        """A BFD session; its link, its number and the list its changes come into."""
+        changes: list[BfdChange] = []
+
+        async def make() -> tuple[BfdLink, int]:
+            link = BfdLink(random.Random(7).random)
+            return link, link.watch(peer, changes.append)
+
+        link, number = self.call(make)
+        self._bfd.append(link)
+        return link, number, changes
+
     async def _end(self) -> None:
+        for link in self._bfd:
+            link.close()
         for listener in self._listeners:
             listener.close()
         for peer in self.peers:
@@ -277,6 +294,11 @@ class BgpLab:
     def gobgp(self, config: str) -> GoBgp:
         require_tools("gobgpd", "gobgp")
         return GoBgp(self.router, self.folder, config).start()
+
+    def fall_silent(self) -> None:
+        """Nothing of ours reaches the router any more, and nothing tells it so."""
+        self.node.ip("route", "add", "blackhole", f"{ROUTER4}/32")
+        self.node.ip("route", "add", "blackhole", f"{ROUTER6}/128")
 
     @contextlib.contextmanager
     def speaker(self) -> Iterator[Speaker]:

@@ -1,0 +1,142 @@
+"""BFD with BIRD and FRR: sessions come up, and a node that dies without a word loses its routes within a second."""
+
+import json
+import signal
+import time
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from fix_netns import NetLab, eventually
+from routers import NODE4, NODE6, ROUTER4, ROUTER6, BgpLab, bird_bgp, frr_bgp, peer_config, prefixes, stays
+
+from suite.bgp.bfd import BfdProfile
+from suite.bgp.bfd_link import BfdPeer
+from suite.bgp.export import RouteAttributes
+from suite.bgp.session import Stop
+
+pytestmark = [pytest.mark.peer, pytest.mark.net]
+
+PLAIN = RouteAttributes()
+(VIP,) = prefixes("10.10.10.10/32")
+FAST = BfdProfile(receive_interval=100, transmit_interval=100)
+FAR = BfdProfile(receive_interval=100, transmit_interval=100, minimum_ttl=60)  # BIRD sends the system's 64 over hops
+BIRD_BFD = """
+protocol bfd {
+  interface "eth0" { min rx interval 100 ms; min tx interval 100 ms; idle tx interval 300 ms; multiplier 3; };
+}
+"""
+FRR_BFD = f"""
+bfd
+ peer {NODE4} interface eth0
+  receive-interval 100
+  transmit-interval 100
+"""
+
+
+@pytest.fixture
+def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
+    return BgpLab(netlab, tmp_path)
+
+
+def watched(address: str = ROUTER4) -> BfdPeer:
+    return BfdPeer(ip_address(address), profile=FAST)
+
+
+@pytest.mark.parametrize(("router", "node"), [(ROUTER4, NODE4), (ROUTER6, NODE6)])
+def test_a_session_with_bird_comes_up_at_the_agreed_pace(bgplab: BgpLab, router: str, node: str) -> None:
+    bird = bgplab.bird(BIRD_BFD.replace("}\n", f'  neighbor {node} dev "eth0";\n}}\n'))
+
+    with bgplab.speaker() as speaker:
+        link, number, changes = speaker.watch(watched(router))
+
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
+        assert "Up" in bird.birdc("show", "bfd", "sessions")
+        assert stays(lambda: speaker.call(link.status, number).state.name == "UP", 1)
+        assert eventually(lambda: speaker.call(link.status, number).transmit_time == pytest.approx(0.1), 3)
+        assert speaker.call(link.status, number).detection_time == pytest.approx(0.3)
+
+
+def test_a_multihop_session_with_bird(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(
+        "protocol bfd { multihop { interval 100 ms; multiplier 3; }; "
+        f"neighbor {NODE4} local {ROUTER4} multihop; }}\n"
+    )
+
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(BfdPeer(ip_address(ROUTER4), ip_address(NODE4), multihop=True, profile=FAR))
+
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
+
+
+def test_a_session_with_frr_comes_up(bgplab: BgpLab) -> None:
+    frr = bgplab.frr(frr_bgp() + FRR_BFD, bfd=True)
+
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
+        assert eventually(lambda: json.loads(frr.vtysh("show bfd peers json"))[0]["status"] == "up", 3)
+
+
+def test_bird_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd on; hold time 90;"))
+
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
+
+        bgplab.fall_silent()
+        cut = time.monotonic()
+
+        assert bird.lacks("10.10.10.10/32", within=5), bird.log()
+        assert time.monotonic() - cut < 1
+
+
+def test_frr_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) -> None:
+    frr = bgplab.frr(frr_bgp("bfd") + FRR_BFD, bfd=True)
+
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert frr.has("10.10.10.10/32"), frr.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
+
+        bgplab.fall_silent()
+        cut = time.monotonic()
+
+        assert frr.lacks("10.10.10.10/32", within=5), frr.log()
+        assert time.monotonic() - cut < 1
+
+
+def test_we_see_a_silent_router_within_a_second(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(BIRD_BFD.replace("}\n", f'  neighbor {NODE4} dev "eth0";\n}}\n'))
+
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8)
+        bird.process.send_signal(signal.SIGSTOP)
+        cut = time.monotonic()
+
+        assert eventually(lambda: changes[-1].new.name == "DOWN", 3)
+        assert time.monotonic() - cut < 1
+        assert changes[-1].diagnostic.name == "DETECTION_TIME_EXPIRED"
+
+
+def test_bird_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
+    with bgplab.speaker() as speaker:
+        link, number, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
+
+        speaker.call(peer.stop, Stop.GRACEFUL)
+        speaker.call(link.unwatch, number)
+
+    assert stays(lambda: "10.10.10.10/32" in bird.routes(), 2), bird.log()
