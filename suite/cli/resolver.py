@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
+from typing import cast
 
 from suite.dns import message, rrtype
 from suite.dns.presentation import rdata_text
@@ -68,8 +69,7 @@ class _Exchange(asyncio.DatagramProtocol):
         self._packet = packet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)  # noqa: S101  (what asyncio promises)
-        transport.sendto(self._packet)
+        cast("asyncio.DatagramTransport", transport).sendto(self._packet)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Take the first reply with our number and our question."""

@@ -49,6 +49,8 @@ class Live:
     """Why an address is announced by nobody, as far as this suite knows."""
     answers: Mapping[str, tuple[Address, ...]] | None = None
     """Addresses that are answered now, by fully qualified name; None when no server of this suite answers."""
+    refused_names: Mapping[ServiceRef, tuple[Refusal, ...]] = field(default_factory=dict)
+    """Names that Services asked for and did not get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,8 @@ def _node_objection(view: _View, node: Node, fitting: list[L2Advertisement | Bgp
 def _name(view: _View) -> Link:
     pool = view.snapshot.configuration.pool_of(view.leases[0].address)
     names = names_of(view.snapshot, view.service, pool)
+    if view.live is not None and (refusals := view.live.refused_names.get(view.service.ref)):
+        return Link("name", Verdict.BROKEN, "; ".join(map(str, refusals)), refusals[0].reason)
     if names:
         return Link("name", Verdict.OK, "its names are " + ", ".join(names))
     if view.service.publish is False:

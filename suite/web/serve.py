@@ -97,6 +97,7 @@ def _server(backend: Backend) -> "uvicorn.Server":
             application(backend),
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             limit_concurrency=256,

@@ -259,6 +259,14 @@ def test_an_answer_that_leads_elsewhere_breaks_the_chain():
     )
 
 
+def test_a_name_that_belongs_to_another_breaks_the_chain():
+    taken = Refusal(Reason.NAME_TAKEN, "front.service. belongs to default/tea")
+
+    chain = explain(snapshot(service(), leases=(lease(),)), COFFEE, Live(refused_names={COFFEE: (taken,)}))
+
+    assert link(chain, "name") == ("broken", "front.service. belongs to default/tea")
+
+
 def test_names_are_its_own_and_those_it_asks_for():
     dashboard = service(
         ServiceRef("kubernetes-dashboard", "kubernetes-dashboard"), hostnames=("k8s-dashboard", "d.k8s.")
