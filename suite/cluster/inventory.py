@@ -1,10 +1,12 @@
 """The objects a source holds, by identity, and what changed about them since they were last told.
 
 Pure bookkeeping shared by every source: several EndpointSlices become one ``Endpoints`` per Service, an object that is
-put twice with the same value is no change, and one that comes and goes between two batches is never told at all.
+put twice with the same value is no change, one that comes and goes between two batches is never told at all, and a
+status is told with a Service's first appearance and its other changes, never alone.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from suite.cluster.convert import Key, Slice, Value
@@ -59,7 +61,7 @@ class Inventory:
         changed, gone = [], []
         for key in sorted(self._dirty):
             now, before = self._now(key), self._told.get(key)
-            if now == before:
+            if now == before or _is_only_status(now, before):
                 continue
             if now is None:
                 gone.append(key)
@@ -98,6 +100,11 @@ class Inventory:
             return None
         union = dict.fromkeys(each for part in slices if isinstance(part, Slice) for each in part.endpoints)
         return Endpoints(ref, tuple(union))
+
+
+def _is_only_status(now: object, before: object) -> bool:
+    """Whether nothing but the status differs: that is ours to write, and coming back it is no news."""
+    return isinstance(now, Service) and isinstance(before, Service) and replace(now, status=before.status) == before
 
 
 def _subject(key: Key, value: Value) -> Key:

@@ -6,21 +6,31 @@ and Events are kept in a list, so that a test reads what a user of ``kubectl`` w
 
 import asyncio
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from suite.cluster.convert import Key, convert
 from suite.cluster.inventory import Inventory
 from suite.cluster.source import Batch, Deliver
+from suite.cluster.status import CONDITION, Outcome, Writes, event_again, event_body, plan_writes, standing_of
 from suite.model.problem import Problem
 
 
 class MemoryCluster:
     """A source that has what it was given."""
 
-    def __init__(self, *documents: Mapping[str, Any], in_cluster: bool = False) -> None:
+    def __init__(
+        self,
+        *documents: Mapping[str, Any],
+        in_cluster: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.in_cluster = in_cluster
+        self.events: dict[tuple[str, str], dict[str, Any]] = {}
+        """Events by namespace and name."""
+        self._now = now
         self._objects: dict[Key, dict[str, Any]] = {}
         self._inventory = Inventory()
         self._problems: dict[Key, tuple[Problem, ...]] = {}
@@ -58,6 +68,37 @@ class MemoryCluster:
     def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """The object as it stands."""
         return copy.deepcopy(self._objects[Key(kind, "" if kind in {"Node", "Namespace"} else namespace, name)])
+
+    def tell(self, outcomes: Iterable[Outcome]) -> None:
+        """Write status, annotation and Events into the objects."""
+        for outcome in outcomes:
+            key = Key("Service", outcome.ref.namespace, outcome.ref.name)
+            if key in self._objects:
+                self._write(self._objects[key], plan_writes(standing_of(self._objects[key]), outcome, now=self._now()))
+                self.put(self._objects[key])
+
+    def _write(self, document: dict[str, Any], writes: Writes) -> None:
+        status = document.setdefault("status", {})
+        patch = (writes.status or {}).get("status", {})
+        if "loadBalancer" in patch:
+            ingress = patch["loadBalancer"]["ingress"]
+            status["loadBalancer"] = {"ingress": ingress} if ingress else {}
+        for condition in patch.get("conditions", ()):
+            before = {each["type"]: each for each in status.get("conditions", ())}
+            ours = (
+                {} if condition.get("$patch") == "delete" else {CONDITION: {**before.pop(CONDITION, {}), **condition}}
+            )
+            before.pop(CONDITION, None)
+            status["conditions"] = list((before | ours).values())
+        annotations = document["metadata"].get("annotations") or {}
+        merged = annotations | (writes.metadata or {}).get("metadata", {}).get("annotations", {})
+        document["metadata"]["annotations"] = {key: text for key, text in merged.items() if text is not None}
+        ref = standing_of(document).ref
+        for note in writes.notes:
+            event = event_body(note, ref, document["metadata"].get("uid", ""), now=self._now(), instance="memory")
+            known = self.events.setdefault((ref.namespace, event["metadata"]["name"]), event)
+            if known is not event:
+                known |= event_again(known, now=self._now())
 
     async def run(self, deliver: Deliver) -> None:
         """Deliver everything, then each change, until cancelled."""

@@ -5,10 +5,11 @@ nothing but problems ("the directory is not there"); after it, each batch holds 
 delivered before.  A batch is a statement about now, not an event: applying one twice changes nothing.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from suite.cluster.status import Outcome
 from suite.model.node import Namespace, Node
 from suite.model.problem import Problem
 from suite.model.service import Endpoints, Service, ServiceRef
@@ -41,6 +42,14 @@ class Batch:
 
 Deliver = Callable[[Batch], Awaitable[None]]
 """Takes a batch; the source waits for it, so a slow taker gets fewer and larger batches, never a queue."""
+
+
+class Teller(Protocol):
+    """Something that lets the owners of Services see what became of them."""
+
+    def tell(self, outcomes: Iterable[Outcome]) -> None:
+        """These Services stand so in the database now; returns at once, and says only what differs."""
+        ...
 
 
 class Source(Protocol):

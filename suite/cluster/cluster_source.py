@@ -1,0 +1,259 @@
+"""A cluster as a source: Services and what belongs to them, and the configuration that stands in it.
+
+Nothing is delivered before every collection a turn depends on has been listed completely once; afterwards each batch
+is what changed.  Configuration is read from MetalLB's ConfigMap and from its custom resources, where there are any; a
+ConfigMap that is deleted leaves its last content in force.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from suite.cluster.connection import ApiError, Connection, Lost
+from suite.cluster.convert import Key, convert
+from suite.cluster.inventory import Inventory
+from suite.cluster.reflector import Collection, Reflector
+from suite.cluster.source import Batch, Deliver
+from suite.cluster.status import Standing, standing_of
+from suite.config.document import Document, from_object
+from suite.model.problem import Problem
+from suite.model.service import ServiceRef
+
+SERVICES = Collection("Service", "/api/v1/services")
+SLICES = Collection("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices", "discovery.k8s.io/v1")
+NODES = Collection("Node", "/api/v1/nodes")
+NAMESPACES = Collection("Namespace", "/api/v1/namespaces")
+
+METALLB_KINDS = {
+    "ipaddresspools": "IPAddressPool",
+    "l2advertisements": "L2Advertisement",
+    "bgpadvertisements": "BGPAdvertisement",
+    "bgppeers": "BGPPeer",
+    "bfdprofiles": "BFDProfile",
+    "communities": "Community",
+}
+METALLB_VERSIONS = ("v1beta2", "v1beta1")
+"""Newest first; each kind is read in the newest version that serves it."""
+ABSENT_INTERVAL = 30.0
+"""Seconds between two looks for custom resources that are not installed."""
+
+_log = logging.getLogger(__name__)
+
+
+class ClusterSource:
+    """The Services of a cluster.
+
+    Args:
+        connection: to its API server; it is not closed here.
+        namespace: where MetalLB's ConfigMap and custom resources stand.
+        config_map: the ConfigMap's name.
+    """
+
+    def __init__(
+        self, connection: Connection, *, namespace: str = "metallb-system", config_map: str = "config"
+    ) -> None:
+        self._connection = connection
+        self._namespace = namespace
+        self._config_maps = Collection(
+            "ConfigMap",
+            f"/api/v1/namespaces/{namespace}/configmaps",
+            query={"fieldSelector": f"metadata.name={config_map}"},
+        )
+        self._awaited = {SERVICES.path, SLICES.path, NODES.path, NAMESPACES.path, self._config_maps.path, "metallb.io"}
+        self._inventory = Inventory()
+        self._standings: dict[ServiceRef, Standing] = {}
+        self._documents: dict[Key, list[Document]] = {}
+        self._has_configuration_news = False
+        self._object_problems: dict[Key, tuple[Problem, ...]] = {}
+        self._troubles: dict[str, Problem] = {}
+        self._told_problems: tuple[Problem, ...] = ()
+        self._news = asyncio.Event()
+        self.on_standing: Callable[[ServiceRef], None] = lambda _: None
+        """Called when what a Service's object says of itself has changed."""
+
+    def standing(self, ref: ServiceRef) -> Standing | None:
+        """What a Service's object says now; None where there is none."""
+        return self._standings.get(ref)
+
+    def restate(self, document: dict[str, Any]) -> None:
+        """Take a Service as the server answered it, ahead of the watch; an older version than known changes nothing."""
+        now = standing_of(document)
+        known = self._standings.get(now.ref)
+        if known is not None and known.uid == now.uid and not _is_newer(now.resource_version, known.resource_version):
+            return
+        self._standings[now.ref] = now
+
+    async def run(self, deliver: Deliver) -> None:
+        """Deliver everything once all of it is listed, then changes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for collection in (SERVICES, SLICES, NODES, NAMESPACES, self._config_maps):
+                group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
+            group.create_task(self._custom_resources(), name="metallb.io")
+            await self._tell(deliver)
+
+    async def _tell(self, deliver: Deliver) -> None:
+        has_told_all = False
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            problems = self._problems()
+            if has_told_all:
+                batch = self._inventory.changes()
+            else:
+                has_told_all = not self._awaited
+                batch = self._inventory.full() if has_told_all else None
+            documents = self._configuration_news() if has_told_all else None
+            if batch is not None or documents is not None or problems != self._told_problems:
+                self._told_problems = problems
+                await deliver(replace(batch or Batch(), documents=documents, problems=problems))
+
+    def _configuration_news(self) -> tuple[Document, ...] | None:
+        if not self._has_configuration_news:
+            return None
+        self._has_configuration_news = False
+        return tuple(document for key in sorted(self._documents) for document in self._documents[key])
+
+    def _problems(self) -> tuple[Problem, ...]:
+        return (
+            *(self._troubles[path] for path in sorted(self._troubles)),
+            *(problem for key in sorted(self._object_problems) for problem in self._object_problems[key]),
+        )
+
+    # --- Audience of the reflectors
+
+    def listed(self, collection: Collection, items: list[dict[str, Any]]) -> None:
+        """A complete list: whatever is not in it is gone."""
+        there = {_key(collection, item) for item in items}
+        for key in self._known(collection.kind):
+            if key not in there:
+                self._forget(key)
+        for item in items:
+            self.changed(collection, item)
+        self._awaited.discard(collection.path)
+        self._news.set()
+
+    def changed(self, collection: Collection, item: dict[str, Any]) -> None:
+        """One object is new or different."""
+        key = _key(collection, item)
+        if collection.kind in _MODEL_KINDS:
+            self._convert(key, item)
+        else:
+            self._documents[key] = list(from_object(_trimmed(item), str(key)))
+            self._object_problems.pop(key, None)
+            self._has_configuration_news = True
+        self._news.set()
+
+    def deleted(self, collection: Collection, item: dict[str, Any]) -> None:
+        """One object is gone."""
+        self._forget(_key(collection, item))
+        self._news.set()
+
+    def troubled(self, collection: Collection, message: str) -> None:
+        """A collection cannot be followed; what is known of it stays."""
+        self._say_trouble(collection.path, message)
+
+    def _say_trouble(self, path: str, message: str) -> None:
+        if message:
+            self._troubles[path] = Problem("", f"cannot be read: {message}", "cluster.unreachable", path)
+        else:
+            self._troubles.pop(path, None)
+        self._news.set()
+
+    def _convert(self, key: Key, item: dict[str, Any]) -> None:
+        converted = convert(item, in_cluster=True)
+        if converted is None:
+            return
+        if converted.problems:
+            self._object_problems[key] = tuple(replace(each, source=str(key)) for each in converted.problems)
+        else:
+            self._object_problems.pop(key, None)
+        if converted.value is not None:
+            self._inventory.put(key, converted.value)
+        if key.kind == "Service":
+            self.restate(item)
+            self.on_standing(ServiceRef(key.namespace, key.name))
+
+    def _known(self, kind: str) -> list[Key]:
+        if kind in _MODEL_KINDS:
+            return self._inventory.keys(kind)
+        return [key for key in self._documents if key.kind == kind]
+
+    def _forget(self, key: Key) -> None:
+        self._object_problems.pop(key, None)
+        if key.kind == "ConfigMap":
+            if key in self._documents:
+                message = "is deleted; its last content stays in force"
+                self._object_problems[key] = (Problem("", message, "config.deleted", str(key), is_warning=True),)
+            return
+        if self._documents.pop(key, None) is not None:
+            self._has_configuration_news = True
+        self._inventory.remove(key)
+        if key.kind == "Service":
+            ref = ServiceRef(key.namespace, key.name)
+            self._standings.pop(ref, None)
+            self.on_standing(ref)
+
+    # --- Custom resources
+
+    async def _custom_resources(self) -> None:
+        """Wait until MetalLB's kinds exist, then follow them; those not there are looked for again."""
+        async with asyncio.TaskGroup() as group:
+            followed: set[str] = set()
+            while len(followed) < len(METALLB_KINDS):
+                try:
+                    served = await self._served()
+                except (ApiError, Lost) as error:
+                    self._say_trouble("/apis/metallb.io", str(error))
+                    await asyncio.sleep(1.0)
+                    continue
+                self._say_trouble("/apis/metallb.io", "")
+                for collection in served:
+                    if collection.kind not in followed:
+                        followed.add(collection.kind)
+                        self._awaited.add(collection.path)
+                        group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
+                self._awaited.discard("metallb.io")
+                self._news.set()
+                await asyncio.sleep(ABSENT_INTERVAL)
+
+    async def _served(self) -> list[Collection]:
+        """The kinds of MetalLB that the server has, each once."""
+        found: dict[str, Collection] = {}
+        for version in METALLB_VERSIONS:
+            try:
+                listing = await self._connection.get(f"/apis/metallb.io/{version}")
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                continue
+            for plural in _plurals(listing):
+                kind = METALLB_KINDS[plural]
+                path = f"/apis/metallb.io/{version}/namespaces/{self._namespace}/{plural}"
+                found.setdefault(kind, Collection(kind, path, f"metallb.io/{version}"))
+        return list(found.values())
+
+
+_MODEL_KINDS = frozenset({"Service", "EndpointSlice", "Node", "Namespace"})
+
+
+def _plurals(listing: dict[str, Any]) -> Iterator[str]:
+    return (each["name"] for each in listing.get("resources") or () if each.get("name") in METALLB_KINDS)
+
+
+def _key(collection: Collection, item: dict[str, Any]) -> Key:
+    metadata = item.get("metadata") or {}
+    return Key(collection.kind, metadata.get("namespace", ""), metadata.get("name", ""))
+
+
+def _trimmed(item: dict[str, Any]) -> dict[str, Any]:
+    """A configuration object without what the server adds to it."""
+    metadata = {key: value for key, value in item["metadata"].items() if key in {"name", "namespace", "labels"}}
+    kept = {key: value for key, value in item.items() if key not in {"status", "metadata", "binaryData"}}
+    return {**kept, "metadata": metadata}
+
+
+def _is_newer(version: str, than: str) -> bool:
+    """Versions of one object compare as numbers (promised since Kubernetes 1.35, true of etcd before)."""
+    return int(version) > int(than) if version.isdigit() and than.isdigit() else version != than

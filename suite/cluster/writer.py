@@ -1,0 +1,204 @@
+"""Tells a cluster what became of its Services: patches and Events, after the commit and only where they differ.
+
+What is to be said of each Service is kept, the newest outcome only, and compared with what its object says whenever
+either changes.  So a lost connection, a conflict or somebody else's write heals by itself, and a Service that changes a
+hundred times a second costs as many writes as the server can take.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+from suite.cluster.backoff import Backoff
+from suite.cluster.connection import ApiError, Connection, Lost
+from suite.cluster.status import Note, Outcome, Standing, event_again, event_body, plan_writes
+from suite.model.service import ServiceRef
+
+WORKERS = 16
+"""Writes at one time; the server answers a status patch in about 4 ms, and throttles who asks for more."""
+IP_MODE_SINCE = (1, 29)
+
+_log = logging.getLogger(__name__)
+
+
+class Standings(Protocol):
+    """Who knows what the objects say (the source)."""
+
+    on_standing: Callable[[ServiceRef], None]
+
+    def standing(self, ref: ServiceRef) -> Standing | None:
+        """What a Service's object says now; None where there is none."""
+        ...
+
+    def restate(self, document: dict[str, Any]) -> None:
+        """Take a Service as the server answered it."""
+        ...
+
+
+class StatusWriter:
+    """Brings objects to say what the database says.
+
+    Args:
+        connection: to the API server.
+        standings: what the objects say.
+        instance: the name of this controller, for Events.
+        now: the clock.
+        may_write: whether this instance still leads; asked before every request.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        standings: Standings,
+        *,
+        instance: str,
+        now: Callable[[], datetime],
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._connection = connection
+        self._standings = standings
+        self._instance = instance
+        self._now = now
+        self._may_write = may_write
+        self._outcomes: dict[ServiceRef, Outcome] = {}
+        self._due: dict[ServiceRef, None] = {}
+        self._busy: set[ServiceRef] = set()
+        self._failures: dict[ServiceRef, Backoff] = {}
+        self._news = asyncio.Event()
+        self._with_ip_mode = True
+        standings.on_standing = self._on_standing
+
+    def tell(self, outcomes: Iterable[Outcome]) -> None:
+        """These Services stand so in the database now; returns at once."""
+        for outcome in outcomes:
+            self._outcomes[outcome.ref] = outcome
+            self._enqueue(outcome.ref)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every object is known to say what it should."""
+        return not self._due and not self._busy and not self._failures
+
+    async def note(self, ref: ServiceRef, note: Note) -> None:
+        """Send one Event about a Service.
+
+        Raises:
+            ApiError: the server refuses it.
+            Lost: there is no answer.
+        """
+        standing = self._standings.standing(ref)
+        if standing is not None and self._may_write():
+            await self._event(note, ref, standing.uid)
+
+    async def run(self) -> None:
+        """Write what is due, until cancelled."""
+        self._with_ip_mode = await self._knows_ip_mode()
+        async with asyncio.TaskGroup() as group:
+            for number in range(WORKERS):
+                group.create_task(self._work(), name=f"status writer {number}")
+
+    def _on_standing(self, ref: ServiceRef) -> None:
+        if self._standings.standing(ref) is None:
+            self._outcomes.pop(ref, None)
+        elif ref in self._outcomes:
+            self._enqueue(ref)
+
+    def _enqueue(self, ref: ServiceRef) -> None:
+        self._due[ref] = None
+        self._news.set()
+
+    async def _work(self) -> None:
+        while True:
+            ref = next((each for each in self._due if each not in self._busy), None)
+            if ref is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            del self._due[ref]
+            self._busy.add(ref)
+            try:
+                await self._settle(ref)
+            finally:
+                self._busy.discard(ref)
+                self._news.set()
+
+    async def _settle(self, ref: ServiceRef) -> None:
+        try:
+            await self._write(ref)
+            self._failures.pop(ref, None)
+        except Lost as error:
+            await self._again(ref, str(error), 0.0)
+        except ApiError as error:
+            if error.status == 404:
+                self._failures.pop(ref, None)  # deleted; the watch will say so
+            elif error.is_conflict:
+                await self._conflict(ref, error)
+            else:
+                await self._again(ref, str(error), error.retry_after)
+
+    async def _write(self, ref: ServiceRef) -> None:
+        outcome, standing = self._outcomes.get(ref), self._standings.standing(ref)
+        if outcome is None or standing is None or not self._may_write():
+            return
+        writes = plan_writes(standing, outcome, now=self._now(), with_ip_mode=self._with_ip_mode)
+        path = f"/api/v1/namespaces/{ref.namespace}/services/{ref.name}"
+        if writes.status is not None:
+            self._standings.restate(await self._connection.patch(f"{path}/status", writes.status, strategic=True))
+        for note in writes.notes:  # before anything else can fail: once the status is written, nothing calls for them
+            await self._try_event(note, ref, standing.uid)
+        if writes.metadata is not None and self._may_write():
+            metadata = self._current(writes.metadata, ref)
+            self._standings.restate(await self._connection.patch(path, metadata))
+
+    def _current(self, body: dict[str, Any], ref: ServiceRef) -> dict[str, Any]:
+        """``body`` for the version our own status patch just made."""
+        standing = self._standings.standing(ref)
+        version = standing.resource_version if standing else body["metadata"]["resourceVersion"]
+        return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+
+    async def _conflict(self, ref: ServiceRef, error: ApiError) -> None:
+        """Somebody else wrote first: look at the object again and write what still differs."""
+        try:
+            self._standings.restate(
+                await self._connection.get(f"/api/v1/namespaces/{ref.namespace}/services/{ref.name}")
+            )
+        except (ApiError, Lost) as failed:
+            _log.debug("%s: %s", ref, failed)
+        await self._again(ref, str(error), 0.0)
+
+    async def _again(self, ref: ServiceRef, message: str, at_least: float) -> None:
+        """Try once more after a wait, in which another worker may serve other Services."""
+        backoff = self._failures[ref] = self._failures.get(ref, Backoff(first=0.05)).failed()
+        wait = backoff.wait(random.random(), at_least=at_least)  # noqa: S311 - spreads load, keeps no secret
+        log = _log.warning if backoff.failures == 5 else _log.debug
+        log("%s: %s; again in %.1f s", ref, message, wait)
+        asyncio.get_running_loop().call_later(wait, self._enqueue, ref)
+
+    async def _try_event(self, note: Note, ref: ServiceRef, uid: str) -> None:
+        """An Event that cannot be sent is lost: it must not hold up what it speaks of."""
+        try:
+            await self._event(note, ref, uid)
+        except (ApiError, Lost) as error:
+            _log.debug("%s: Event %s not sent: %s", ref, note.reason, error)
+
+    async def _event(self, note: Note, ref: ServiceRef, uid: str) -> None:
+        body = event_body(note, ref, uid, now=self._now(), instance=self._instance)
+        path = f"/api/v1/namespaces/{ref.namespace}/events"
+        try:
+            await self._connection.create(path, body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            path = f"{path}/{body['metadata']['name']}"
+            await self._connection.patch(path, event_again(await self._connection.get(path), now=self._now()))
+
+    async def _knows_ip_mode(self) -> bool:
+        try:
+            version = await self._connection.get("/version")
+            numbers = [int("".join(filter(str.isdigit, str(version.get(part, ""))))) for part in ("major", "minor")]
+        except (ApiError, Lost, ValueError):
+            return False  # the field is optional; without it the server fills in the same
+        return tuple(numbers) >= IP_MODE_SINCE
