@@ -4,8 +4,10 @@ It is read-only.  Every answer names the snapshot it was made from in the header
 errors are ``{"error": ..., "fix": ...}``.  Importing this module imports the web framework.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,12 +17,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from suite import __version__
 from suite.metrics.registry import exposition
 from suite.model.address import Address, parse_address
+from suite.model.event import Action
 from suite.model.explain import explain
 from suite.model.lease import Lease, LeaseState
 from suite.model.service import ServiceRef, parse_ref
 from suite.model.snapshot import Snapshot
+from suite.store.errors import StoreError
 from suite.web.backend import Backend
 from suite.web.documents import (
+    EventDocument,
     LeaseDocument,
     LeasePage,
     PlanDocument,
@@ -28,6 +33,7 @@ from suite.web.documents import (
     ReservationDocument,
     ServiceDocument,
     StatusDocument,
+    event_document,
     lease_document,
     lease_page,
     pool_documents,
@@ -36,6 +42,9 @@ from suite.web.documents import (
     status_document,
 )
 from suite.web.gauges import record
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 MOST_ROWS = 10_000
@@ -142,13 +151,54 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
         limit: Limit = 100,
     ) -> list[LeaseDocument]:
         """Lease rows, ended ones too, the newest first."""
-        if backend.store is None:
-            raise HTTPException(503, {"error": "this instance has no database", "fix": "ask one that has"})
-        at = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
-        found = backend.store.history(
-            address=_address(address, "address"), ref=_ref(service), at=at, limit=limit, before_id=before_id
-        )
+        wanted, ref = _address(address, "address"), _ref(service)
+        with _history(backend) as store:
+            found = store.history(address=wanted, ref=ref, at=_utc(at), limit=limit, before_id=before_id)
         return [lease_document(lease) for lease in found]
+
+    @app.get("/v1/events", tags=["audit"])
+    def events(
+        address: str = "",
+        service: str = "",
+        action: Action | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: Annotated[int | None, Query(description="Only revisions above this one")] = None,
+        before_revision: int | None = None,
+        before_n: int = 0,
+        limit: Limit = 100,
+    ) -> list[EventDocument]:
+        """The audit log, the newest first; the next page has the last event's place as before_revision and before_n."""
+        before = None if before_revision is None else (before_revision, before_n)
+        wanted, ref = _address(address, "address"), _ref(service)
+        with _history(backend) as store:
+            found = store.events(
+                address=wanted,
+                ref=ref,
+                action=action,
+                since=_utc(since),
+                until=_utc(until),
+                after=after,
+                before=before,
+                limit=limit,
+            )
+        return [event_document(event) for event in found]
+
+
+@contextmanager
+def _history(backend: Backend) -> "Iterator[Store]":
+    """The database; that there is none, or that it is away, is told as 503."""
+    if backend.store is None:
+        raise HTTPException(503, {"error": "this instance has no database", "fix": "ask one that has"})
+    try:
+        yield backend.store
+    except StoreError as error:
+        raise HTTPException(503, {"error": error.what, "fix": error.fix}) from error
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _current(backend: Backend, response: Response) -> Snapshot:

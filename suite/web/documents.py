@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from suite.model.address import Address, address_key
 from suite.model.changes import Changes
@@ -18,6 +19,9 @@ from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
 from suite.web.usage import pool_usage
+
+if TYPE_CHECKING:
+    from suite.store.history import LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,28 @@ class PlanDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class EventDocument:
+    """One event of the audit log; (revision, n) is its place."""
+
+    revision: int
+    n: int
+    at: datetime
+    action: str
+    address: str
+    service: str
+    pool: str
+    node: str
+    actor_kind: str
+    actor: str
+    reason: str
+    before: str
+    after: str
+    hash: str
+    prev_hash: str
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeasePage:
     """Leases in order; ``next`` is the address to go on behind, None at the end."""
 
@@ -221,6 +247,29 @@ def lease_page(leases: Iterable[Lease], limit: int, after: Address | None = None
 
 def _order(lease: Lease) -> tuple[bytes, ServiceRef]:
     return address_key(lease.address), lease.ref
+
+
+def event_document(logged: "LoggedEvent") -> EventDocument:
+    """One event."""
+    event = logged.event
+    return EventDocument(
+        revision=logged.revision,
+        n=logged.n,
+        at=logged.at,
+        action=event.action.value,
+        address=str(event.address or ""),
+        service=str(event.ref or ""),
+        pool=event.pool,
+        node=event.node,
+        actor_kind=event.actor.kind,
+        actor=event.actor.name,
+        reason=event.reason,
+        before=event.before,
+        after=event.after,
+        hash=logged.hash,
+        prev_hash=logged.prev_hash,
+        seal=logged.seal,
+    )
 
 
 def reservation_documents(snapshot: Snapshot) -> list[ReservationDocument]:
