@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from suite.dns import cookie, edns, feed, message, rrtype
 from suite.dns.answer import ask, negative_soa
 from suite.dns.feed import ChangeZone
+from suite.dns.journal import Journal
 from suite.dns.message import HEADER_SIZE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.settings import Context
-from suite.dns.wire import respond
+from suite.dns.transfer import is_transfer, transfer
+from suite.dns.wire import Request, reply, respond, understand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,6 +110,7 @@ class Compiled:
 
     def __init__(self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp") -> None:
         self.zones, self.settings, self.clock, self.transport = zones, settings, clock, transport
+        self.journal = Journal()
         self.ready: dict[bytes, tuple[bytes, int, int]] = {}
         self.fleeting_ready: dict[bytes, tuple[bytes, int, int]] = {}
         self.counts: list[int] = []
@@ -125,7 +128,9 @@ class Compiled:
 
     def apply(self, updates: list[Update]) -> None:
         """Make updates visible to the very next query."""
-        self.zones = feed.apply(self.zones, updates)
+        old, self.zones = self.zones, feed.apply(self.zones, updates)
+        if self.transport == "tcp":
+            self.journal = feed.record(self.journal, old, self.zones, updates)
         changes = [update for update in updates if isinstance(update, ChangeZone)]
         if len(changes) < len(updates) or any(rrset.rtype in _CUTS for update in changes for rrset in update.changes):
             self._forget_all()
@@ -166,14 +171,14 @@ class Compiled:
         )
         if denials is not None:
             tail = denials.tail(len(name))
-        octets = (packet[:2], (flags | more_flags).to_bytes(2), counts[has_opt], name, question, tail, opt)
-        reply = b"".join(octets)
-        if len(reply) > limit or (not has_opt and len(packet) != end + 4):
+        parts = (packet[:2], (flags | more_flags).to_bytes(2), counts[has_opt], name, question, tail, opt)
+        octets = b"".join(parts)
+        if len(octets) > limit or (not has_opt and len(packet) != end + 4):
             return None
         self.counts[counter] += 1
         if lasts and folded == name and len(packet) <= end + 15:
-            self._make_ready(packet, reply, folded, entry)
-        return reply
+            self._make_ready(packet, octets, folded, entry)
+        return octets
 
     def slow(self, packet: bytes, client: bytes) -> bytes | None:
         """Answer anything, by the reference."""
@@ -181,18 +186,24 @@ class Compiled:
 
     def converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
         """Give the replies to one packet that came over TCP."""
-        reply = self.quick(packet, client)
-        if reply is None:
-            context = Context(self.settings, client, self.clock(), tcp=True)
-            reply = self._counted(packet, respond(self.zones, packet, context))
-        if reply is not None:
-            yield reply
+        quick = self.quick(packet, client)
+        if quick is not None:
+            yield quick
+            return
+        context = Context(self.settings, client, self.clock(), tcp=True)
+        request = understand(packet, context)
+        if isinstance(request, Request) and is_transfer(request):
+            yield from transfer(self.zones, self.journal, request, context)
+            return
+        full = reply(self.zones, request, context) if isinstance(request, Request) else request
+        if self._counted(packet, full) is not None and full is not None:
+            yield full
 
-    def _counted(self, packet: bytes, reply: bytes | None) -> bytes | None:
-        if reply is not None:
+    def _counted(self, packet: bytes, octets: bytes | None) -> bytes | None:
+        if octets is not None:
             end = packet.find(0, HEADER_SIZE) + 1
-            self.counts[self._counter(_QUESTIONS.get(packet[end : end + 4], 0), reply[3] & 0xF)] += 1
-        return reply
+            self.counts[self._counter(_QUESTIONS.get(packet[end : end + 4], 0), octets[3] & 0xF)] += 1
+        return octets
 
     def _counter(self, qtype: int, rcode: int) -> int:
         index = self._counters.setdefault((qtype, rcode), len(self.counts))
@@ -266,10 +277,10 @@ class Compiled:
             found = self._denying[zone.origin] = Denials(zone)
         return found
 
-    def _make_ready(self, packet: bytes, reply: bytes, name: bytes, entry: Entry) -> None:
+    def _make_ready(self, packet: bytes, octets: bytes, name: bytes, entry: Entry) -> None:
         if len(self.ready) + len(self.fleeting_ready) >= READY_LIMIT:
             self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
-        key, ready = packet[2:], (reply[2:], len(reply), entry.counter)
+        key, ready = packet[2:], (octets[2:], len(octets), entry.counter)
         if entry.lasts == _STABLE:
             self.ready[key] = ready
             self._ready_keys.setdefault(name, []).append(key)
@@ -305,10 +316,10 @@ class Compiled:
             self._cookies.clear()
             self._cookies_until = now + _COOKIE_SECONDS
         key = asked + client
-        reply = self._cookies.get(key)
-        if reply is None:
-            reply = self._cookies[key] = cookie.reply(self.settings.cookie_secrets, asked, client, now)
-        return reply
+        given = self._cookies.get(key)
+        if given is None:
+            given = self._cookies[key] = cookie.reply(self.settings.cookie_secrets, asked, client, now)
+        return given
 
     def _forget(self, name: bytes) -> None:
         """Forget a changed name and its ancestors, which may have become or ceased to be empty non-terminals."""

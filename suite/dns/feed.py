@@ -10,6 +10,7 @@ import marshal
 from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from suite.dns.journal import Difference, between, difference
 from suite.dns.rrset import RRset
 from suite.dns.settings import Key, Settings, Transfers
 from suite.dns.zone import Zone
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from suite.dns.catalogue import Zones
+    from suite.dns.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,15 @@ class SetState:
     stale: bool
 
 
-Update = ReplaceZone | ChangeZone | RemoveZone | SetState
+@dataclass(frozen=True, slots=True)
+class SetHistory:
+    """The stored differences that led to the zone's present serial, oldest first, so that IXFR survives a restart."""
+
+    origin: bytes
+    differences: tuple[Difference, ...]
+
+
+Update = ReplaceZone | ChangeZone | RemoveZone | SetState | SetHistory
 
 
 def apply(zones: Zones, updates: Iterable[Update]) -> Zones:
@@ -67,12 +77,38 @@ def apply(zones: Zones, updates: Iterable[Update]) -> Zones:
                 zones = zones.without(origin)
             case SetState(ready, stale):
                 zones = replace(zones, ready=ready, stale=stale)
+            case SetHistory():
+                pass  # the journal's business
     return zones
 
 
-def whole(zones: Zones) -> list[Update]:
-    """Give the updates that turn an empty catalogue into this one."""
-    return [*(ReplaceZone(zone) for zone in zones.by_origin.values()), SetState(zones.ready, zones.stale)]
+def record(journal: Journal, old: Zones, new: Zones, updates: Iterable[Update]) -> Journal:
+    """Give the journal after updates that led from one catalogue to another."""
+    for update in updates:
+        match update:
+            case ChangeZone(origin, changes):
+                before, after = old.by_origin.get(origin.lower()), new.by_origin.get(origin.lower())
+                if before is not None and after is not None and before.serial != after.serial:
+                    keys = ((rrset.name.lower(), rrset.rtype) for rrset in changes)
+                    journal = journal.with_difference(after.origin, difference(before, after, keys))
+            case SetHistory(origin, differences):
+                journal = journal.without(origin.lower())
+                for entry in differences:
+                    journal = journal.with_difference(origin.lower(), entry)
+            case ReplaceZone(zone):
+                before = old.by_origin.get(zone.origin)
+                if before is not None and before.serial != zone.serial:
+                    journal = journal.with_difference(zone.origin, between(before, zone))
+            case RemoveZone(origin):
+                journal = journal.without(origin.lower())
+    return journal
+
+
+def whole(zones: Zones, journal: Journal) -> list[Update]:
+    """Give the updates that turn an empty catalogue and journal into these."""
+    replaced = [ReplaceZone(zone) for zone in zones.by_origin.values()]
+    history = [SetHistory(origin, entries) for origin, entries in journal.by_origin.items()]
+    return [*replaced, *history, SetState(zones.ready, zones.stale)]
 
 
 def encode(document: Any) -> bytes:
@@ -118,6 +154,8 @@ def _packed(update: Update) -> tuple[Any, ...]:
             return "remove", origin
         case SetState(ready, stale):
             return "state", ready, stale
+        case SetHistory(origin, differences):
+            return "history", origin, [_difference_row(entry) for entry in differences]
 
 
 def _unpacked(kind: str, *parts: Any) -> Update:
@@ -127,8 +165,21 @@ def _unpacked(kind: str, *parts: Any) -> Update:
     if kind == "change":
         origin, rows, serial, notes = parts
         return ChangeZone(origin, tuple(RRset(*row) for row in rows), serial, notes)
+    if kind == "history":
+        origin, entries = parts
+        return SetHistory(origin, tuple(_difference_of(*entry) for entry in entries))
     return RemoveZone(*parts) if kind == "remove" else SetState(*parts)
 
 
 def _row(rrset: RRset) -> tuple[bytes, int, int, tuple[bytes, ...], bool]:
     return rrset.name, rrset.rtype, rrset.ttl, rrset.rdatas, rrset.leased
+
+
+def _difference_row(entry: Difference) -> tuple[Any, ...]:
+    sets = [_row(rrset) for rrset in entry.removed], [_row(rrset) for rrset in entry.added]
+    return _row(entry.old_soa), _row(entry.new_soa), *sets
+
+
+def _difference_of(old_soa: Any, new_soa: Any, removed: list[Any], added: list[Any]) -> Difference:
+    sets = (tuple(RRset(*row) for row in rows) for rows in (removed, added))
+    return Difference(RRset(*old_soa), RRset(*new_soa), *sets)

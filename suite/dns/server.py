@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.dns import feed, worker
 from suite.dns.catalogue import Zones
+from suite.dns.journal import Journal
 from suite.dns.settings import Settings
 from suite.dns.tcp import Limits, open_listener
 from suite.dns.udp import open_socket
@@ -68,6 +69,7 @@ class Server:
         self._processes = processes
         self._limits = limits or Limits()
         self._zones = Zones()
+        self._journal = Journal()
         self._revision = 0
         self._links: list[_Link] = []
         self._progress = asyncio.Condition()
@@ -78,6 +80,11 @@ class Server:
     def zones(self) -> Zones:
         """The catalogue as last published."""
         return self._zones
+
+    @property
+    def journal(self) -> Journal:
+        """The differences IXFR serves; the last of a zone is what its latest publication changed, to be stored."""
+        return self._journal
 
     async def start(self) -> None:
         """Open the sockets and start the workers; OSError when an address cannot be bound. Port 0 picks a free one."""
@@ -100,7 +107,8 @@ class Server:
         ZoneError or KeyError (and nothing changed anywhere) when an update breaks a rule or names no zone of ours.
         """
         updates = list(updates)
-        self._zones = feed.apply(self._zones, updates)
+        old, self._zones = self._zones, feed.apply(self._zones, updates)
+        self._journal = feed.record(self._journal, old, self._zones, updates)
         self._revision = revision
         document = feed.encode(("update", revision, feed.pack(updates)))
         for link in self._links:
@@ -145,7 +153,9 @@ class Server:
         reader, writer = await asyncio.open_connection(sock=ours)
         link = _Link(kind, reader, writer, body)
         writer.write(feed.encode((feed.pack_settings(self._settings), astuple(self._limits))))
-        link.tell("update", self._revision, feed.pack(feed.whole(self._zones)))
+        link.tell(
+            "update", self._revision, feed.pack(feed.whole(self._zones, self._journal if kind == "tcp" else Journal()))
+        )
         self._links.append(link)
         link.task = asyncio.create_task(self._follow(link))
         return link

@@ -43,7 +43,12 @@ def respond(zones: Zones, packet: bytes, context: Context) -> bytes | None:
     outcome = understand(packet, context)
     if not isinstance(outcome, Request):
         return outcome
-    return write(outcome, _answer(zones, outcome, context), context)
+    return reply(zones, outcome, context)
+
+
+def reply(zones: Zones, request: Request, context: Context) -> bytes:
+    """Write the one message that answers a request."""
+    return write(request, _answer(zones, request, context), context)
 
 
 def understand(packet: bytes, context: Context) -> Request | bytes | None:
@@ -130,8 +135,8 @@ def write(request: Request, answer: Answer, context: Context) -> bytes:
     flags = flags_of(query, answer, context) | (message.TC if truncated else 0)
     writer.raw(opt)
     counts[2] += bool(opt)
-    reply = writer.finish(query.ident, flags, [bool(query.question), *counts])
-    return reply if request.signer is None else request.signer.sign(reply)
+    octets = writer.finish(query.ident, flags, [bool(query.question), *counts])
+    return octets if request.signer is None else request.signer.sign(octets)
 
 
 def flags_of(query: Query, answer: Answer, context: Context) -> int:
