@@ -67,6 +67,8 @@ class Planner:
     ) -> Changes:
         """What to commit so that the database says what ``batch`` and ``configuration`` want."""
         snapshot = self.snapshot
+        for ref in list(self._withheld) if batch.is_full else [service.ref for service in batch.services]:
+            self._withheld.pop(ref, None)  # the source speaks of it again; what it says now counts
         delta = delta_of(batch, snapshot)
         is_reconfigured = configuration is not None and configuration.digest != snapshot.configuration.digest
         if configuration is None or not is_reconfigured:

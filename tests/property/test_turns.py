@@ -67,9 +67,7 @@ class Turns(RuleBasedStateMachine):
     def commit(self, changes: Changes) -> None:
         if changes:
             opened = [replace(lease, id=next(self.ids)) for lease in changes.opened]
-            self.snapshot = succeed(
-                self.snapshot, changes, opened, revision=self.snapshot.revision + 1, at=self.now
-            )
+            self.snapshot = succeed(self.snapshot, changes, opened, revision=self.snapshot.revision + 1, at=self.now)
 
     def turn(self, batch: Batch, configuration: Configuration | None = None) -> None:
         self.changes = self.planner.turn(batch, self.now, configuration)
