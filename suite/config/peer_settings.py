@@ -72,7 +72,7 @@ PEER = Group(
         Field(
             "hold_time",
             Seconds(),
-            "Silence after which the session is dead; 0 for never.",
+            "Silence after which the session is dead; 0 for never; 90s where our own file does not say.",
             None,
             code="peer.bad_hold_time_text",
         ),

@@ -129,7 +129,7 @@ WEB = Made(
 DATABASE = Made(
     Group(
         (
-            Field("url", Text(), "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME.", ""),
+            Field("url", Text(), "A SQLAlchemy URL: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME.", ""),
             Field("password_file", Text(), "A file that holds the password.", ""),
         ),
         shorthand="url",

@@ -6,6 +6,7 @@ import pytest
 
 import suite.config
 from suite.config.document import read_file, read_text
+from suite.config.handbook import table
 from suite.config.loading import load
 from suite.config.schema import json_schema, settings
 from suite.config.tree import ListNode, MapNode, to_plain
@@ -13,6 +14,7 @@ from suite.model.configuration import Configuration, DnsSettings, L2Settings
 
 REFERENCE = Path(suite.config.__file__).parent / "reference.yaml"
 EXAMPLES = sorted((Path(__file__).parents[3] / "deploy" / "examples").glob("*.yaml"))
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 NOTHING = (None, "", ())
 
 
@@ -119,3 +121,14 @@ def test_the_schema_refuses_what_the_parser_refuses(text):
     assert load([document]).configuration is None
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(to_plain(document.at.node), json_schema())
+
+
+def test_the_table_in_the_documentation_is_of_today():
+    assert DOCUMENTATION.read_text(encoding="utf-8").endswith(table())
+
+
+def test_the_examples_in_the_documentation_load_without_a_word():
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    examples = [block.partition("```")[0] for block in text.split("```yaml\n")[1:]]
+
+    assert [load(read_text(example)).problems for example in examples] == [()] * len(examples) != []
