@@ -13,7 +13,7 @@ HOWTO = {
 @click.argument("shell", type=click.Choice(list(HOWTO)))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL."""
+    """Print the completion script for a shell."""
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

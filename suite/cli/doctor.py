@@ -18,9 +18,9 @@ COLUMNS = ("check", "severity", "text", "fix")
 @target_options
 @format_option
 def command(target: Target, output: Format) -> None:
-    """Check this machine, its database and its configuration, and say how to mend what is wrong.
+    """Check this machine and say how to mend what is wrong.
 
-    It changes nothing, and may be run before the suite is started as well as beside it.
+    Its database and its configuration are looked at too.  It changes nothing, and may be run before the suite is started as well as beside it.
     """
     from suite.cli.facts import gather
     from suite.cli.health import Severity, examine

@@ -1,5 +1,6 @@
 """How a command ends badly: an exit code that scripts may rely on, and what, where and how to mend it on stderr."""
 
+import os
 import sys
 from enum import IntEnum
 from types import TracebackType
@@ -48,8 +49,16 @@ class Fault(click.ClickException):
         return [f"{word + ':':<7}" + text.replace("\n", "\n" + " " * 7) for word, text in parts if text]
 
 
+def end_with_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An exception hook: name the mistake and end with its exit code, which a hook can do in no gentler way."""
+    show_defect(kind, error, trace)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(Exit.DEFECT))
+
+
 def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An exception hook: a mistake of ours is named in three lines as well, for a traceback helps nobody at a prompt."""
+    """A mistake of ours is named in three lines as well, for a traceback helps nobody at a prompt."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""

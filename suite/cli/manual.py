@@ -35,9 +35,13 @@ MEANINGS = {
 def manual() -> str:
     """The page as Markdown."""
     codes = "".join(f"| {code.value} | {meaning} |\n" for code, meaning in MEANINGS.items())
-    root = click.Context(program, info_name="suite")
-    pages = "".join(_page(command, context) for command, context in commands(program, root))
+    pages = "".join(_page(command, context) for command, context in commands(program, root()))
     return f"{HEAD}\n## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n{pages}".rstrip() + "\n"
+
+
+def root() -> click.Context:
+    """The context every command's help is shown in."""
+    return click.Context(program, info_name="suite", **program.context_settings)
 
 
 def commands(group: click.Group, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
@@ -57,7 +61,7 @@ def _page(command: click.Command, context: click.Context) -> str:
         return f"## {context.command_path}\n\n{_flat(command.help)}\n\n"
     depth = "##" if context.parent is not None and context.parent.parent is None else "###"
     usage = " ".join(command.collect_usage_pieces(context))
-    options = [each.get_help_record(context) for each in command.get_params(context) if isinstance(each, click.Option)]
+    options = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
     rows = "".join(f"| `{_cell(record[0])}` | {_cell(record[1])} |\n" for record in options if record)
     table = f"| option | meaning |\n|---|---|\n{rows}\n"
     return f"{depth} {context.command_path}\n\n`{context.command_path} {usage}`\n\n{_flat(command.help)}\n\n{table}{_epilog(command.epilog)}"

@@ -6,7 +6,7 @@ import sys
 import click
 
 from suite import __version__
-from suite.cli.fault import Exit, show_defect
+from suite.cli.fault import Exit, end_with_defect
 from suite.cli.lazy import LazyGroup
 
 PLACES = {
@@ -54,7 +54,7 @@ def program() -> None:
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     if not os.environ.get("SUITE_TRACEBACK"):
-        sys.excepthook = show_defect
+        sys.excepthook = end_with_defect
     try:
         code = program.main(prog_name="suite", standalone_mode=False)
     except click.exceptions.Exit as end:

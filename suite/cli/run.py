@@ -41,9 +41,9 @@ ROLES = ("controller", "speaker", "nameserver", "web")
 def command(
     target: Target, manifests: Path | None, dns_listen: tuple[str, ...], roles: tuple[str, ...], node: str, verbose: int
 ) -> None:
-    """Run the suite in the foreground until it is told to end.
+    """Run the suite: give Services addresses, announce them, answer for their names.
 
-    Everything it needs is made: the state directory, the database and its tables.  A missing privilege is said once, and
+    It stays in the foreground until it is told to end.  Everything it needs is made: the state directory, the database and its tables.  A missing privilege is said once, and
     what does not need it goes on.
     """
     from suite.cli.arguments import read_listen
