@@ -6,7 +6,8 @@ People need not call Alembic; ``suite db upgrade`` does. For work on the schema:
 
 from alembic import context
 
-from suite.store.engine import Database, open_database
+from suite.store.database import Database
+from suite.store.engine import open_database
 from suite.store.tables import metadata
 
 
@@ -18,11 +19,11 @@ def _database() -> Database:
 def _run() -> None:
     """All steps in one transaction, so that a failed upgrade leaves the database as it was."""
     database = _database()
-    with database.writing() as connection:
-        if not database.is_sqlite:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7883001)")
+    with database.writing() as tx:
+        if not tx.is_sqlite:
+            tx.execute("SELECT pg_advisory_xact_lock(7883001)")
         context.configure(
-            connection=connection, target_metadata=metadata, compare_type=True, transactional_ddl=True,
+            connection=tx.connection, target_metadata=metadata, compare_type=True, transactional_ddl=True,
             render_as_batch=True,
         )  # fmt: skip
         context.run_migrations()

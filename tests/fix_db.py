@@ -121,6 +121,15 @@ class DatabaseUnderTest:
         with self.plain() as connection:
             connection.execute(sql)
 
+    def reset(self) -> None:
+        """Empty again; close its stores first."""
+        if self.path is not None:
+            for file in self.path.parent.iterdir():
+                file.unlink()
+            return
+        self.execute("DROP SCHEMA public CASCADE")
+        self.execute("CREATE SCHEMA public")
+
     def close(self) -> None:
         for store in self.stores:
             store.close()
@@ -129,14 +138,25 @@ class DatabaseUnderTest:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """One server for the run; it dies with it, whatever happens to a test."""
-    binaries = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)), None)
-    if binaries is None:
+    if not _binaries():
         pytest.skip("needs PostgreSQL (see tests/apt-packages.txt)")
+    with private_server("/var/tmp") as server:
+        yield server
+
+
+def _binaries() -> list[Path]:
+    """Every initdb of Debian's packages, the newest first."""
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+
+
+@contextlib.contextmanager
+def private_server(place: str) -> Iterator[Postgres]:
+    """A server with its data in a temporary folder in `place`."""
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="suite-pg-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="suite-pg-", dir=place))
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    server = Postgres(binaries.parent, folder, account)
+    server = Postgres(_binaries()[0].parent, folder, account)
     try:
         server.create()
         yield server

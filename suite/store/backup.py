@@ -5,7 +5,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from suite.store.engine import Database
+from suite.store.database import Database
 from suite.store.errors import Unavailable
 
 

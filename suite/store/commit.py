@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from suite.model.address import address_key
 from suite.model.changes import Changes, Closing
 from suite.model.configuration import Configuration, StaticRecord
@@ -20,7 +18,7 @@ from suite.model.lease import Lease, Reservation
 from suite.model.pool import Pool
 from suite.model.snapshot import Snapshot
 from suite.store import chain, rows
-from suite.store.engine import Database, insert_many, time_text
+from suite.store.database import Transaction, time_text
 from suite.store.errors import Conflict, Deposed
 from suite.store.snapshots import FULL_READ, Head, of_changes, read_head, touched_by
 
@@ -56,8 +54,7 @@ class Written(NamedTuple):
 
 
 def write(
-    connection: Connection,
-    database: Database,
+    tx: Transaction,
     writer: Writer,
     changes: Changes,
     based_on: Snapshot,
@@ -65,34 +62,33 @@ def write(
     now: datetime,
     term: int | None,
 ) -> Written:
-    """Write ``changes`` in the transaction of ``connection``.
+    """Write ``changes`` in the transaction ``tx``.
 
     Raises:
         Conflict: leases are touched and ``based_on`` is no longer the newest, or a row to close is closed already.
         Deposed: ``term`` is over.
     """
-    old = read_head(connection, database, lock=True)
+    old = read_head(tx, lock=True)
     is_newest = (old.epoch, old.revision) == (based_on.epoch, based_on.revision)
     if not is_newest and (changes.closed or changes.opened):
         raise Conflict(f"revision {old.revision} came before this commit, which was planned at {based_on.revision}")
     if term is not None:
-        _check_term(connection, term)
+        _check_term(tx, term)
     head = Head(old.epoch, old.revision + 1, old.hash, max(now, old.time), old.last_lease + len(changes.opened))
-    _move(connection, database, head)
-    _close(connection, database, changes.closed, head)
-    opened = _open(connection, database, changes.opened, head, old.last_lease)
-    _write_documents(connection, database, changes, head)
-    _write_small(connection, database, changes, head)
-    last_hash = write_events(connection, database, changes.events, head, key=writer.key)
-    _feed(connection, database, writer, changes, opened, head)
+    _close(tx, changes.closed, head)
+    with tx.pipeline():
+        _move(tx, head)
+        opened = _open(tx, changes.opened, head, old.last_lease)
+        _write_documents(tx, changes, head)
+        last_hash = write_events(tx, changes.events, head, key=writer.key)
+        _feed(tx, writer, changes, opened, head)
+    _write_small(tx, changes, head)
     return Written(head._replace(hash=last_hash), opened, is_newest)
 
 
-def write_events(
-    connection: Connection, database: Database, events: Sequence[Event], head: Head, *, key: bytes, first: int = 1
-) -> str:
+def write_events(tx: Transaction, events: Sequence[Event], head: Head, *, key: bytes, first: int = 1) -> str:
     """Append ``events`` to the chain that ends in ``head.hash``; the new last hash."""
-    at, when = time_text(head.time), database.time_in(head.time)
+    at, when = time_text(head.time), tx.time_in(head.time)
     values, last_hash = [], head.hash
     for n, event in enumerate(events, first):
         space, name = event.ref or (None, None)
@@ -111,64 +107,59 @@ def write_events(
         last_hash = digest
     if values and key:
         values[-1] = (*values[-1][:-1], chain.seal(key, last_hash))
-    insert_many(connection, database, EVENT_INTO, EVENT_TYPES, values)
+    tx.insert(EVENT_INTO, EVENT_TYPES, values)
     return last_hash
 
 
-def _check_term(connection: Connection, term: int) -> None:
-    leader = connection.exec_driver_sql("SELECT term, instance FROM leadership").first()
+def _check_term(tx: Transaction, term: int) -> None:
+    leader = tx.execute("SELECT term, instance FROM leadership").fetchone()
     if leader is None or leader[0] != term:
         name = leader[1] if leader else "nobody"
         raise Deposed(f"term {term} is over; {name} leads in term {leader[0] if leader else 0}")
 
 
-def _move(connection: Connection, database: Database, head: Head) -> None:
-    connection.exec_driver_sql(
-        database.sql("UPDATE head SET revision = ?, time = ?, last_lease = ?"),
-        (head.revision, database.time_in(head.time), head.last_lease),
+def _move(tx: Transaction, head: Head) -> None:
+    tx.execute(
+        "UPDATE head SET revision = ?, time = ?, last_lease = ?",
+        (head.revision, tx.time_in(head.time), head.last_lease),
     )
 
 
-def _close(connection: Connection, database: Database, closed: Sequence[Closing], head: Head) -> None:
+def _close(tx: Transaction, closed: Sequence[Closing], head: Head) -> None:
     if not closed:
         return
-    at = database.time_in(head.time)
-    text = database.sql(
-        "UPDATE lease SET valid_to = ?, end_reason = ?, end_revision = ? WHERE id = ? AND valid_to IS NULL"
-    )
+    at = tx.time_in(head.time)
+    text = "UPDATE lease SET valid_to = ?, end_reason = ?, end_revision = ? WHERE id = ? AND valid_to IS NULL"
     values = [(at, closing.reason, head.revision, closing.lease.id) for closing in closed]
-    done = connection.exec_driver_sql(text, values).rowcount
+    done = tx.execute_many(text, values)
     if done != len(values):
         raise Conflict(f"{len(values) - done} of {len(values)} leases to close are closed already")
     shared = [(closing.lease.id,) for closing in closed if rows.port_rows(closing.lease)]
     if shared:
-        connection.exec_driver_sql(database.sql("DELETE FROM lease_port WHERE lease_id = ?"), shared)
+        tx.execute_many("DELETE FROM lease_port WHERE lease_id = ?", shared)
 
 
-def _open(
-    connection: Connection, database: Database, wanted: Sequence[Lease], head: Head, last_lease: int
-) -> list[Lease]:
+def _open(tx: Transaction, wanted: Sequence[Lease], head: Head, last_lease: int) -> list[Lease]:
     opened = [
         replace(lease, id=number, valid_from=head.time, revision=head.revision, valid_to=None, end_reason="")
         for number, lease in enumerate(wanted, last_lease + 1)
     ]
-    values = [rows.lease_row(lease, database.time_in) for lease in opened]
-    insert_many(connection, database, rows.LEASE_INTO, rows.LEASE_TYPES, values)
+    values = [rows.lease_row(lease, tx.time_in) for lease in opened]
+    tx.insert(rows.LEASE_INTO, rows.LEASE_TYPES, values)
     ports = [row for lease in opened for row in rows.port_rows(lease)]
-    insert_many(
-        connection, database, "lease_port (addr_key, protocol, port, lease_id)",
+    tx.insert("lease_port (addr_key, protocol, port, lease_id)",
         ("bytea", "text", "integer", "bigint"), ports,
     )  # fmt: skip
     return opened
 
 
-def _write_documents(connection: Connection, database: Database, changes: Changes, head: Head) -> None:
+def _write_documents(tx: Transaction, changes: Changes, head: Head) -> None:
     for table, (columns, kind, _) in rows.DOCUMENTS.items():
         present, absent = of_changes(changes, table)
         if absent:
             where = " AND ".join(f"{column} = ?" for column in columns)
-            text = database.sql(f"DELETE FROM {table} WHERE {where}")  # noqa: S608 - names from this package
-            connection.exec_driver_sql(text, [rows.document_key(key) for key in absent])
+            text = f"DELETE FROM {table} WHERE {where}"  # noqa: S608 - names from this package
+            tx.execute_many(text, [rows.document_key(key) for key in absent])
         if present:
             values = [
                 (*rows.document_key(key), rows.dump(kind, value), head.revision) for key, value in present.items()
@@ -176,113 +167,103 @@ def _write_documents(connection: Connection, database: Database, changes: Change
             into = f"{table} ({', '.join(columns)}, document, revision)"
             types = (*["text"] * len(columns), "text", "bigint")
             update = f"ON CONFLICT ({', '.join(columns)}) DO UPDATE SET document = excluded.document, revision = excluded.revision"
-            insert_many(connection, database, into, types, values, on_conflict=update)
+            tx.insert(into, types, values, update)
 
 
-def _write_small(connection: Connection, database: Database, changes: Changes, head: Head) -> None:
+def _write_small(tx: Transaction, changes: Changes, head: Head) -> None:
     if changes.reserved or changes.unreserved:
-        _reserve(connection, database, changes.reserved, changes.unreserved, head)
+        _reserve(tx, changes.reserved, changes.unreserved, head)
     if changes.drained or changes.undrained:
-        _drain(connection, database, changes, head)
+        _drain(tx, changes, head)
     if changes.records or changes.records_gone:
-        _records(connection, database, changes.records, changes.records_gone, head)
+        _records(tx, changes.records, changes.records_gone, head)
     if changes.configuration is not None:
-        _configure(connection, database, changes.configuration, head)
+        _configure(tx, changes.configuration, head)
     for name, value in (("withheld", changes.withheld), ("confirmed", changes.confirmed)):
         if value is not None:
-            connection.exec_driver_sql(
-                database.sql("INSERT INTO meta (name, value) VALUES (?, ?)"
-                             " ON CONFLICT (name) DO UPDATE SET value = excluded.value"), (name, value),
+            tx.execute(
+                "INSERT INTO meta (name, value) VALUES (?, ?)"
+                             " ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value),
             )  # fmt: skip
 
 
-def _reserve(
-    connection: Connection, database: Database, reserved: Sequence[Reservation], gone: Sequence[Reservation], head: Head
-) -> None:
+def _reserve(tx: Transaction, reserved: Sequence[Reservation], gone: Sequence[Reservation], head: Head) -> None:
     keys = [(entry.source, str(entry.address)) for entry in (*gone, *reserved)]
-    connection.exec_driver_sql(database.sql("DELETE FROM reservation WHERE source = ? AND address = ?"), keys)
-    insert_many(
-        connection, database,
+    tx.execute_many("DELETE FROM reservation WHERE source = ? AND address = ?", keys)
+    tx.insert(
         "reservation (source, address, family, addr_key, last, last_key, namespace, service, note, revision)",
         ("text", "text", "smallint", "bytea", "text", "bytea", "text", "text", "text", "bigint"),
         [rows.reservation_row(entry, head.revision) for entry in reserved],
     )  # fmt: skip
 
 
-def _drain(connection: Connection, database: Database, changes: Changes, head: Head) -> None:
+def _drain(tx: Transaction, changes: Changes, head: Head) -> None:
     names = [(name,) for name in (*changes.undrained, *changes.drained)]
-    connection.exec_driver_sql(database.sql("DELETE FROM drained_pool WHERE name = ?"), names)
-    insert_many(
-        connection, database, "drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"),
-        [(name, database.time_in(head.time), head.revision) for name in changes.drained if name not in changes.undrained],
+    tx.execute_many("DELETE FROM drained_pool WHERE name = ?", names)
+    tx.insert("drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"),
+        [(name, tx.time_in(head.time), head.revision) for name in changes.drained if name not in changes.undrained],
     )  # fmt: skip
 
 
 def _records(
-    connection: Connection,
-    database: Database,
+    tx: Transaction,
     present: Sequence[StaticRecord],
     gone: Sequence[StaticRecord],
     head: Head,
 ) -> None:
     text = "DELETE FROM static_record WHERE name = ? AND type = ? AND value = ? AND ttl = ?"
-    connection.exec_driver_sql(database.sql(text), [rows.record_row(record) for record in (*gone, *present)])
-    insert_many(
-        connection, database, "static_record (name, type, value, ttl, revision)",
+    tx.execute_many(text, [rows.record_row(record) for record in (*gone, *present)])
+    tx.insert("static_record (name, type, value, ttl, revision)",
         ("text", "text", "text", "integer", "bigint"),
         [(*rows.record_row(record), head.revision) for record in dict.fromkeys(present) if record not in gone],
     )  # fmt: skip
 
 
-def _configure(connection: Connection, database: Database, configuration: Configuration, head: Head) -> None:
+def _configure(tx: Transaction, configuration: Configuration, head: Head) -> None:
     """Put a configuration in force; its pools and reservations also become rows that people can query."""
-    at = database.time_in(head.time)
-    connection.exec_driver_sql(database.sql("UPDATE configuration SET valid_to = ? WHERE valid_to IS NULL"), (at,))
-    connection.exec_driver_sql(
-        database.sql("INSERT INTO configuration (revision, digest, document, valid_from) VALUES (?, ?, ?, ?)"),
+    at = tx.time_in(head.time)
+    tx.execute("UPDATE configuration SET valid_to = ? WHERE valid_to IS NULL", (at,))
+    tx.execute(
+        "INSERT INTO configuration (revision, digest, document, valid_from) VALUES (?, ?, ?, ?)",
         (head.revision, configuration.digest, rows.dump_configuration(configuration), at),
     )
-    _write_pools(connection, database, configuration.pools, head)
-    connection.exec_driver_sql("DELETE FROM reservation WHERE source = 'config'")
+    _write_pools(tx, configuration.pools, head)
+    tx.execute("DELETE FROM reservation WHERE source = 'config'")
     written = {entry.address: replace(entry, source="config") for entry in configuration.reservations}
     if written:
-        _reserve(connection, database, list(written.values()), (), head)
+        _reserve(tx, list(written.values()), (), head)
 
 
-def _write_pools(connection: Connection, database: Database, pools: Sequence[Pool], head: Head) -> None:
+def _write_pools(tx: Transaction, pools: Sequence[Pool], head: Head) -> None:
     """End every pool that changed and open what it became; a pool that stayed as it was keeps its row."""
     now = {pool.name: rows.pool_shape(position, pool) for position, pool in enumerate(pools)}
-    before = rows.pools_in_force(connection)
+    before = rows.pools_in_force(tx)
     ended = [(pool_id,) for name, (pool_id, shape) in before.items() if name not in now or now[name] != shape]
-    at = database.time_in(head.time)
+    at = tx.time_in(head.time)
     if ended:
-        text = database.sql("UPDATE pool SET valid_to = ? WHERE id = ?")
-        connection.exec_driver_sql(text, [(at, *row) for row in ended])
+        text = "UPDATE pool SET valid_to = ? WHERE id = ?"
+        tx.execute_many(text, [(at, *row) for row in ended])
     fresh = [shape for name, shape in now.items() if name not in before or before[name][1] != shape]
     numbered = [(head.revision * 10_000 + n, shape) for n, shape in enumerate(fresh)]
-    insert_many(
-        connection, database,
+    tx.insert(
         "pool (id, name, position, auto_assign, avoid_buggy, priority, zone, valid_from, revision)",
         ("bigint", "text", "integer", "boolean", "boolean", "integer", "text", "timestamptz", "bigint"),
         [(number, *shape.columns, at, head.revision) for number, shape in numbered],
     )  # fmt: skip
-    insert_many(
-        connection, database,
+    tx.insert(
         "pool_range (pool_id, n, is_excluded, family, first, last, first_key, last_key, size, first_number, last_number)",
         ("bigint", "integer", "boolean", "smallint", "text", "text", "bytea", "bytea", "float8", "bigint", "bigint"),
         [(number, n, *span) for number, shape in numbered for n, span in enumerate(shape.ranges)],
     )  # fmt: skip
 
 
-def _feed(
-    connection: Connection, database: Database, writer: Writer, changes: Changes, opened: Sequence[Lease], head: Head
-) -> None:
+def _feed(tx: Transaction, writer: Writer, changes: Changes, opened: Sequence[Lease], head: Head) -> None:
     touched = touched_by(changes, opened)
     many = sum(len(keys) for keys in touched.values() if isinstance(keys, list)) > FULL_READ
     changed = None if many else json.dumps(touched, separators=(",", ":"))
-    connection.exec_driver_sql(
-        database.sql("INSERT INTO feed (revision, writer, changed) VALUES (?, ?, ?)"),
+    tx.execute(
+        "INSERT INTO feed (revision, writer, changed) VALUES (?, ?, ?)",
         (head.revision, writer.name, changed),
     )
     if head.revision % 500 == 0:
-        connection.exec_driver_sql(database.sql("DELETE FROM feed WHERE revision <= ?"), (head.revision - FEED_LENGTH,))
+        tx.execute("DELETE FROM feed WHERE revision <= ?", (head.revision - FEED_LENGTH,))

@@ -8,15 +8,9 @@ behind it, because a pooler between may swallow notifications.
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
-
-from sqlalchemy import Connection
 
 from suite.model.snapshot import Snapshot
-from suite.store.engine import Database
-
-if TYPE_CHECKING:
-    from psycopg import Connection as Driver
+from suite.store.database import Database, Transaction
 
 POLL = 0.02
 """Seconds between two looks at a SQLite file."""
@@ -52,23 +46,23 @@ def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> boo
         Unavailable: the database is away, from the start or since.
     """
     deadline = time.monotonic() + timeout
-    with database.looking() as connection:
-        pause = _pause_sqlite(connection, bell) if database.is_sqlite else _pause_postgresql(connection)
+    with database.looking() as tx:
+        pause = _pause_sqlite(tx, bell) if database.is_sqlite else _pause_postgresql(tx)
         found = False
         while not bell.is_closed:
-            if is_newer(connection, after):
+            if is_newer(tx, after):
                 found = True
                 break
             if not pause(deadline):
                 break
         if not database.is_sqlite:
-            connection.exec_driver_sql("UNLISTEN *")
+            tx.execute("UNLISTEN *")
     return found
 
 
-def is_newer(connection: Connection, after: Snapshot) -> bool:
+def is_newer(tx: Transaction, after: Snapshot) -> bool:
     """Whether ``head`` has moved on since ``after``."""
-    epoch, revision = connection.exec_driver_sql("SELECT epoch, revision FROM head").one()
+    epoch, revision = tx.execute("SELECT epoch, revision FROM head").fetchone()
     return bool(epoch != after.epoch or revision > after.revision)
 
 
@@ -76,26 +70,25 @@ Pause = Callable[[float], bool]
 """Wait until looking at ``head`` is worth it, or until the deadline (then False)."""
 
 
-def _pause_sqlite(connection: Connection, bell: Bell) -> Pause:
-    version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+def _pause_sqlite(tx: Transaction, bell: Bell) -> Pause:
+    version = tx.scalar("PRAGMA data_version")
 
     def pause(deadline: float) -> bool:
         while (left := deadline - time.monotonic()) > 0:
             bell.wait(min(POLL, left))
-            if bell.is_closed or connection.exec_driver_sql("PRAGMA data_version").scalar_one() != version:
+            if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
                 return True
         return False
 
     return pause
 
 
-def _pause_postgresql(connection: Connection) -> Pause:
-    driver = cast("Driver[Any]", connection.connection.dbapi_connection)
-    connection.exec_driver_sql("LISTEN suite_head")
+def _pause_postgresql(tx: Transaction) -> Pause:
+    tx.execute("LISTEN suite_head")
 
     def pause(deadline: float) -> bool:
         left = deadline - time.monotonic()
-        for _ in driver.notifies(timeout=min(SLICE, max(left, 0)), stop_after=1):
+        for _ in tx.driver.notifies(timeout=min(SLICE, max(left, 0)), stop_after=1):
             pass
         return left > 0
 

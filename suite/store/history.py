@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from suite.model.address import Address, Range, address_from_key, address_key
 from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.store import rows
-from suite.store.engine import Database
+from suite.store.database import Transaction
 
 PAGE = 100
 
@@ -38,8 +36,8 @@ class LoggedEvent:
 class Filter:
     """Conditions joined by AND, with their parameters."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
         self._conditions: list[str] = []
         self.parameters: list[Any] = []
 
@@ -48,7 +46,7 @@ class Filter:
         if any(parameter is None for parameter in parameters):
             return
         self._conditions.append(condition)
-        self.parameters += [self._database.time_in(each) if isinstance(each, datetime) else each for each in parameters]
+        self.parameters += [self._tx.time_in(each) if isinstance(each, datetime) else each for each in parameters]
 
     def add_address(self, address: Address | Range | None) -> None:
         """One address by its text, a range by its keys."""
@@ -57,16 +55,15 @@ class Filter:
         elif address is not None:
             self.add("address = ?", str(address))
 
-    def run(self, connection: Connection, select: str, order: str, limit: int) -> Iterator[Sequence[Any]]:
+    def run(self, select: str, order: str, limit: int) -> Iterator[Sequence[Any]]:
         """The rows of ``select`` that meet all conditions."""
         where = f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
         text = f"{select}{where} ORDER BY {order} LIMIT ?"
-        return iter(connection.exec_driver_sql(self._database.sql(text), (*self.parameters, limit)))
+        return iter(self._tx.execute(text, (*self.parameters, limit)))
 
 
 def leases(
-    connection: Connection,
-    database: Database,
+    tx: Transaction,
     *,
     address: Address | Range | None = None,
     ref: ServiceRef | None = None,
@@ -76,18 +73,17 @@ def leases(
     before_id: int | None = None,
 ) -> list[Lease]:
     """Lease rows, newest first: of an address or range, of a Service, of a pool, and those that counted at a time."""
-    wanted = Filter(database)
+    wanted = Filter(tx)
     wanted.add_address(address)
     wanted.add("namespace = ? AND service = ?", *(ref or (None,)))
     wanted.add("pool = ?", pool)
     wanted.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
     wanted.add("id < ?", before_id)
-    return rows.leases_of(wanted.run(connection, rows.LEASE_SELECT, "id DESC", limit), database.time_out)
+    return rows.leases_of(wanted.run(rows.LEASE_SELECT, "id DESC", limit), tx.time_out)
 
 
 def events(
-    connection: Connection,
-    database: Database,
+    tx: Transaction,
     *,
     address: Address | Range | None = None,
     ref: ServiceRef | None = None,
@@ -99,7 +95,7 @@ def events(
     before: tuple[int, int] | None = None,
 ) -> list[LoggedEvent]:
     """Events, newest first; ``since`` is included and ``until`` is not, ``after`` is a revision."""
-    wanted = Filter(database)
+    wanted = Filter(tx)
     wanted.add_address(address)
     wanted.add("namespace = ? AND service = ?", *(ref or (None,)))
     wanted.add("action = ?", action.value if action else None)
@@ -107,8 +103,8 @@ def events(
     wanted.add("at < ?", until)
     wanted.add("revision > ?", after)
     wanted.add("(revision, n) < (?, ?)", *(before or (None,)))
-    found = wanted.run(connection, EVENT_SELECT, "revision DESC, n DESC", limit)
-    return [logged(row, database) for row in found]
+    found = wanted.run(EVENT_SELECT, "revision DESC, n DESC", limit)
+    return [logged(row, tx) for row in found]
 
 
 EVENT_SELECT = (
@@ -117,10 +113,10 @@ EVENT_SELECT = (
 )
 
 
-def logged(row: Sequence[Any], database: Database) -> LoggedEvent:
+def logged(row: Sequence[Any], tx: Transaction) -> LoggedEvent:
     """A row of :data:`EVENT_SELECT` as a value."""
     revision, n, at, kind, actor, action, reason, space, name, node, key, pool, before, after, prev, digest, seal = row
     ref = None if name is None else ServiceRef(space, name)
     address = None if key is None else address_from_key(bytes(key))
     event = Event(Action(action), ref, address, pool, reason, node, before, after, Actor(kind, actor))
-    return LoggedEvent(revision, n, database.time_out(at), event, prev, digest, seal)
+    return LoggedEvent(revision, n, tx.time_out(at), event, prev, digest, seal)

@@ -9,14 +9,16 @@ commit checks it in its own transaction.
 import fcntl
 import os
 import threading
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from suite.store.engine import Database, translated
+from suite.store.database import Database
 from suite.store.errors import Unavailable
+from suite.store.faults import translated
 from suite.store.snapshots import read_head
 
 LOCK = 7883002
@@ -58,8 +60,8 @@ class Leadership:
         if self._session is None:
             return self._file is not None
         try:
-            self._session.exec_driver_sql("SELECT 1")
-        except DBAPIError:
+            self._say("SELECT 1")
+        except Unavailable:
             self._drop()
             return False
         return True
@@ -83,7 +85,7 @@ class Leadership:
 
     def _take_session(self) -> bool:
         """Keep one connection out of the pool for as long as it holds the lock."""
-        with translated(self._database):
+        with translated(self._database.path):
             session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             try:
                 is_ours = bool(session.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar_one())
@@ -99,23 +101,30 @@ class Leadership:
     def _raise_term(self, instance: str, now: datetime) -> int:
         """Under the lock on ``head``, so that no commit of the old term is on its way when the new one begins."""
         database = self._database
-        with database.writing() as connection:
-            since = database.time_in(max(now, read_head(connection, database, lock=True).time))
-            term = int(connection.exec_driver_sql("SELECT coalesce(max(term), 0) + 1 FROM leadership").scalar_one())
-            connection.exec_driver_sql(
-                database.sql(
-                    "INSERT INTO leadership (one, instance, term, since) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
-                    " DO UPDATE SET instance = excluded.instance, term = excluded.term, since = excluded.since"
-                ),
+        with database.writing() as tx:
+            since = tx.time_in(max(now, read_head(tx, lock=True).time))
+            term = int(tx.scalar("SELECT coalesce(max(term), 0) + 1 FROM leadership"))
+            tx.execute(
+                "INSERT INTO leadership (one, instance, term, since) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
+                " DO UPDATE SET instance = excluded.instance, term = excluded.term, since = excluded.since",
                 (instance, term, since),
             )
         return term
+
+    def _say(self, text: str) -> None:
+        """A statement in the session that holds the lock, by the driver, so that the pool does not reconnect it."""
+        if self._session is not None:
+            driver: Any = self._session.connection.dbapi_connection
+            with translated(self._database.path, driver):
+                driver.execute(text)
 
     def _drop(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
         if self._session is not None:
+            with suppress(Unavailable):  # a session that broke holds no lock any more
+                self._say(f"SELECT pg_advisory_unlock({LOCK})")
             self._session.invalidate()  # ends the session, and with it the lock; closing would only pool it
             self._session.close()
             self._session = None

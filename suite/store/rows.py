@@ -6,7 +6,6 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection
 
 from suite.model.address import Range, address_from_key, address_key
 from suite.model.configuration import Configuration, StaticRecord
@@ -15,6 +14,7 @@ from suite.model.node import Namespace, Node
 from suite.model.pool import Pool
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Port, Service, ServiceRef
+from suite.store.database import Transaction
 
 LEASE_INTO = (
     "lease (id, family, address, addr_key, namespace, service, uid, pool, state, share_group, ports, was_requested,"
@@ -172,15 +172,15 @@ def _range_row(is_excluded: bool, span: Range) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def pools_in_force(connection: Connection) -> dict[str, tuple[int, PoolShape]]:
+def pools_in_force(tx: Transaction) -> dict[str, tuple[int, PoolShape]]:
     """The open pool rows by name: id and shape."""
     ranges: dict[int, list[tuple[Any, ...]]] = {}
-    for row in connection.exec_driver_sql(
+    for row in tx.execute(
         "SELECT pool_id, is_excluded, family, first, last, first_key, last_key, size, first_number, last_number"
         " FROM pool_range WHERE pool_id IN (SELECT id FROM pool WHERE valid_to IS NULL) ORDER BY pool_id, n"
     ):
         ranges.setdefault(row[0], []).append((bool(row[1]), *row[2:]))
-    found = connection.exec_driver_sql(
+    found = tx.execute(
         "SELECT id, name, position, auto_assign, avoid_buggy, priority, zone FROM pool WHERE valid_to IS NULL"
     )
     return {

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import inspect
 
 from suite.model.event import Action, Event
 from suite.store.commit import write_events
-from suite.store.engine import Database, time_text, translated
+from suite.store.database import Database, Transaction, time_text
 from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
+from suite.store.faults import translated
 from suite.store.guards import guards
 from suite.store.snapshots import Head
 from suite.store.tables import metadata
@@ -45,10 +45,10 @@ def version(database: Database) -> str | None:
     Raises:
         SchemaForeign: it holds tables, and none of them is ours.
     """
-    with database.reading() as connection:
-        names = inspect(connection).get_table_names()
+    with database.reading() as tx:
+        names = inspect(tx.connection).get_table_names()
         if "alembic_version" in names:
-            found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            found: str | None = tx.scalar("SELECT version_num FROM alembic_version")
             return found
         if names:
             raise SchemaForeign(
@@ -72,18 +72,18 @@ def ensure(database: Database, *, create: bool, now: datetime, key: bytes = b"")
 
 def make(database: Database, *, now: datetime, key: bytes = b"") -> None:
     """Create everything in an empty database, and the first event of its log."""
-    with database.writing() as connection:
-        if not database.is_sqlite:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7883001)")
-        if inspect(connection).has_table("head"):
+    with database.writing() as tx:
+        if not tx.is_sqlite:
+            tx.execute("SELECT pg_advisory_xact_lock(7883001)")
+        if inspect(tx.connection).has_table("head"):
             return
-        _extend(connection, database)
-        metadata.create_all(connection, checkfirst=False)
+        _extend(tx)
+        metadata.create_all(tx.connection, checkfirst=False)
         for statement in (*guards(database.dialect), *views(database.dialect)):
-            connection.exec_driver_sql(statement.replace("%", "%%") if not database.is_sqlite else statement)
-        connection.exec_driver_sql(VERSION_TABLE)
-        connection.exec_driver_sql(database.sql("INSERT INTO alembic_version (version_num) VALUES (?)"), (CURRENT,))
-        begin(connection, database, now=now, key=key)
+            tx.execute(statement)
+        tx.execute(VERSION_TABLE)
+        tx.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (CURRENT,))
+        begin(tx, now=now, key=key)
 
 
 VERSION_TABLE = (
@@ -93,7 +93,7 @@ VERSION_TABLE = (
 """As Alembic makes it."""
 
 
-def begin(connection: Connection, database: Database, *, now: datetime, key: bytes = b"") -> None:
+def begin(tx: Transaction, *, now: datetime, key: bytes = b"") -> None:
     """The first row of ``head`` and the first event: a random epoch, and Unix time as the first revision.
 
     Unix time, so that a database made anew is ahead of what followers saw of a lost one that committed less than
@@ -101,15 +101,13 @@ def begin(connection: Connection, database: Database, *, now: datetime, key: byt
     """
     at = now.astimezone(UTC)
     head = Head(secrets.token_hex(8), int(at.timestamp()), "", at, 0)
-    connection.exec_driver_sql(
-        database.sql("INSERT INTO head (one, epoch, revision, hash, time, last_lease) VALUES (1, ?, ?, '', ?, 0)"),
-        (head.epoch, head.revision, database.time_in(at)),
+    tx.execute(
+        "INSERT INTO head (one, epoch, revision, hash, time, last_lease) VALUES (1, ?, ?, '', ?, 0)",
+        (head.epoch, head.revision, tx.time_in(at)),
     )
     created = Event(Action.CREATED, reason=f"epoch {head.epoch} begins", after=f'{{"epoch":"{head.epoch}"}}')
-    write_events(connection, database, (created,), head, key=key)
-    connection.exec_driver_sql(
-        database.sql("INSERT INTO feed (revision, writer, changed) VALUES (?, '', NULL)"), (head.revision,)
-    )
+    write_events(tx, (created,), head, key=key)
+    tx.execute("INSERT INTO feed (revision, writer, changed) VALUES (?, '', NULL)", (head.revision,))
 
 
 def known_versions() -> Sequence[str]:
@@ -138,7 +136,7 @@ def upgrade(database: Database, found: str, *, now: datetime) -> None:
 
         stamp = time_text(now)[:19].replace(" ", "T").replace(":", "")
         copy_sqlite(database, database.path.with_name(f"{database.path.name}.before-{CURRENT}-{stamp}"))
-    with translated(database):
+    with translated(database.path):
         command.upgrade(alembic_config(database), "head")
 
 
@@ -153,29 +151,24 @@ def alembic_config(database: Database | None = None) -> "Config":
     return config
 
 
-def _extend(connection: Connection, database: Database) -> None:
-    if database.is_sqlite:
+def _extend(tx: Transaction) -> None:
+    if tx.is_sqlite or tx.scalar("SELECT 1 FROM pg_extension WHERE extname = ?", (EXTENSION,)):
         return
-    known = connection.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = %s", (EXTENSION,)).first()
-    if known is not None:
-        return
+    from psycopg import Error
+
     try:
-        connection.exec_driver_sql(f"CREATE EXTENSION {EXTENSION}")
-    except ProgrammingError as error:
+        tx.execute(f"CREATE EXTENSION {EXTENSION}")
+    except Error as error:
         raise StoreError(
-            f"the extension {EXTENSION} cannot be added ({error.orig})",
-            f'let an administrator run once in this database: CREATE EXTENSION "{EXTENSION}"',
-        ) from error
-    except OperationalError as error:
-        raise StoreError(
-            f"PostgreSQL lacks its module {EXTENSION} ({error.orig})", "install the package postgresql-contrib"
+            f"PostgreSQL's module {EXTENSION} cannot be added ({error})",
+            f"install postgresql-contrib, and let an administrator run once in this database: CREATE EXTENSION {EXTENSION}",
         ) from error
 
 
 def _check_server(database: Database) -> None:
     """Refuse versions that lack what the schema needs: STRICT tables (SQLite 3.37), trusted extensions (PostgreSQL 13)."""
-    with database.reading() as connection:
-        have = connection.dialect.server_version_info or (0,)
+    with database.reading() as tx:
+        have = tx.connection.dialect.server_version_info or (0,)
     need = (3, 37) if database.is_sqlite else (13,)
     if have < need:
         name = "SQLite" if database.is_sqlite else "PostgreSQL"

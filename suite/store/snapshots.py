@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from rpds import HashTrieMap
-from sqlalchemy import Connection
 
 from suite.model.address import Address
 from suite.model.changes import Changes
@@ -24,7 +23,7 @@ from suite.model.lease import Lease, Reservation
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import rows
-from suite.store.engine import Database
+from suite.store.database import Transaction
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -50,42 +49,42 @@ Touched = dict[str, list[list[str]] | list[int] | bool]
 """What a commit touched: keys by table of documents, ids under ``lease``, and a flag for each small table."""
 
 
-def read_head(connection: Connection, database: Database, *, lock: bool = False) -> Head:
+def read_head(tx: Transaction, *, lock: bool = False) -> Head:
     """The row ``head``; with ``lock`` nobody else commits until this transaction ends (SQLite: BEGIN IMMEDIATE does)."""
-    suffix = " FOR UPDATE" if lock and not database.is_sqlite else ""
-    row = connection.exec_driver_sql(f"SELECT epoch, revision, hash, time, last_lease FROM head{suffix}").one()  # noqa: S608
-    return Head(row[0], row[1], row[2], database.time_out(row[3]), row[4])
+    suffix = " FOR UPDATE" if lock and not tx.is_sqlite else ""
+    row = tx.execute(f"SELECT epoch, revision, hash, time, last_lease FROM head{suffix}").fetchone()  # noqa: S608
+    return Head(row[0], row[1], row[2], tx.time_out(row[3]), row[4])
 
 
-def read(connection: Connection, database: Database) -> Snapshot:
-    """Everything, in the reading transaction of ``connection``."""
+def read(tx: Transaction) -> Snapshot:
+    """Everything, in the reading transaction ``tx``."""
     with _without_collector():
-        head = read_head(connection, database)
-        by_address, by_ref = _grouped(_open_leases(connection, database))
+        head = read_head(tx)
+        by_address, by_ref = _grouped(_open_leases(tx))
         fields: dict[str, Any] = {
-            field: HashTrieMap(dict(_documents(connection, table))) for table, (_, _, field) in rows.DOCUMENTS.items()
+            field: HashTrieMap(dict(_documents(tx, table))) for table, (_, _, field) in rows.DOCUMENTS.items()
         }
-        fields |= _small(connection, SMALL)
+        fields |= _small(tx, SMALL)
         fields["leases"] = HashTrieMap(by_address)
         fields["holdings"] = HashTrieMap(by_ref)
         return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
 
 
-def refresh(connection: Connection, database: Database, old: Snapshot) -> Snapshot:
+def refresh(tx: Transaction, old: Snapshot) -> Snapshot:
     """``old`` brought up to date; a full read where the feed does not reach back to it or a new epoch began."""
-    head = read_head(connection, database)
+    head = read_head(tx)
     if (head.epoch, head.revision) == (old.epoch, old.revision):
         return old
-    touched = _since(connection, database, old.revision, head) if head.epoch == old.epoch else None
+    touched = _since(tx, old.revision, head) if head.epoch == old.epoch else None
     if touched is None:
-        return read(connection, database)
+        return read(tx)
     return replace(
         old,
         revision=head.revision,
         at=head.time,
-        **_documents_since(connection, database, old, touched),
-        **_leases_since(connection, database, old, touched),
-        **_small(connection, frozenset(touched) & SMALL.keys()),
+        **_documents_since(tx, old, touched),
+        **_leases_since(tx, old, touched),
+        **_small(tx, frozenset(touched) & SMALL.keys()),
     )
 
 
@@ -153,9 +152,9 @@ def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -
     return new
 
 
-def _open_leases(connection: Connection, database: Database) -> list[Lease]:
-    found = connection.exec_driver_sql(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
-    return rows.leases_of(found, database.time_out)
+def _open_leases(tx: Transaction) -> list[Lease]:
+    found = tx.scan(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
+    return rows.leases_of(found, tx.time_out)
 
 
 def _grouped(
@@ -199,20 +198,18 @@ def _regrouped(
     return _changed(old, {key: group for key, group in new.items() if group}, [key for key in new if not new[key]])
 
 
-def _documents(connection: Connection, table: str) -> Iterator[tuple[Any, Any]]:
+def _documents(tx: Transaction, table: str) -> Iterator[tuple[Any, Any]]:
     keys, kind, _ = rows.DOCUMENTS[table]
     validate = rows.adapter(kind).validate_json
-    found = connection.exec_driver_sql(f"SELECT {', '.join(keys)}, document FROM {table}")  # noqa: S608
+    found = tx.scan(f"SELECT {', '.join(keys)}, document FROM {table}")  # noqa: S608
     for *key, document in found:
         value = validate(document)
         yield rows.snapshot_key(key), value
 
 
-def _since(connection: Connection, database: Database, revision: int, head: Head) -> dict[str, Any] | None:
+def _since(tx: Transaction, revision: int, head: Head) -> dict[str, Any] | None:
     """Everything touched after ``revision``, or None when the feed cannot tell or tells of too much."""
-    found = connection.exec_driver_sql(
-        database.sql("SELECT changed FROM feed WHERE revision > ? ORDER BY revision"), (revision,)
-    ).all()
+    found = tx.execute("SELECT changed FROM feed WHERE revision > ? ORDER BY revision", (revision,)).fetchall()
     if len(found) != head.revision - revision or any(row[0] is None for row in found):
         return None
     merged: dict[str, Any] = {}
@@ -222,76 +219,74 @@ def _since(connection: Connection, database: Database, revision: int, head: Head
     return None if sum(map(len, merged.values())) > FULL_READ else merged
 
 
-def _documents_since(
-    connection: Connection, database: Database, old: Snapshot, touched: dict[str, Any]
-) -> dict[str, Any]:
+def _documents_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for table in rows.DOCUMENTS.keys() & touched.keys():
         columns, kind, field = rows.DOCUMENTS[table]
         asked = sorted({tuple(key) for key in touched[table]})
-        found = _by_keys(connection, database, f"SELECT {', '.join(columns)}, document FROM {table}", columns, asked)  # noqa: S608
+        found = _by_keys(tx, f"SELECT {', '.join(columns)}, document FROM {table}", columns, asked)  # noqa: S608
         present = {rows.snapshot_key(row[:-1]): rows.adapter(kind).validate_json(row[-1]) for row in found}
         absent = [key for key in map(rows.snapshot_key, asked) if key not in present]
         fields[field] = _changed(getattr(old, field), present, absent)
     return fields
 
 
-def _leases_since(connection: Connection, database: Database, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
+def _leases_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
     if "lease" not in touched:
         return {}
     asked = sorted({(number,) for number in touched["lease"]})
-    found = rows.leases_of(_by_keys(connection, database, rows.LEASE_SELECT, ("id",), asked), database.time_out)
+    found = rows.leases_of(_by_keys(tx, rows.LEASE_SELECT, ("id",), asked), tx.time_out)
     opened = [lease for lease in found if lease.is_open]
     return _with_leases(old, opened, found)
 
 
 def _by_keys(
-    connection: Connection, database: Database, select: str, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]
+    tx: Transaction, select: str, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]
 ) -> Iterator[Sequence[Any]]:
     """Rows of ``select`` whose ``columns`` are one of ``keys``."""
     mark = f"({', '.join('?' * len(columns))})"
     for start in range(0, len(keys), CHUNK):
         chunk = keys[start : start + CHUNK]
         wanted = f"{select} WHERE ({', '.join(columns)}) IN (VALUES {', '.join([mark] * len(chunk))})"
-        yield from connection.exec_driver_sql(database.sql(wanted), tuple(value for key in chunk for value in key))
+        yield from tx.execute(wanted, tuple(value for key in chunk for value in key))
 
 
-def _small(connection: Connection, tables: Iterable[str]) -> dict[str, Any]:
+def _small(tx: Transaction, tables: Iterable[str]) -> dict[str, Any]:
     """Fields of a Snapshot that come from small tables, each read whole."""
     fields: dict[str, Any] = {}
     for table in tables:
-        fields |= SMALL[table](connection)
+        fields |= SMALL[table](tx)
     return fields
 
 
-def _configuration(connection: Connection) -> dict[str, Any]:
-    text = connection.exec_driver_sql("SELECT document FROM configuration WHERE valid_to IS NULL").scalar()
+def _configuration(tx: Transaction) -> dict[str, Any]:
+    text = tx.scalar("SELECT document FROM configuration WHERE valid_to IS NULL")
     return {"configuration": rows.adapter(Configuration).validate_json(text) if text else Configuration()}
 
 
-def _reservations(connection: Connection) -> dict[str, Any]:
-    found = connection.exec_driver_sql(
+def _reservations(tx: Transaction) -> dict[str, Any]:
+    found = tx.execute(
         "SELECT source, addr_key, last, last_key, namespace, service, note FROM reservation WHERE source = 'operator'"
     )
     entries: list[Reservation] = [rows.reservation_of(row) for row in found]
     return {"reservations": HashTrieMap({entry.address: entry for entry in entries})}
 
 
-def _drained(connection: Connection) -> dict[str, Any]:
-    return {"drained": frozenset(connection.exec_driver_sql("SELECT name FROM drained_pool").scalars())}
+def _drained(tx: Transaction) -> dict[str, Any]:
+    return {"drained": frozenset(name for (name,) in tx.execute("SELECT name FROM drained_pool"))}
 
 
-def _records(connection: Connection) -> dict[str, Any]:
-    found = connection.exec_driver_sql("SELECT name, type, value, ttl FROM static_record")
+def _records(tx: Transaction) -> dict[str, Any]:
+    found = tx.execute("SELECT name, type, value, ttl FROM static_record")
     return {"records": HashTrieMap({rows.record_of(row): True for row in found})}
 
 
-def _meta(connection: Connection) -> dict[str, Any]:
-    found = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT name, value FROM meta")}
+def _meta(tx: Transaction) -> dict[str, Any]:
+    found = {row[0]: row[1] for row in tx.execute("SELECT name, value FROM meta")}
     return {name: found.get(name, "") for name in ("withheld", "confirmed")}
 
 
-SMALL: dict[str, Callable[[Connection], dict[str, Any]]] = {
+SMALL: dict[str, Callable[[Transaction], dict[str, Any]]] = {
     "configuration": _configuration,
     "reservation": _reservations,
     "drained_pool": _drained,

@@ -5,8 +5,6 @@ import time
 from datetime import UTC, datetime
 from typing import Self
 
-from sqlalchemy import Connection
-
 from suite.model.address import Address, Range
 from suite.model.changes import Changes
 from suite.model.event import Action
@@ -15,7 +13,8 @@ from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import history, schema, snapshots
 from suite.store.commit import Writer, Written, write
-from suite.store.engine import Database, open_database
+from suite.store.database import Database, Transaction
+from suite.store.engine import open_database
 from suite.store.errors import OutcomeUnknown, Unavailable
 from suite.store.feed import Bell, wait
 from suite.store.history import PAGE, LoggedEvent
@@ -62,11 +61,11 @@ class Store:
 
     def read(self) -> Snapshot:
         """Everything at the newest revision."""
-        return self.database.read(lambda connection: snapshots.read(connection, self.database))
+        return self.database.read(snapshots.read)
 
     def refresh(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` brought up to date; the same object when nothing happened since."""
-        return self.database.read(lambda connection: snapshots.refresh(connection, self.database, snapshot))
+        return self.database.read(lambda tx: snapshots.refresh(tx, snapshot))
 
     def commit(self, changes: Changes, based_on: Snapshot, *, now: datetime, term: int | None = None) -> Snapshot:
         """Write one turn as one revision, durably, or nothing of it.
@@ -88,8 +87,8 @@ class Store:
         """
         written: list[Written] = []
 
-        def act(connection: Connection) -> None:
-            written.append(write(connection, self.database, self._writer, changes, based_on, now=now, term=term))
+        def act(tx: Transaction) -> None:
+            written.append(write(tx, self._writer, changes, based_on, now=now, term=term))
 
         try:
             self.database.write(act)
@@ -111,17 +110,16 @@ class Store:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
-                return self.database.write(lambda connection: self._is_ours(connection, head))
+                return self.database.write(lambda tx: self._is_ours(tx, head))
             except Unavailable as error:
                 if time.monotonic() > deadline:
                     raise OutcomeUnknown(f"the outcome of a commit is unknown: {error.what}", error.fix) from error
             time.sleep(SETTLE_PAUSE)
 
-    def _is_ours(self, connection: Connection, head: Head) -> bool:
+    def _is_ours(self, tx: Transaction, head: Head) -> bool:
         """Under the lock on ``head``, so that the lost transaction has ended one way or the other."""
-        now = snapshots.read_head(connection, self.database, lock=True)
-        text = self.database.sql("SELECT writer FROM feed WHERE revision = ?")
-        writer = connection.exec_driver_sql(text, (head.revision,)).scalar()
+        now = snapshots.read_head(tx, lock=True)
+        writer = tx.scalar("SELECT writer FROM feed WHERE revision = ?", (head.revision,))
         return now.epoch == head.epoch and writer == self._writer.name
 
     def wait(self, after: Snapshot, timeout: float) -> bool:
@@ -154,9 +152,7 @@ class Store:
         A page holds ``limit``; the next one has the last id as ``before_id``.
         """
         return self.database.read(
-            lambda connection: history.leases(
-                connection, self.database, address=address, ref=ref, pool=pool, at=at, limit=limit, before_id=before_id
-            )
+            lambda tx: history.leases(tx, address=address, ref=ref, pool=pool, at=at, limit=limit, before_id=before_id)
         )
 
     def events(
@@ -176,8 +172,8 @@ class Store:
         A page holds ``limit``; the next one has the last event's ``place`` as ``before``.
         """
         return self.database.read(
-            lambda connection: history.events(
-                connection, self.database, address=address, ref=ref, action=action, since=since, until=until,
+            lambda tx: history.events(
+                tx, address=address, ref=ref, action=action, since=since, until=until,
                 after=after, limit=limit, before=before,
             )
         )  # fmt: skip
