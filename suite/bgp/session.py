@@ -314,7 +314,12 @@ class Session:
                 connection.fire(Event.UPDATE, now, message=message)
 
     def _take_open(self, connection: Connection, message: Open, now: float) -> None:
-        """Agree with the peer, unless another connection to it wins (RFC 4271 section 6.8)."""
+        """Agree with the peer, unless another connection to it wins (RFC 4271 section 6.8).
+
+        The OPEN tells who the peer is on its other connections too, so those in OpenSent are judged with it, as that
+        section allows. Both sides then drop the same connection at the first OPEN; waiting until a second one is in
+        OpenConfirm lets one side be Established on the connection that the other is about to drop.
+        """
         delayed = Event.DELAY_OPEN_EXPIRES in connection.timers
         if connection.state is not State.OPEN_SENT and not delayed:
             connection.fire(Event.OPEN, now)
@@ -324,11 +329,15 @@ class Session:
             local=(self.config.identifier, self.config.local_as),
             remote=(message.identifier, message.asn),
         )
-        for rival in [c for c in self._connections if c is not connection and c.state >= State.OPEN_CONFIRM]:
+        for rival in [c for c in self._connections if c is not connection and c.state >= State.OPEN_SENT]:
             if not keeps_new(_contender(rival), _contender(connection), speakers):
                 self._dump(connection, now)
                 return
             self._supersede(rival, now)
+        if self._outgoing is not connection:
+            # An attempt that has not got to its OPEN yet would only collide with this one.
+            self._outgoing.fire(Event.MANUAL_STOP, now, Cause(Origin.STOPPED, "the peer connected first"))
+            self._outgoing.timers.clear()
         connection.negotiated = agreed
         connection.fire(Event.OPEN_DELAY_OPEN if delayed else Event.OPEN, now)
 
