@@ -52,7 +52,7 @@ class Inventory:
 
     def full(self) -> Batch:
         """Everything; the next :meth:`changes` start from here."""
-        self._told = {key: now for key in self._subjects() if (now := self._now(key)) is not None}
+        self._told = {key: now for key in sorted(self._subjects()) if (now := self._now(key)) is not None}
         self._dirty.clear()
         return _batch(self._told.values(), (), is_full=True)
 
