@@ -47,7 +47,9 @@ class MemoryCluster:
         converted = convert(copy.deepcopy(dict(document)), in_cluster=self.in_cluster)
         if converted is None or not converted.key.name:
             raise ValueError(f"not taken: {converted.problems[0] if converted else document.get('kind')}")
-        self._objects[converted.key] = copy.deepcopy(dict(document))
+        before = self._objects.get(converted.key, {})
+        kept = {"status": before["status"]} if "status" in before else {}  # who writes an object keeps its status
+        self._objects[converted.key] = {**kept, **copy.deepcopy(dict(document))}
         self._problems[converted.key] = converted.problems
         if converted.value is not None:
             self._inventory.put(converted.key, converted.value)

@@ -1,0 +1,116 @@
+"""kubectl against our API server: what a user types, and what a user sees."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from fix_cluster import ServerWorld, Told, listening, server_world
+
+from suite.cluster.status import Outcome
+from suite.model.service import ServiceRef
+
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
+]
+
+COFFEE = ServiceRef("default", "coffee")
+MANIFEST = """\
+apiVersion: v1
+kind: Service
+metadata: {name: coffee}
+spec:
+  type: LoadBalancer
+  selector: {app: coffee}
+  ports: [{port: 8080, targetPort: api}]
+"""
+
+Kubectl = Callable[..., Awaitable[str]]
+
+
+def play(tmp_path: Path, scenario: Callable[[Kubectl, ServerWorld, Told], Awaitable[None]]) -> None:
+    async def story() -> None:
+        async with server_world() as world, listening(world.source) as told:
+            kubeconfig = world.server.kubeconfig(tmp_path)
+
+            async def kubectl(*arguments: str, stdin: str = "") -> str:
+                process = await asyncio.create_subprocess_exec(
+                    "kubectl",
+                    f"--kubeconfig={kubeconfig}",
+                    f"--cache-dir={tmp_path}/cache",
+                    *arguments,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env={**os.environ, "HOME": str(tmp_path)},
+                )
+                out, errors = await process.communicate(stdin.encode())
+                assert process.returncode == 0, errors.decode()
+                return out.decode()
+
+            await scenario(kubectl, world, told)
+
+    asyncio.run(story())
+
+
+def test_apply_then_describe_shows_the_address_and_the_event(tmp_path):
+    async def scenario(kubectl: Kubectl, world: ServerWorld, told: Told) -> None:
+        assert await kubectl("apply", "-f", "-", stdin=MANIFEST) == "service/coffee created\n"
+        await told.until(lambda told: COFFEE in told.services)
+        world.teller.tell([Outcome(COFFEE, (ip_address("10.0.42.0"),), "default")])
+        await world.until(
+            "coffee", lambda seen: seen["metadata"]["annotations"].get("metallb.io/ip-allocated-from-pool")
+        )
+
+        described = " ".join((await kubectl("describe", "service", "coffee")).split())
+
+        assert "LoadBalancer Ingress: 10.0.42.0 (VIP)" in described
+        assert 'Normal IPAllocated 0s suite-controller Assigned IP "10.0.42.0"' in described.replace("1s", "0s")
+
+    play(tmp_path, scenario)
+
+
+def test_applying_again_leaves_our_annotation_and_status_alone(tmp_path):
+    async def scenario(kubectl: Kubectl, world: ServerWorld, told: Told) -> None:
+        await kubectl("apply", "-f", "-", stdin=MANIFEST)
+        await told.until(lambda told: COFFEE in told.services)
+        world.teller.tell([Outcome(COFFEE, (ip_address("10.0.42.0"),), "default")])
+        written = await world.until("coffee", lambda seen: len(seen["metadata"].get("annotations", {})) == 2)
+
+        await kubectl("apply", "-f", "-", stdin=MANIFEST)
+
+        assert await world.look("Service", "coffee") == written
+
+    play(tmp_path, scenario)
+
+
+def test_a_status_patched_by_hand_is_mended(tmp_path):
+    async def scenario(kubectl: Kubectl, world: ServerWorld, told: Told) -> None:
+        await kubectl("apply", "-f", "-", stdin=MANIFEST)
+        await told.until(lambda told: COFFEE in told.services)
+        world.teller.tell([Outcome(COFFEE, (ip_address("10.0.42.0"),), "default")])
+        await world.until("coffee", lambda seen: len(seen["metadata"].get("annotations", {})) == 2)
+
+        patch = '{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}'
+        await kubectl("patch", "service", "coffee", "--subresource=status", "--type=merge", "-p", patch)
+
+        ours = [{"ip": "10.0.42.0", "ipMode": "VIP"}]
+        await world.until("coffee", lambda seen: seen["status"]["loadBalancer"].get("ingress") == ours)
+
+    play(tmp_path, scenario)
+
+
+def test_delete_is_seen(tmp_path):
+    async def scenario(kubectl: Kubectl, _: ServerWorld, told: Told) -> None:
+        await kubectl("apply", "-f", "-", stdin=MANIFEST)
+        await told.until(lambda told: COFFEE in told.services)
+
+        await kubectl("delete", "service", "coffee")
+
+        await told.until(lambda told: COFFEE not in told.services)
+
+    play(tmp_path, scenario)
