@@ -75,7 +75,8 @@ class Notifier:
             old = self._running.pop((zone.origin, each), None)
             if old is not None:
                 old.cancel()
-            self._running[zone.origin, each] = asyncio.create_task(self._tell(zone, each))
+            task = self._running[zone.origin, each] = asyncio.create_task(self._tell(zone, each))
+            task.add_done_callback(lambda done, key=(zone.origin, each): self._forget(key, done))
 
     async def stop(self) -> None:
         """Stop all that is on its way."""
@@ -84,6 +85,10 @@ class Notifier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, key: tuple[bytes, Target], done: asyncio.Task[None]) -> None:
+        if self._running.get(key) is done:
+            del self._running[key]
 
     async def _tell(self, zone: Zone, to: Target) -> None:
         ident = secrets.randbelow(0x10000)

@@ -47,7 +47,9 @@ class Server:
 
 def _tree(root: int) -> list[int]:
     """Find a process and everything below it."""
-    parents = {int(path.name): _stat(path)[1] for path in Path("/proc").iterdir() if path.name.isdigit() and _stat(path)}
+    parents = {
+        int(path.name): _stat(path)[1] for path in Path("/proc").iterdir() if path.name.isdigit() and _stat(path)
+    }
     found = [root]
     for pid in found:
         found += [child for child, parent in parents.items() if int(parent) == pid]
