@@ -106,24 +106,24 @@ soak() {
     exec "$python" -m pytest --soak -m soak "$@"
 }
 
-# A benchmark is a script tests/bench/.../bench_NAME.py that prints its own table.
+# A benchmark is a script bench*.py below tests/bench that prints its own table; its name is its folder's or its own.
 bench() {
     set_up
     cd "$root"
-    # shellcheck disable=SC2046  # names of benchmarks hold no blanks
-    [ $# -gt 0 ] || set -- $(find tests/bench -name 'bench_*.py' 2>/dev/null | sed 's,.*/bench_,,; s,\.py$,,' | sort)
-    [ $# -gt 0 ] || fail 'there are no benchmarks in tests/bench'
+    [ $# -gt 0 ] || set -- '*'
     for name; do
-        [ -n "$(benchmark "$name")" ] || fail "there is no tests/bench/.../bench_$name.py"
+        [ -n "$(benchmarks "$name")" ] || fail "there is no benchmark $name in tests/bench"
     done
     for name; do
-        say "bench $name"
-        PYTHONPATH=$root:$root/tests "$python" "$(benchmark "$name")"
+        benchmarks "$name" | while read -r file; do
+            say "$file"
+            PYTHONPATH=$root:$root/tests "$python" "$file" </dev/null
+        done
     done
 }
 
-benchmark() {
-    find tests/bench -name "bench_$1.py" 2>/dev/null
+benchmarks() {
+    find tests/bench -name 'bench*.py' \( -path "*/$1/*" -o -name "bench_$1.py" \) 2>/dev/null | sort
 }
 
 lab() {

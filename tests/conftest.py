@@ -56,6 +56,7 @@ RINGS = {
         Ring("unit", budget=10, is_offline=True, timeout=10),
         Ring("property", budget=30, is_offline=True),
         Ring("vectors", budget=60),
+        Ring("fuzz", budget=30),
         Ring("integration", budget=240),
         Ring("peers", budget=480),
     )

@@ -133,20 +133,34 @@ def test_too_old_python_is_refused_in_words(checkout: Path) -> None:
     ]
 
 
-def test_benchmark_that_does_not_exist_is_named(prepared: Path) -> None:
-    assert verb(prepared, "bench", "speed") == (1, "suite.sh: there is no tests/bench/.../bench_speed.py\n")
-
-
-def test_all_benchmarks_run_where_none_is_named(prepared: Path) -> None:
-    for name in ("l2/bench_arp.py", "bench_store.py"):
+@pytest.fixture
+def benches(prepared: Path) -> Path:
+    for name in ("l2/bench_arp.py", "bench_names.py", "store/bench.py"):
         script(prepared / "tests/bench" / name, "")
+    return prepared
 
-    _, said = verb(prepared, "bench")
 
-    assert [line.split(": ")[1] for line in said.splitlines() if line.startswith(str(prepared))] == [
-        "tests/bench/l2/bench_arp.py",
-        "tests/bench/bench_store.py",
+def started(said: str) -> list[str]:
+    return [
+        line.partition(": tests/bench/")[2] for line in said.splitlines() if not line.startswith(("suite", "state"))
     ]
+
+
+def test_benchmark_that_does_not_exist_is_named(benches: Path) -> None:
+    assert verb(benches, "bench", "speed") == (1, "suite.sh: there is no benchmark speed in tests/bench\n")
+
+
+def test_all_benchmarks_run_where_none_is_named(benches: Path) -> None:
+    _, said = verb(benches, "bench")
+
+    assert started(said) == ["bench_names.py", "l2/bench_arp.py", "store/bench.py"]
+
+
+@pytest.mark.parametrize(("name", "file"), [("arp", "l2/bench_arp.py"), ("store", "store/bench.py")])
+def test_benchmark_is_named_by_its_file_or_its_folder(benches: Path, name: str, file: str) -> None:
+    _, said = verb(benches, "bench", name)
+
+    assert started(said) == [file]
 
 
 def test_help_needs_nothing(checkout: Path) -> None:
