@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent), str(HERE)]
+sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent)]
 
-from settled import SETTLED  # noqa: E402  (the path is set above)
+from vectors.settled import SETTLED  # noqa: E402  (the path is set above)
 
 Row = tuple[str, Any, Any]
 """Name of the row, what it wants, what we do."""
@@ -32,7 +32,7 @@ def format_of(data: Any) -> str:
 
 def replay(data: Any) -> Iterable[Row]:
     """Every row of a file of a known format."""
-    rows: Iterable[Row] = importlib.import_module(f"replay_{format_of(data)}").replay(data)
+    rows: Iterable[Row] = importlib.import_module(f"vectors.replay_{format_of(data)}").replay(data)
     return rows
 
 
