@@ -17,7 +17,6 @@ from suite.model.event import Action, Event
 from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.pool import Pool
 from suite.model.service import Port, Service, ServiceRef, ServiceType
-from suite.store import open_store
 
 START = datetime(2039, 11, 15, 9, 0, tzinfo=UTC)
 """A Tuesday after the database is made, for no commit's time is before that of the one before it."""
@@ -30,14 +29,14 @@ def lease(number, ref, state=LeaseState.BOUND):
 
 
 @pytest.fixture
-def state(tmp_path):
-    """A state directory: coffee had 10.0.42.7 from 9:00 to 14:00, tea has it since; milk's 10.0.42.8 is held."""
+def filled(db):
+    """A database: coffee had 10.0.42.7 from 9:00 to 14:00, tea has it since; milk's 10.0.42.8 is held."""
     configuration = Configuration(
         (Pool("default", (parse_range("10.0.42.0/24"),)),),
         reservations=(Reservation(ip_address("10.0.42.99"), TEA, source="config"),),
         digest="d",
     )
-    with open_store(f"sqlite:///{tmp_path}/suite.db") as store:
+    with db.open() as store:
         tea = Service(TEA, type=ServiceType.LOAD_BALANCER, ports=(Port(8080),))
         first = Changes(
             opened=(lease(7, COFFEE), lease(8, ServiceRef("default", "milk"), LeaseState.HELD)),
@@ -49,15 +48,16 @@ def state(tmp_path):
         old = before.leases[ip_address("10.0.42.7")]
         swap = Changes(closed=tuple(Closing(each, "released") for each in old), opened=(lease(7, TEA),))
         store.commit(swap, before, now=START + timedelta(hours=5))
-    return tmp_path
+    return db
 
 
 @pytest.fixture
-def suite(state):
-    """Run a command over that directory."""
+def suite(filled, tmp_path):
+    """Run a command over that database."""
+    places = ("--state", str(tmp_path), "--database", filled.url)
 
     def run(*arguments, stdin=None):
-        return CliRunner().invoke(program, [*arguments, "--state", str(state)], input=stdin, catch_exceptions=False)
+        return CliRunner().invoke(program, [*arguments, *places], input=stdin, catch_exceptions=False)
 
     return run
 
@@ -212,10 +212,10 @@ def test_a_file_that_is_not_there_is_told(suite):
     assert result.stderr.startswith("error: the file cannot be read: No such file or directory\nwhere: missing.csv")
 
 
-def test_orders_are_in_the_log_under_the_name_of_who_gave_them(suite, state):
+def test_orders_are_in_the_log_under_the_name_of_who_gave_them(suite, filled):
     suite("lease", "reserve", "10.0.42.20", "--reason", "spare")
 
-    with open_store(f"sqlite:///{state}/suite.db") as store:
+    with filled.open() as store:
         newest = store.events(limit=1)[0].event
     assert (newest.action, newest.actor.kind, newest.reason) == (Action.RESERVED, "operator", "spare")
 
