@@ -14,7 +14,7 @@ from suite.cli.output import Format, show
 from suite.cli.target import Target
 
 if TYPE_CHECKING:
-    from suite.model.address import Address
+    from suite.model.address import Range
     from suite.model.changes import Changes
     from suite.model.refusal import Refusal
     from suite.model.service import ServiceRef
@@ -68,16 +68,19 @@ def list_leases(
 @command.command(
     "show", epilog="\b\nExamples:\n  suite lease show 10.0.42.7\n  suite lease show default/coffee -o yaml"
 )
-@click.argument("what", metavar="ADDRESS|[NAMESPACE/]NAME")
+@click.argument("what", metavar="ADDRESS|RANGE|[NAMESPACE/]NAME")
 @target_options
 @format_option
 def show_lease(what: str, target: Target, output: Format) -> None:
-    """The open leases on an address, or of a Service."""
+    """The open leases on an address, in a network or range, or of a Service."""
     from suite.web.documents import lease_documents
 
     snapshot = snapshot_of(target)
-    address, ref = _address_or_ref(what)
-    found = snapshot.leases.get(address) if address is not None else snapshot.holdings.get(ref) if ref else None
+    span, ref = _span_or_ref(what)
+    if ref is not None:
+        found = list(snapshot.holdings.get(ref) or ())
+    else:
+        found = [lease for lease in snapshot.open_leases() if span is not None and lease.address in span]
     if not found:
         raise Fault(
             f"there is no open lease: {what}",
@@ -119,19 +122,19 @@ def who_had(address: str, target: Target, at: str, tz: str, output: Format) -> N
 @command.command(
     "history", epilog="\b\nExamples:\n  suite lease history 10.0.42.7\n  suite lease history default/coffee --limit 10"
 )
-@click.argument("what", metavar="ADDRESS|[NAMESPACE/]NAME")
+@click.argument("what", metavar="ADDRESS|RANGE|[NAMESPACE/]NAME")
 @target_options
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, help="How many rows at most, the newest first."
 )
 @format_option
 def history(what: str, target: Target, limit: int, output: Format) -> None:
-    """Everything an address or a Service ever had, the newest first."""
+    """Every lease that an address, a network or range, or a Service ever had, the newest first."""
     from suite.web.documents import lease_document
 
-    address, ref = _address_or_ref(what)
+    span, ref = _span_or_ref(what)
     with target.store() as store:
-        found = store.history(address=address, ref=ref, limit=limit)
+        found = store.history(address=span, ref=ref, limit=limit)
     show(map(lease_document, found), HISTORY, output, empty=f"{what} never had a lease")
 
 
@@ -238,15 +241,14 @@ def unreserve_address(address: str, target: Target, reason: str) -> None:
     done(changes, f"{wanted} is not reserved any more")
 
 
-def _address_or_ref(text: str) -> "tuple[Address | None, ServiceRef | None]":
-    """Digits and colons are an address, everything else is a Service."""
-    from ipaddress import ip_address
+def _span_or_ref(text: str) -> "tuple[Range | None, ServiceRef | None]":
+    """What can be read as an address, a network or a range is one; everything else is a Service."""
+    from suite.model.address import parse_range
 
     try:
-        ip_address(text)
+        return parse_range(text), None
     except ValueError:
         return None, read_ref(text)
-    return read_address(text), None
 
 
 def _reserve_one(target: Target, address: str, name: str, note: str, reason: str) -> None:

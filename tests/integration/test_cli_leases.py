@@ -124,8 +124,13 @@ def test_history_shows_what_ended_too(suite):
     ]
 
 
-def test_history_follows_a_service(suite):
+def test_history_follows_a_service_and_covers_a_network(suite):
     assert addresses(suite("lease", "history", "default/coffee", "-o", "json")) == ["10.0.42.7"]
+    assert addresses(suite("lease", "history", "10.0.42.8/31", "-o", "json")) == ["10.0.42.8"]
+
+
+def test_the_open_leases_of_a_range_are_shown(suite):
+    assert addresses(suite("lease", "show", "10.0.42.0-10.0.42.7", "-o", "json")) == ["10.0.42.7"]
 
 
 def test_what_has_no_open_lease_is_pointed_to_its_history(suite):
