@@ -205,6 +205,7 @@ def fresh_database(request: pytest.FixtureRequest, kind: str) -> Iterator[Databa
     name = f"test_{os.getpid()}_{next(_serials)}"
     with contextlib.closing(server.connect()) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        with contextlib.closing(DatabaseUnderTest(kind, server.url(name), server=server)) as database:
-            yield database
+    with contextlib.closing(DatabaseUnderTest(kind, server.url(name), server=server)) as database:
+        yield database
+    with contextlib.closing(server.connect()) as connection:  # anew: a test may have restarted the server
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -96,7 +96,8 @@ class FileSource:
                     if batch is not None:
                         await deliver(batch)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), self._interval)
+                        async with asyncio.timeout(self._interval):  # wait_for may swallow a cancellation on Python 3.11
+                            await self._news.wait()
                     if self._listing.identity != watched:
                         break  # another directory stands there now; the kernel still watches the old one
 

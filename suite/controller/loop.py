@@ -175,7 +175,8 @@ class Controller:
             due = self._planner.next_due() if self._is_complete else None
             timeout = None if due is None else min(LONGEST_SLEEP, max(0.0, (due - self._clock()).total_seconds()))
             try:
-                await asyncio.wait_for(self._due.wait(), timeout)
+                async with asyncio.timeout(timeout):  # wait_for may swallow a cancellation on Python 3.11
+                    await self._due.wait()
             except TimeoutError:
                 if due is not None and due <= self._clock():
                     async with self._turning:

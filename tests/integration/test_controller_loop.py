@@ -1,0 +1,196 @@
+"""The controller over a real database: what it does when writers race, the clock jumps, or the database goes away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from fix_world import load_balancer, pool, ref
+
+from suite.cluster.source import Batch
+from suite.controller.loop import Controller
+from suite.controller.operator import Order, drain
+from suite.metrics.names import new_registry
+from suite.model.changes import Changes
+from suite.model.configuration import Configuration
+from suite.model.event import Actor
+from suite.model.publication import Publication
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fix_db import DatabaseUnderTest
+
+    from suite.store.store import Store
+
+CONFIGURATION = Configuration((pool("default", "10.0.0.0/24"),), hold_time=60, cooling_time=0, digest="first")
+
+
+@dataclass
+class Clock:
+    """A wall clock that tests turn."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Desk:
+    """A running controller, and what it told."""
+
+    controller: Controller
+    told: list[Publication]
+    clock: Clock
+
+    def has(self, name: str) -> list[str]:
+        return [str(lease.address) for lease in self.controller.snapshot.bound(ref(name))]
+
+
+@asynccontextmanager
+async def running(store: "Store", instance: str = "one", clock: Clock | None = None) -> "AsyncIterator[Desk]":
+    told: list[Publication] = []
+    clock = clock or Clock()
+
+    async def tell(publication: Publication) -> None:
+        told.append(publication)
+
+    controller = Controller(store, tell, new_registry(), instance, clock)
+    await controller.load()
+    task = asyncio.create_task(controller.run())
+    try:
+        yield Desk(controller, told, clock)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(fact: Callable[[], bool], seconds: float = 10) -> bool:
+    """Whether the fact comes true in time."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not fact():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
+
+
+async def settled(desk: Desk, *services: object) -> None:
+    await until(lambda: desk.controller.is_leading)
+    await desk.controller.configure(CONFIGURATION, ())
+    await desk.controller.hear(Batch(services=services, is_full=True))  # type: ignore[arg-type]
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(story())  # type: ignore[arg-type]
+
+
+def test_nothing_is_told_before_the_first_full_list(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await until(lambda: desk.controller.is_leading)
+            await desk.controller.configure(CONFIGURATION, ())
+            await desk.controller.hear(Batch(services=(load_balancer("a"),)))
+
+            assert desk.told == []
+            assert desk.controller.not_ready() == ("the source has not listed everything yet",)
+
+    run(story)
+
+
+def test_a_batch_is_committed_before_it_is_told(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+
+            assert desk.told[-1].snapshot.bound(ref("a"))
+            assert db.rows("SELECT address, state FROM lease WHERE valid_to IS NULL") == [("10.0.0.0", "bound")]
+
+    run(story)
+
+
+def test_an_operators_commit_is_noticed_and_acted_on(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            other = db.open()
+            changes = drain(other.read(), "default", Order(Actor("operator", "test")))
+            assert isinstance(changes, Changes)
+            other.commit(changes, other.read(), now=desk.clock())
+
+            assert await until(lambda: desk.controller.snapshot.drained == {"default"})
+            await desk.controller.hear(Batch(services=(load_balancer("b"),)))
+            assert desk.has("b") == []
+
+    run(story)
+
+
+def test_of_two_controllers_one_leads_and_the_other_takes_over_without_moving_an_address(
+    db: "DatabaseUnderTest",
+) -> None:
+    async def story() -> None:
+        first, second = db.open(), db.open()
+        async with running(second, "two") as standby:
+            await until(lambda: standby.controller.is_leading, 0.1)
+            second.resign()
+            async with running(first, "one") as leader:
+                await settled(leader, load_balancer("a"), load_balancer("b"))
+            first.resign()
+
+            await settled(standby, load_balancer("b"), load_balancer("a"))
+
+            assert await until(lambda: standby.has("a") == ["10.0.0.0"] and standby.has("b") == ["10.0.0.1"])
+
+    run(story)
+
+
+def test_a_held_address_is_freed_when_its_time_is_over_though_nobody_says_anything(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            await desk.controller.hear(Batch(services_gone=(ref("a"),)))
+            desk.clock.now += timedelta(seconds=61)
+            await desk.controller.hear(Batch(services=(load_balancer("b"),)))
+
+            assert desk.has("b") == ["10.0.0.0"]
+
+    run(story)
+
+
+def test_a_clock_that_jumps_back_never_makes_history_run_backwards(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            desk.clock.now -= timedelta(days=400)
+            await desk.controller.hear(Batch(services=(load_balancer("b"),)))
+            await desk.controller.hear(Batch(services_gone=(ref("a"),)))
+
+            times = [row[0] for row in db.rows("SELECT at FROM event ORDER BY revision, n")]
+            assert times == sorted(times)
+            assert db.rows("SELECT count(*) FROM lease WHERE valid_to < valid_from") == [(0,)]
+
+    run(story)
+
+
+@pytest.mark.postgres
+def test_while_postgresql_is_away_nothing_is_lost_and_afterwards_everything_is_done(
+    postgres_db: "DatabaseUnderTest", postgres_server: object
+) -> None:
+    async def story() -> None:
+        async with running(postgres_db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            postgres_server.stop("immediate")  # type: ignore[attr-defined]
+            hearing = asyncio.create_task(desk.controller.hear(Batch(services=(load_balancer("b"),))))
+            assert await until(lambda: bool(desk.controller.trouble))
+            assert desk.has("a") == ["10.0.0.0"]
+            postgres_server.start()  # type: ignore[attr-defined]
+
+            await asyncio.wait_for(hearing, 30)
+            assert desk.has("b") == ["10.0.0.1"]
+            assert desk.controller.trouble == ""
+
+    run(story)
