@@ -67,10 +67,12 @@ def community_order(community: Community) -> tuple[bool, tuple[int, ...]]:
 
 def _check_peers(draft: Draft, reading: Reading) -> None:
     profiles = {each.value.name: each.value for each in draft.profiles}
-    for number, placed in enumerate(draft.peers):
+    routers: dict[tuple[object, ...], Peer] = {}
+    for placed in draft.peers:
         peer = placed.value
-        for other in draft.peers[:number]:
-            _compare_peers(placed, other.value, reading)
+        first = routers.setdefault((peer.address, peer.interface, peer.port, peer.vrf), peer)
+        if first is not peer:
+            _compare_peers(placed, first, reading)
         if peer.bfd_profile and peer.bfd_profile not in profiles:
             message = f"there is no BFD profile {peer.bfd_profile!r}{meant(peer.bfd_profile, tuple(profiles))}"
             reading.fault(placed.place("bfd_profile"), "peer.unknown_bfd_profile", message, transient=True)
@@ -82,18 +84,13 @@ def _check_peers(draft: Draft, reading: Reading) -> None:
 
 
 def _compare_peers(placed: Placed[Peer], other: Peer, reading: Reading) -> None:
-    """The same peer twice is a slip; two sessions to one router from one node end each other (RFC 4271 section 6.8)."""
+    """Two peers are one router. All the same is a slip; two sessions from one node end each other (RFC 4271 section 6.8)."""
     peer = placed.value
     if replace(peer, name="") == replace(other, name=""):
         reading.fault(placed.at, "peer.identical_duplicate", "the same peer was defined before; remove one")
-    elif _router(peer) == _router(other) and not (peer.node_selectors and other.node_selectors):
+    elif not (peer.node_selectors and other.node_selectors):
         message = f"peer {other.name} is the same router, and some nodes would have two sessions with it"
         reading.warn(placed.at, "peer.same_router", message)
-
-
-def _router(peer: Peer) -> tuple[object, ...]:
-    """Where a session leads to."""
-    return peer.address, peer.interface, peer.port, peer.vrf
 
 
 def _check_echo(placed: Placed[Peer], draft: Draft, reading: Reading) -> None:
@@ -107,11 +104,12 @@ def _check_echo(placed: Placed[Peer], draft: Draft, reading: Reading) -> None:
 
 
 def _check_doubles(whole: list[Placed[BgpAdvertisement]], reading: Reading) -> None:
-    for number, placed in enumerate(whole):
-        if any(placed.value == other.value for other in whole[:number]):
-            reading.fault(
-                placed.at, "bgpadv.identical_duplicate", "the same advertisement was defined before; remove one"
-            )
+    seen: set[BgpAdvertisement] = set()
+    for placed in whole:
+        if placed.value in seen:
+            message = "the same advertisement was defined before; remove one"
+            reading.fault(placed.at, "bgpadv.identical_duplicate", message)
+        seen.add(placed.value)
 
 
 def _check_aggregation(placed: Placed[BgpAdvertisement], pool: Placed[Pool], reading: Reading) -> None:

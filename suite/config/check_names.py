@@ -4,8 +4,10 @@ from itertools import chain
 
 from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
+from suite.config.tree import Cursor
 from suite.config.values import duration_text
-from suite.model.configuration import StaticHost
+from suite.model.address import Address, parse_address
+from suite.model.configuration import StaticHost, StaticRecord
 
 CLOCK_MARGIN = 5.0
 """Seconds between the last moment an answer may be used and the first an address may be given away."""
@@ -15,10 +17,17 @@ def check_names(draft: Draft, reading: Reading) -> None:
     """Everything about names that needs the pools and the other names."""
     _check_zones(draft, reading)
     _check_promise(draft, reading)
+    for record in draft.records:
+        _check_record(draft, record, reading)
     seen: dict[str, Placed[StaticHost]] = {}
     for host in draft.hosts:
-        _check_addresses(draft, host, reading)
+        for index, address in enumerate(host.value.addresses):
+            _check_leased(draft, address, host.place("addresses", index), reading)
         for name in (host.value.name, *host.value.aliases):
+            if zone_of(name, draft.settings.dns.zones) is None:
+                reading.fault(
+                    host.at, "host.outside_zones", f"{name} lies in none of the zones; nobody would ask us for it"
+                )
             if seen.setdefault(name, host) is not host:
                 line = seen[name].at.line
                 reading.fault(
@@ -55,13 +64,46 @@ def _check_promise(draft: Draft, reading: Reading) -> None:
         reading.fault(at, "cooling_time.too_short", message)
 
 
-def _check_addresses(draft: Draft, host: Placed[StaticHost], reading: Reading) -> None:
+def _check_leased(draft: Draft, address: Address, at: Cursor, reading: Reading) -> None:
     """An address of a pool belongs to whom it is leased to; a host that follows a Service names the Service."""
-    for index, address in enumerate(host.value.addresses):
-        for pool in draft.pools:
-            if address in pool.value:
-                message = (
-                    f"{address} belongs to pool {pool.value.name} and may be leased to anybody; name the Service "
-                    "(service: namespace/name), or exclude the address from the pool"
-                )
-                reading.fault(host.place("addresses", index), "host.address_in_pool", message)
+    for pool in draft.pools:
+        if address in pool.value:
+            message = (
+                f"{address} belongs to pool {pool.value.name} and may be leased to anybody; name the Service "
+                "(hosts: service: namespace/name), or exclude the address from the pool"
+            )
+            reading.fault(at, "host.address_in_pool", message)
+
+
+def zone_of(name: str, zones: tuple[str, ...]) -> str | None:
+    """The zone that a full name lies in, the nearest where zones lie in each other; None where it lies in none."""
+    return max((zone for zone in zones if name.endswith(f".{zone}")), key=len, default=None)
+
+
+def _check_record(draft: Draft, placed: Placed[StaticRecord], reading: Reading) -> None:
+    """A record's value must be one of its type (RFC 1035 section 5; RFC 3597 for types without a name)."""
+    from suite.dns.name import from_text
+    from suite.dns.rdata import parse_rdata
+    from suite.dns.rrtype import AAAA, META, SOA, A, type_from_text
+
+    record = placed.value
+    zone = zone_of(record.name, draft.settings.dns.zones)
+    if zone is None:
+        message = f"{record.name} lies in none of the zones; nobody would ask us for it"
+        reading.fault(placed.place("name"), "record.outside_zones", message)
+        return
+    try:
+        rtype = type_from_text(record.type)
+    except ValueError as fault:
+        reading.fault(placed.place("type"), "record.bad_type", str(fault))
+        return
+    if rtype in META or rtype == SOA:
+        reading.fault(placed.place("type"), "record.bad_type", f"{record.type} records are not written by hand")
+        return
+    try:
+        parse_rdata(rtype, record.value, from_text(zone))
+    except ValueError as fault:
+        reading.fault(placed.place("value"), "record.bad_value", str(fault))
+    else:
+        if rtype in {A, AAAA}:
+            _check_leased(draft, parse_address(record.value), placed.place("value"), reading)

@@ -73,8 +73,9 @@ def _forbid(form: Form, name: str, code: str, reading: Reading) -> None:
 
 
 def _communities(form: Form, reading: Reading, draft: Draft) -> None:
+    places = dict(form.place("bgp_communities").entries())
     for alias, text in form["bgp_communities"]:
-        place = form.place("bgp_communities", alias)
+        place = places[alias]
         try:
             draft.communities.append(Placed((alias, parse_community(text)), place))
         except CodedError as fault:
@@ -141,7 +142,7 @@ def absolute(name: str, zones: tuple[str, ...]) -> str:
     if name.endswith("."):
         return name
     dotted = f"{name}."
-    return dotted if any(dotted == zone or dotted.endswith(f".{zone}") for zone in zones) else f"{name}.{zones[0]}"
+    return dotted if any(dotted.endswith(f".{zone}") for zone in zones) else f"{name}.{zones[0]}"
 
 
 def _reservation(form: Form, reading: Reading, draft: Draft) -> None:

@@ -84,6 +84,12 @@ class Cursor:
             for index, item in enumerate(self.node.items):
                 yield Cursor(item, self.source, f"{self.path}[{index}]", self.line)
 
+    def item(self, index: int) -> "Cursor | None":
+        """One member of a list; None where there is none."""
+        if not isinstance(self.node, ListNode) or not 0 <= index < len(self.node.items):
+            return None
+        return Cursor(self.node.items[index], self.source, f"{self.path}[{index}]", self.line)
+
     def child(self, key: str) -> "Cursor | None":
         """What stands under ``key``; None where nothing does."""
         return next((cursor for name, cursor in self.entries() if name == key), None)
@@ -99,7 +105,7 @@ class Cursor:
         """The place that ``steps`` (names and indexes) lead to, or the last one on the way that exists."""
         here = self
         for each in steps:
-            found = here.child(each) if isinstance(each, str) else next(_nth(here, each), None)
+            found = here.child(each) if isinstance(each, str) else here.item(each)
             if found is None:
                 return here
             here = found
@@ -109,10 +115,6 @@ class Cursor:
         """The scalar text under ``keys``; empty where there is none."""
         node = self.under(*keys).node
         return node.text if isinstance(node, Scalar) and not node.is_null else ""
-
-
-def _nth(cursor: Cursor, index: int) -> Iterator[Cursor]:
-    return (item for number, item in enumerate(cursor.items()) if number == index)
 
 
 def step(path: str, key: str) -> str:

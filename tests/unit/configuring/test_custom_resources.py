@@ -164,3 +164,32 @@ def test_two_as_numbers_in_one_vrf_are_too_many_for_frr():
     outcome = load([*from_object(PEER | {"spec": GATEWAY}), *from_object(other)])
 
     assert [problem.code for problem in check_frr(outcome.draft, ())] == ["frr.my_asn_differs"]
+
+
+def test_a_pool_without_a_name_and_words_nobody_knows_are_told():
+    pool = {
+        "apiVersion": "metallb.io/v1beta1",
+        "kind": "IPAddressPool",
+        "sepc": {},
+        "spec": {"addresses": ["10.0.0.0/24"]},
+    }
+
+    assert sorted(problem.code for problem in load(from_object(pool)).problems) == [
+        "pool.missing_name",
+        "yaml.unknown_key",
+    ]
+    assert [problem.is_warning for problem in load(from_object(pool), strict=False).problems] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "code"),
+    [
+        ("BFDProfile", {}, "native.no_bfd_profile"),
+        ("Community", {"communities": [{"name": "x", "value": "large:1:2:3"}]}, "native.no_large_community"),
+        ("BGPAdvertisement", {"communities": ["large:1:2:3"]}, "native.no_large_community"),
+    ],
+)
+def test_what_the_native_backend_does_not_know(kind, spec, code):
+    given = {"apiVersion": "metallb.io/v1beta1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+    assert [problem.code for problem in check_native(load(from_object(given)).draft)] == [code]

@@ -100,7 +100,7 @@ def test_excluded_addresses_are_not_the_pools_to_lease():
         ("printer.service", "printer.service."),
         ("printer.lab", "printer.lab."),
         ("printer.other", "printer.other.service."),
-        ("printer.other.", "printer.other."),
+        ("printer.lab.", "printer.lab."),
         ("Printer", "printer.service."),
     ],
 )

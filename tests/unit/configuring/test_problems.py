@@ -207,3 +207,59 @@ def test_a_configuration_with_an_error_is_none_at_all():
 
     assert outcome.configuration is None
     assert [pool.name for pool in outcome.attempt.pools] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        ("{name: x, type: A, value: 10.0.0.7}", "host.address_in_pool"),
+        ("{name: x, type: A, value: 10.0.0}", "record.bad_value"),
+        ("{name: x, type: SRV, value: 0 0 web}", "record.bad_value"),
+        ("{name: x, type: NONSENSE, value: y}", "record.bad_type"),
+        ("{name: x, type: SOA, value: y}", "record.bad_type"),
+        ("{name: x, type: 'A B', value: y}", "record.bad_type"),
+        ("{name: x.example., type: TXT, value: y}", "record.outside_zones"),
+        ("{name: x, type: TXT}", "record.missing_value"),
+    ],
+)
+def test_records(record, code):
+    assert errors(POOLS + f"dns: {{records: [{record}]}}")[0] == code
+
+
+@pytest.mark.parametrize(
+    "record", ["{name: x, type: txt, value: 'a b'}", "{name: '*.x', type: TYPE65280, value: '\\# 1 00'}"]
+)
+def test_records_of_any_type_are_taken(record):
+    assert errors(f"dns: {{records: [{record}]}}") == []
+
+
+def test_a_name_that_no_zone_holds_is_refused():
+    assert errors("dns: {hosts: [{name: printer.example., addresses: 192.0.2.9}]}") == ["host.outside_zones"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("localpref: 1", "localpref: 2", ["bgpadv.local_pref_conflict"]),
+        ("localpref: 1", "localpref: 2, aggregation-length: 30", []),
+        ("localpref: 1, peers: [a]", "localpref: 2, peers: [b]", []),
+        (
+            "localpref: 1, node-selectors: [{match-labels: {n: a}}]",
+            "localpref: 2, node-selectors: [{match-labels: {n: b}}]",
+            [],
+        ),
+        ("localpref: 1, service-selectors: [{match-labels: {n: a}}]", "localpref: 2", []),
+        ("name: x", "name: x", ["bgpadv.identical_duplicate"]),
+        ("aggregation-length: 16", "localpref: 0", ["bgpadv.aggregation_wider_than_pool_range"]),
+        ("aggregation-length: 33", "localpref: 0", ["bgpadv.bad_aggregation_length"]),
+        ("communities: [flarb]", "localpref: 0", ["bgpadv.community_is_unknown_alias_or_malformed"]),
+        ("communities: [64512:65536]", "localpref: 0", ["bgpadv.community_out_of_range"]),
+        ("communities: [64512:1, 64512:1]", "localpref: 0", ["bgpadv.duplicate_community"]),
+        ("peers: [a, a]", "localpref: 0", ["bgpadv.duplicate_peer"]),
+    ],
+)
+def test_advertisements_by_bgp(first, second, found):
+    nodes = "nodes: [{name: one, labels: {n: a}}]\n"
+    pool = f"{{name: b, protocol: bgp, addresses: [10.0.1.0/24], bgp-advertisements: [{{{first}}}, {{{second}}}]}}"
+
+    assert errors(f"{nodes}address-pools: [{pool}]") == found
