@@ -22,6 +22,7 @@ from suite.dns.feed import ChangeZone
 from suite.dns.journal import Journal
 from suite.dns.message import HEADER_SIZE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
+from suite.dns.ratelimit import RateLimiter, Verdict, slipped
 from suite.dns.settings import Context
 from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
@@ -108,7 +109,9 @@ class Entry(NamedTuple):
 class Compiled:
     """The answers of one worker. `clock` gives Unix seconds; `transport` names the counters."""
 
-    def __init__(self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp") -> None:
+    def __init__(
+        self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp", salt: int = 0
+    ) -> None:
         self.zones, self.settings, self.clock, self.transport = zones, settings, clock, transport
         self.journal = Journal()
         self.ready: dict[bytes, tuple[bytes, int, int]] = {}
@@ -120,6 +123,8 @@ class Compiled:
         self._cookies: dict[bytes, bytes] = {}
         self._cookies_until = 0
         self._missing = self._counter(0, rrtype.NXDOMAIN)
+        self._slipped, self._dropped = self._counter(0, -1), self._counter(0, -2)
+        self.limiter = RateLimiter(settings.rate, settings.slip, settings.spared, salt) if settings.rate else None
         self._denying: dict[bytes, Denials] = {}
         self._ready_keys: dict[bytes, list[bytes]] = {}
         self._entries: dict[bytes, Entry] = {}
@@ -146,11 +151,7 @@ class Compiled:
 
     def report(self) -> dict[str, int]:
         """Count replies so far by transport, type and rcode; type 0 stands for rare types and denied names."""
-        names = (
-            (f"{self.transport} {rrtype.type_to_text(t)} {rrtype.rcode_to_text(r)}", i)
-            for (t, r), i in self._counters.items()
-        )
-        return {name: self.counts[index] for name, index in names}
+        return {f"{self.transport} {_shown(*key)}": self.counts[index] for key, index in self._counters.items()}
 
     def quick(self, packet: bytes, client: bytes) -> bytes | None:
         """Join a reply from compiled parts; None when the packet needs `slow`."""
@@ -183,6 +184,31 @@ class Compiled:
     def slow(self, packet: bytes, client: bytes) -> bytes | None:
         """Answer anything, by the reference."""
         return self._counted(packet, respond(self.zones, packet, Context(self.settings, client, self.clock())))
+
+    def full(self, packet: bytes, client: bytes) -> bytes | None:
+        """Answer one packet by whatever way is quickest."""
+        ready = self.ready.get(packet[2:]) or self.fleeting_ready.get(packet[2:])
+        if ready is None:
+            return self.quick(packet, client) or self.slow(packet, client)
+        self.counts[ready[2]] += 1
+        return packet[:2] + ready[0]
+
+    def limited(self, limiter: RateLimiter, packet: bytes, octets: bytes, client: bytes) -> bytes | None:
+        """Give the reply that the rate of the client's network allows: all, a truncated one, or none."""
+        verdict = limiter.admit(client, octets, self.clock())
+        if verdict is Verdict.SEND or self._is_proven(packet, client):
+            return octets
+        self.counts[self._slipped if verdict is Verdict.SLIP else self._dropped] += 1
+        return slipped(packet, octets) if verdict is Verdict.SLIP and octets[4:6] == b"\0\1" else None
+
+    def _is_proven(self, packet: bytes, client: bytes) -> bool:
+        """Tell whether the packet carries a server cookie of ours, which proves its sender's address (RFC 7873 1)."""
+        try:
+            opt = edns.find(message.parse(packet)) if len(packet) >= HEADER_SIZE else None
+        except message.FormatError:
+            return False
+        asked = opt.options.get(edns.COOKIE, b"") if opt is not None else b""
+        return cookie.is_valid(self.settings.cookie_secrets, asked, client, self.clock())
 
     def converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
         """Give the replies to one packet that came over TCP."""
@@ -342,6 +368,12 @@ def _is_whole(name: bytes) -> bool:
     while at < len(name) and 0 < name[at] <= MAX_LABEL:
         at += 1 + name[at]
     return at == len(name) - 1
+
+
+def _shown(qtype: int, rcode: int) -> str:
+    if rcode < 0:
+        return "slipped" if rcode == -1 else "dropped"
+    return f"{rrtype.type_to_text(qtype)} {rrtype.rcode_to_text(rcode)}"
 
 
 def _counts(answer: int, authority: int, additional: int) -> tuple[bytes, bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from suite.dns import message, rrtype, tsig
@@ -76,7 +77,7 @@ class Notifier:
             if old is not None:
                 old.cancel()
             task = self._running[zone.origin, each] = asyncio.create_task(self._tell(zone, each))
-            task.add_done_callback(lambda done, key=(zone.origin, each): self._forget(key, done))
+            task.add_done_callback(partial(self._forget, (zone.origin, each)))
 
     async def stop(self) -> None:
         """Stop all that is on its way."""

@@ -32,6 +32,8 @@ class Transfers:
 class Settings:
     """One server's settings. Cookie secrets (16 octets each): the first makes cookies, all are accepted; none: no cookies.
 
+    `rate` limits UDP replies a second to one network outside private ranges and `spared` (0: no limit); every `slip`-th
+    reply above it is sent truncated.
     `identity` answers NSID (RFC 5001) and CH TXT id.server (RFC 4892), `version` answers version.bind; empty refuses.
     """
 
@@ -43,6 +45,9 @@ class Settings:
     keys: tuple[Key, ...] = ()
     transfers: Transfers = Transfers()
     idle_timeout: float = 10.0
+    rate: int = 200
+    slip: int = 2
+    spared: tuple[tuple[bytes, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from suite.dns import edns, rrtype
 from suite.dns.answer import Answer
 from suite.dns.message import Writer
+from suite.dns.ratelimit import is_in
 from suite.dns.rrset import soa_serial
 from suite.dns.wire import flags_of, write
 
@@ -67,19 +68,12 @@ def is_allowed(request: Request, context: Context) -> bool:
     transfers = context.settings.transfers
     if request.key is not None:
         return request.key in transfers.keys
-    return any(_is_in(context.client, prefix, bits) for prefix, bits in transfers.networks)
+    return any(is_in(context.client, network) for network in transfers.networks)
 
 
 def is_newer(serial: int, than: int) -> bool:
     """Compare serials in the arithmetic of RFC 1982 section 3.2: the zone may wrap around 2**32."""
     return 0 < (serial - than) & 0xFFFFFFFF < _HALF
-
-
-def _is_in(client: bytes, prefix: bytes, bits: int) -> bool:
-    if len(client) != len(prefix):
-        return False
-    shift = 8 * len(client) - bits
-    return int.from_bytes(client) >> shift == int.from_bytes(prefix) >> shift
 
 
 def _whole(zone: Zone) -> Iterable[_Line]:

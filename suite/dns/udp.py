@@ -13,11 +13,14 @@ import socket
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from suite.dns.ratelimit import RateLimiter
 
 BATCH = 64
 _IP_PKTINFO, _MSG_DONTWAIT = 8, socket.MSG_DONTWAIT
 _NAME_SIZE, _CONTROL_SIZE = 28, 64
+_SPARED_LIMIT = 65_536
 
 
 class _Iovec(ctypes.Structure):
@@ -49,7 +52,10 @@ class Answers(Protocol):
     ready: dict[bytes, tuple[bytes, int, int]]
     fleeting_ready: dict[bytes, tuple[bytes, int, int]]
     counts: list[int]
+    limiter: RateLimiter | None
 
+    def full(self, packet: bytes, client: bytes) -> bytes | None: ...
+    def limited(self, limiter: RateLimiter, packet: bytes, reply: bytes, client: bytes) -> bytes | None: ...
     def quick(self, packet: bytes, client: bytes) -> bytes | None: ...
     def slow(self, packet: bytes, client: bytes) -> bytes | None: ...
 
@@ -79,6 +85,7 @@ class Endpoint:
         self._slot = slot
         self._is_v6 = sock.family == socket.AF_INET6
         self._is_wildcard = sock.getsockname()[0] in {"::", "0.0.0.0"}  # noqa: S104 - compared, not bound
+        self._spared: set[int | bytes] = set()
         self._lay_out()
 
     def serve(self, answers: Answers) -> int:
@@ -90,6 +97,9 @@ class Endpoint:
         slot, buffer, lengths, counts = self._slot, self._buffer, self._lengths, answers.counts
         get, get_fleeting = answers.ready.get, answers.fleeting_ready.get
         packets = bytes(self._view[: count * slot])
+        if answers.limiter is not None and not self._spared.issuperset(self._senders(count)):
+            self._serve_limited(answers, answers.limiter, packets, count)
+            return count
         missed: list[int] = []
         at = 0
         for size in self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist():
@@ -107,6 +117,32 @@ class Endpoint:
             self._forget_interfaces(count)
         self._answer_missed(answers, packets, count, missed)
         return count
+
+    def _senders(self, count: int) -> Sequence[int | bytes]:
+        """Sender addresses of a batch: words for IPv4, sixteen octets for IPv6."""
+        if not self._is_v6:
+            return self._name_words[1 : count * _NAME_SIZE // 4 : _NAME_SIZE // 4].tolist()
+        names = bytes(self._names[: count * _NAME_SIZE])
+        return [names[at + 8 : at + 24] for at in range(0, count * _NAME_SIZE, _NAME_SIZE)]
+
+    def _serve_limited(self, answers: Answers, limiter: RateLimiter, packets: bytes, count: int) -> None:
+        """Answer a batch one by one, because a sender in it is not known to be spared from rate limiting."""
+        if self._is_wildcard:
+            self._forget_interfaces(count)
+        if len(self._spared) >= _SPARED_LIMIT:
+            self._spared.clear()
+        for index, sender in enumerate(self._senders(count)):
+            at, client = index * self._slot, self._client(index)
+            packet = packets[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]]
+            is_spared = sender in self._spared or limiter.spares(client)
+            if is_spared:
+                self._spared.add(sender)
+            reply = answers.full(packet, client) if self._port(index) else None
+            if reply is not None and not is_spared:
+                reply = answers.limited(limiter, packet, reply, client)
+            if reply is not None:
+                self._place(index, reply)
+                self._send(index, index + 1)
 
     def _answer_missed(self, answers: Answers, packets: bytes, count: int, missed: list[int]) -> None:
         """Try the rest quickly, send all that is ready, and only then do the work that may take long."""
@@ -165,6 +201,7 @@ class Endpoint:
         self._view = memoryview(self._buffer)
         names, control = bytearray(BATCH * _NAME_SIZE), bytearray(BATCH * _CONTROL_SIZE)
         self._names, self._control_words = memoryview(names), memoryview(control).cast("I")
+        self._name_words = self._names.cast("I")
         addresses = _address(self._buffer), _address(names), _address(control)
         receive, self._receive = self._headers(addresses, is_send=False)
         send, self._send_at = self._headers(addresses, is_send=True)

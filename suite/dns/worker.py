@@ -10,6 +10,7 @@ Control frames out: ("ack", revision)           ("counts", {...})
 from __future__ import annotations
 
 import asyncio
+import secrets
 import select
 import signal
 import socket
@@ -39,7 +40,7 @@ class Worker:
         self._control.setblocking(False)
         self._sockets = sockets
         self._inbox = bytearray()
-        self._answers = Compiled(Zones(), settings, _unix_seconds)
+        self._answers = Compiled(Zones(), settings, _unix_seconds, salt=secrets.randbits(64))
         self._endpoints: dict[int, Endpoint] = {}
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
