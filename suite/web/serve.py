@@ -5,11 +5,9 @@ listens on is a leftover of a crash and is replaced; one that somebody listens o
 """
 
 import asyncio
-import contextlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from suite.model.configuration import Listen
 from suite.web.backend import Backend
 
 if TYPE_CHECKING:
-    import uvicorn
+    from suite.web.http_server import Server
 
 LONGEST_PATH = 107
 """Octets of a unix socket's path (sun_path less its zero)."""
@@ -69,42 +67,27 @@ async def serve(backend: Backend, listeners: list[socket.socket], stop: asyncio.
 
     The framework is imported in a thread, because it takes a quarter of a second that DNS should not wait for.
     """
-    server = await asyncio.to_thread(_server, backend)
-    serving = asyncio.create_task(server.serve(sockets=listeners))
+    servers = await asyncio.to_thread(_servers, backend, len(listeners))
+    serving = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, listeners, strict=True)
+    ]
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        server.should_exit = True
-        await serving
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
 
 
-def _server(backend: Backend) -> "uvicorn.Server":
-    import uvicorn
-
+def _servers(backend: Backend, count: int) -> "list[Server]":
     from suite.web.application import application
+    from suite.web.http_server import make_server
 
-    class Server(uvicorn.Server):
-        """Signals belong to the run loop."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    return Server(
-        uvicorn.Config(
-            application(backend),
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=256,
-            timeout_graceful_shutdown=2,
-            ws="none",
-        )
-    )
+    app = application(backend)
+    return [make_server(app) for _ in range(count)]
 
 
 def _clear(path: Path) -> None:

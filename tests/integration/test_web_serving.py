@@ -1,6 +1,7 @@
 """The API over a real socket: what it says, who may ask, and what becomes of bad questions."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import stat
@@ -21,8 +22,10 @@ from suite.model.problem import Problem
 from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
+from suite.web.application import application
 from suite.web.backend import Backend
 from suite.web.client import ask
+from suite.web.http_server import ImpatientProtocol, make_server
 from suite.web.serve import SocketTaken, open_tcp, open_unix, serve
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -208,6 +211,37 @@ def test_it_serves_an_address_beside_the_socket(serving):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: suite\r\n\r\nGET /"]
+)
+def test_a_client_that_does_not_get_on_is_let_go(said):
+    class Hasty(ImpatientProtocol):
+        patience = 0.05
+
+    async def talk():
+        server = make_server(application(Backend(lambda: SNAPSHOT, lambda: READY, new_registry())), Hasty)
+        listener = open_tcp(Listen(ip_address("127.0.0.1"), 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(said)
+        heard = await asyncio.wait_for(_all_of(reader), 10)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return heard
+
+    assert asyncio.run(talk()).count(b"HTTP/1.1 200 OK") == said.count(b"healthz")
+
+
+async def _all_of(reader):
+    """Everything until the server ends the connection, gently or not."""
+    heard = b""
+    with contextlib.suppress(ConnectionResetError):
+        while octets := await reader.read(65536):
+            heard += octets
+    return heard
 
 
 def test_a_second_suite_does_not_take_the_socket_of_the_first(serving):
