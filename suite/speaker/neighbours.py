@@ -1,0 +1,97 @@
+"""From a peer of the configuration to a BGP session of this node, and from routes of the plan to what a peer is told.  Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import IPv4Address
+
+from suite.bgp.bfd import BfdProfile as Timers
+from suite.bgp.export import RouteAttributes
+from suite.bgp.negotiation import PeerKind, SessionConfig
+from suite.bgp.peer import PeerConfig
+from suite.bgp.prefix import IPV4, IPV6, Prefix
+from suite.model.node import Node
+from suite.model.peer import BfdProfile, Peer
+from suite.speaker.plan import Route
+
+HOLD_TIME = 90
+CONNECT_TIME = 10.0
+RESTART_TIME = 120
+"""Seconds a router keeps our routes while the suite restarts (RFC 4724; FRR's and MetalLB's figure)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A session this node has: how to reach the peer, and how its path is watched (None for not at all)."""
+
+    name: str
+    config: PeerConfig
+    bfd: Timers | None = None
+    multihop: bool = False
+
+
+def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile], *, restarting: bool = False) -> Neighbour | str:
+    """The session of ``node`` with ``peer``, or why there can be none."""
+    if peer.address is None:
+        return f"peer {peer.name} names an interface instead of an address; write its address"
+    if peer.password_secret is not None and not peer.password:
+        return f"peer {peer.name} has its password in a Secret that cannot be read here"
+    families = {IPV4 if peer.address.version == 4 else IPV6}
+    if peer.dual_stack_address_family:
+        families = {IPV4, IPV6}
+    internal = peer.dynamic_asn == "internal" or peer.asn == (peer.local_asn or peer.my_asn)
+    try:
+        session = SessionConfig(
+            local_as=peer.local_asn or peer.my_asn,
+            peer_as=PeerKind(peer.dynamic_asn) if peer.dynamic_asn else peer.asn,
+            identifier=router_id(peer, node),
+            families=frozenset(families),
+            hold_time=HOLD_TIME if peer.hold_time is None else int(peer.hold_time),
+            keepalive_time=peer.keepalive_time or None,
+            connect_retry_time=peer.connect_time or CONNECT_TIME,
+            passive=peer.passive,
+            graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
+            restarting=restarting and peer.graceful_restart,
+        )
+        # Without a TTL of its own a session reaches peers behind a router, as MetalLB's native mode does.
+        config = PeerConfig(
+            session, peer.address, peer.port, peer.source_address, peer.vrf or None, peer.password or None
+        )
+    except ValueError as error:
+        return f"peer {peer.name}: {error}"
+    profile = next((each for each in profiles if each.name == peer.bfd_profile), None)
+    return Neighbour(peer.name, config, timers(profile) if profile else None, multihop=peer.ebgp_multihop or internal)
+
+
+def router_id(peer: Peer, node: Node) -> IPv4Address:
+    """The peer's ``routerID``, else the node's first IPv4 address, else a number made of its name (never 0)."""
+    if peer.router_id:
+        return IPv4Address(peer.router_id)
+    for address in (peer.source_address, *node.addresses):
+        if isinstance(address, IPv4Address):
+            return address
+    return IPv4Address(int.from_bytes(sha256(node.name.encode()).digest()[:4], "big") or 1)
+
+
+def timers(profile: BfdProfile) -> Timers:
+    """A profile with the defaults of our BFD where it says nothing."""
+    plain = Timers()
+    return Timers(
+        profile.receive_interval or plain.receive_interval,
+        profile.transmit_interval or plain.transmit_interval,
+        profile.detect_multiplier or plain.detect_multiplier,
+        profile.passive_mode,
+        profile.minimum_ttl or plain.minimum_ttl,
+    )
+
+
+def attributes(route: Route) -> RouteAttributes:
+    """What a peer is told beside the prefix."""
+    plain = tuple(part[0] << 16 | part[1] for part in (each.parts for each in route.communities if not each.is_large))
+    large = tuple((each.parts[0], each.parts[1], each.parts[2]) for each in route.communities if each.is_large)
+    return RouteAttributes(route.local_pref or None, plain, large)
+
+
+def told(routes: Iterable[Route]) -> dict[Prefix, RouteAttributes]:
+    """Routes as the protocol wants them."""
+    return {Prefix.of(route.prefix): attributes(route) for route in routes}
