@@ -1,6 +1,7 @@
 """Which suite a command is about: its state directory, its database, its socket."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,9 +92,14 @@ def state_directory(environment: Mapping[str, str], uid: int, home: Path) -> Pat
     return Path(environment.get("XDG_STATE_HOME") or home / ".local/state") / "suite"
 
 
+def without_password(url: str) -> str:
+    """The URL as it may be shown; a password in it is refused, and not repeated either."""
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+
+
 def store_fault(error: "StoreError", url: str) -> Fault:
     """A store's error in the words of the command line."""
     from suite.store.errors import Conflict
 
     code = Exit.REFUSED if isinstance(error, Conflict) else Exit.UNAVAILABLE
-    return Fault(error.what, where=url, fix=error.fix, code=code)
+    return Fault(error.what, where=without_password(url), fix=error.fix, code=code)
