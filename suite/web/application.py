@@ -88,7 +88,7 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
     @app.get("/metrics", tags=["health"])
     def metrics() -> Response:
         """Everything that is counted, in Prometheus' text format."""
-        record(backend.registry, backend.snapshot(), backend.status())
+        record(backend.registry, backend.snapshot(), backend.status(), _head(backend))
         return Response(exposition(backend.registry), media_type=TEXT_FORMAT)
 
 
@@ -183,6 +183,15 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
                 limit=limit,
             )
         return [event_document(event) for event in found]
+
+
+def _head(backend: Backend) -> str:
+    """The hash of the newest event; empty without a database, or while it is away."""
+    try:
+        newest = backend.store.events(limit=1) if backend.store is not None else []
+    except StoreError:
+        return ""
+    return newest[0].hash if newest else ""
 
 
 @contextmanager

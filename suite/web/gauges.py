@@ -1,8 +1,10 @@
 """Gauges that follow from a snapshot and the status, set when somebody asks for the metrics page."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from suite import __version__
 from suite.metrics import names
 from suite.metrics.registry import Labels, Registry
 from suite.model.snapshot import Snapshot
@@ -12,8 +14,14 @@ from suite.web.usage import Usage, pool_usage
 STATES = ("free", "bound", "held", "cooling", "declined", "reserved")
 
 
-def record(registry: Registry, snapshot: Snapshot, status: Status) -> None:
-    """Bring every gauge that is derived, and not counted as things happen, up to date."""
+def record(registry: Registry, snapshot: Snapshot, status: Status, head: str = "") -> None:
+    """Bring every gauge that is derived, and not counted as things happen, up to date.
+
+    ``head`` is the hash of the newest event, where it is known; whoever scrapes and keeps it can tell later that the log
+    was rewritten.
+    """
+    registry.replace(names.BUILD, {(__version__, ".".join(map(str, sys.version_info[:3]))): 1.0})
+    registry.replace(names.HEAD, {(snapshot.epoch, head): 1.0} if head else {})
     _record_pools(registry, pool_usage(snapshot))
     reasons = Counter(refusal.reason.value for refusal in snapshot.refusals.values())
     registry.replace(names.REFUSALS, {(reason,): float(count) for reason, count in reasons.items()})

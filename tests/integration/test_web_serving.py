@@ -15,7 +15,9 @@ from rpds import HashTrieMap
 
 from suite.metrics.names import new_registry
 from suite.model.address import parse_range
+from suite.model.changes import Changes
 from suite.model.configuration import Configuration, Listen
+from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState
 from suite.model.pool import Pool
 from suite.model.problem import Problem
@@ -76,8 +78,8 @@ def serving(tmp_path):
     """Start servers: ``serving(status=..., snapshot=...)``."""
     started = []
 
-    def start(*more, snapshot=SNAPSHOT, status=READY):
-        backend = Backend(lambda: snapshot, lambda: status, new_registry())
+    def start(*more, snapshot=SNAPSHOT, status=READY, store=None):
+        backend = Backend(lambda: snapshot, lambda: status, new_registry(), store=store)
         started.append(Serving(tmp_path / "suite.sock", backend, *more))
         return started[-1]
 
@@ -268,3 +270,52 @@ def test_a_file_in_the_socket_s_place_is_not_removed(tmp_path):
 def test_a_path_too_long_for_a_socket_is_told(tmp_path):
     with pytest.raises(OSError, match="at most 107 octets"):
         open_unix(tmp_path / ("x" * 110))
+
+
+@pytest.fixture
+def history(db, serving):
+    """A server over a database with one reservation in its log."""
+    store = db.open()
+    before = store.read()
+    event = Event(Action.RESERVED, TEA, ip_address("10.0.42.9"), "default", "spare", actor=Actor("operator", "anna"))
+    store.commit(Changes(opened=(lease(7),), events=(event,)), before, now=NOW)
+    return serving(store=store), store
+
+
+def test_the_log_is_read_newest_first(history):
+    server, _ = history
+
+    status, events = server.get("/v1/events?limit=1")
+
+    assert status == 200
+    assert [(each["action"], each["service"], each["actor"], each["reason"]) for each in events] == [
+        ("reserved", "default/tea", "anna", "spare")
+    ]
+
+
+def test_the_next_page_of_the_log_begins_behind_the_last_event(history):
+    server, _ = history
+    _, [newest] = server.get("/v1/events?limit=1")
+
+    _, older = server.get(f"/v1/events?before_revision={newest['revision']}&before_n={newest['n']}")
+
+    assert newest["prev_hash"] == older[0]["hash"]
+
+
+def test_the_history_of_an_address_is_read(history):
+    server, _ = history
+
+    assert [each["service"] for each in server.get("/v1/history?address=10.0.42.7")[1]] == ["default/coffee"]
+    assert server.get("/v1/history?address=10.0.42.7&at=2001-01-01T00:00:00")[1] == []
+
+
+def test_the_newest_hash_is_anchored_in_a_metric(history):
+    server, store = history
+
+    _, page = ask(server.path, "/metrics", timeout=10)
+
+    assert f'hash="{store.events(limit=1)[0].hash}"' in page.decode()
+
+
+def test_history_needs_a_database(serving):
+    assert serving().get("/v1/history")[0] == 503
