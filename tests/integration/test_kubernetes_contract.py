@@ -21,7 +21,7 @@ LEASED = Outcome(COFFEE, (ip_address("10.0.42.0"),), "default")
 
 no_real_cluster = pytest.mark.skipif(
     not (os.environ.get("KUBECONFIG") and os.environ.get("SUITE_REAL_CLUSTER")),
-    reason="KUBECONFIG and SUITE_REAL_CLUSTER=1 name a real cluster to write into",
+    reason="beyond this machine: no real cluster to write into (KUBECONFIG and SUITE_REAL_CLUSTER=1 name one)",
 )
 WORLDS = [
     pytest.param(memory_world, id="memory"),
