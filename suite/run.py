@@ -36,8 +36,11 @@ from suite.model.status import Instance, Status
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store
 from suite.store.errors import StoreError
+from suite.web.serve import SocketTaken, open_tcp, open_unix
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from suite.store.store import Store
 
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
@@ -76,7 +79,7 @@ def main(options: RunOptions) -> int:
     )
     try:
         return asyncio.run(_run(options))
-    except StoreError as error:
+    except (StoreError, SocketTaken) as error:
         _log.error("%s", error)
         return EXIT_UNAVAILABLE
 
@@ -117,6 +120,7 @@ class Suite:
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
         self._stop_web = asyncio.Event()
+        self._listeners: list[socket] = []
         self._nameserver: Nameserver | None = None
         if "nameserver" in self._roles:
             listen = options.dns_listen or attempt.dns.listen
@@ -133,6 +137,11 @@ class Suite:
 
     async def start(self) -> None:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
+        if "web" in self._roles:
+            self._listeners.append(open_unix(self._options.state / SOCKET))
+            listen = self._outcome.attempt.web.listen
+            if listen is not None:
+                self._listeners.append(open_tcp(listen))
         opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
         url = self._options.database or self._outcome.attempt.database.url
         url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
@@ -172,6 +181,8 @@ class Suite:
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
         self._stop_web.set()
+        for listener in self._listeners:
+            listener.close()
         if self._nameserver is not None:
             await self._nameserver.stop()
         if self._store is not None:
@@ -261,7 +272,7 @@ class Suite:
     async def _serve_web(self) -> None:
         from suite.web.backend import Backend
         from suite.web.documents import PlanDocument, plan_document
-        from suite.web.serve import open_tcp, open_unix, serve
+        from suite.web.serve import serve
 
         controller = self._controller
         if controller is None:
@@ -273,10 +284,6 @@ class Suite:
                 preview.changes, [(each.lease, each.why) for each in preview.held_back], preview.digest
             )
 
-        listeners = [open_unix(self._options.state / SOCKET)]
-        listen = self._outcome.attempt.web.listen
-        if listen is not None:
-            listeners.append(open_tcp(listen))
         backend = Backend(
             lambda: controller.snapshot,
             self.status,
@@ -285,7 +292,7 @@ class Suite:
             plan,
             self._store,
         )
-        await serve(backend, listeners, self._stop_web)
+        await serve(backend, self._listeners, self._stop_web)
 
     def _greet(self) -> None:
         """Three commands to try, once, when the first answers are there."""
