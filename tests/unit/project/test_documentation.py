@@ -72,3 +72,20 @@ def test_every_configuration_shown_is_valid(document: str, block: str) -> None:
 
 def test_sample_configuration_is_valid() -> None:
     assert load(read_text(text("deploy/examples/suite.yaml"), "suite.yaml")).problems == ()
+
+
+def test_every_document_is_found_from_the_readme() -> None:
+    found, new = set(), {"README.md"}
+    while new:
+        found |= new
+        links = {
+            (document, target)
+            for document in new
+            for target in re.findall(r"\]\((?!https?:)([^)#]+\.md)", text(document))
+        }
+        targets = {
+            str((ROOT / document).parent.joinpath(target).resolve().relative_to(ROOT)) for document, target in links
+        }
+        new = {target for target in targets if (ROOT / target).exists()} - found
+
+    assert set(DOCUMENTS) - found == set()
