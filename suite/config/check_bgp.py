@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from suite.config.draft import Draft, Placed
-from suite.config.resolve import bgp_way, prefer_differently, selects
+from suite.config.resolve import bgp_way, by_pool, prefer_differently, selects
 from suite.config.shape import Reading, meant
 from suite.config.values import CommunityRangeError, MalformedCommunityError, parse_community
 from suite.model.advertisement import BgpAdvertisement, Community
@@ -20,8 +20,9 @@ def check_bgp(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> tuple[
         replace(each, value=replace(each.value, communities=_communities(each, aliases, reading))) for each in draft.bgp
     ]
     _check_doubles(whole, reading)
+    chosen = by_pool((pool.value for pool in draft.pools), ((each.value, each) for each in whole))
     for pool in draft.pools:
-        selected = [each for each in whole if selects(each.value, pool.value)]
+        selected = chosen.get(pool.value.name, [])
         for each in selected:
             _check_aggregation(each, pool, reading)
         _check_local_pref(selected, pool.value, nodes, reading)

@@ -5,12 +5,15 @@ Pure questions over a configuration and the nodes there are; the speaker's plan 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from suite.model.advertisement import BgpAdvertisement, Community, L2Advertisement, PreferredNodes
 from suite.model.configuration import Configuration
 from suite.model.node import Namespace, Node
 from suite.model.pool import Pool, ServiceAllocation
 from suite.model.selector import Labels, Selector, any_matches
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,27 @@ class PoolWays:
 def resolve(configuration: Configuration, nodes: Iterable[Node]) -> dict[str, PoolWays]:
     """The ways of every pool, by its name, advertisements in the order written."""
     nodes = tuple(nodes)
-    l2 = [(each, l2_way(each, nodes)) for each in configuration.l2_advertisements]
-    bgp = [(each, bgp_way(each, nodes)) for each in configuration.bgp_advertisements]
+    l2 = by_pool(configuration.pools, ((each, l2_way(each, nodes)) for each in configuration.l2_advertisements))
+    bgp = by_pool(configuration.pools, ((each, bgp_way(each, nodes)) for each in configuration.bgp_advertisements))
     return {
-        pool.name: PoolWays(
-            distinct(way for each, way in l2 if selects(each, pool)),
-            tuple(way for each, way in bgp if selects(each, pool)),
-        )
+        pool.name: PoolWays(distinct(l2.get(pool.name, ())), tuple(bgp.get(pool.name, ())))
         for pool in configuration.pools
     }
+
+
+def by_pool(pools: Iterable[Pool], pairs: Iterable[tuple[L2Advertisement | BgpAdvertisement, T]]) -> dict[str, list[T]]:
+    """What belongs to the advertisements of each pool, in the order of the advertisements; pools without any are left out.
+
+    An advertisement that only names pools, the usual one, costs what it names.
+    """
+    known = {pool.name: pool for pool in pools}
+    found: dict[str, list[T]] = {}
+    for advertisement, value in pairs:
+        only_names = advertisement.pools and not advertisement.pool_selectors
+        for name in dict.fromkeys(advertisement.pools) if only_names else known:
+            if name in known and selects(advertisement, known[name]):
+                found.setdefault(name, []).append(value)
+    return found
 
 
 def selects(advertisement: L2Advertisement | BgpAdvertisement, pool: Pool) -> bool:

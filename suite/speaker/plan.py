@@ -7,7 +7,7 @@ for `ownership` to add, with the orders that stand in the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
@@ -84,17 +84,22 @@ class Plan:
     entries: HashTrieMap[Address, Entry] = field(default_factory=HashTrieMap)
     """For layer 2: each address with the nodes that may announce it, in order."""
     parts: HashTrieMap[ServiceRef, Part] = field(default_factory=HashTrieMap)
+    prefixes: HashTrieMap[Network, HashTrieMap[Route, int]] = field(default_factory=HashTrieMap)
+    """For BGP: each prefix with the different routes to it, and how many Services want each."""
     ways: Mapping[str, PoolWays] = field(default_factory=dict)
     """Of each pool, by name."""
+    touched: frozenset[Network] = frozenset()
+    """Prefixes whose routes may differ from those of the plan it was made from."""
 
     def routes(self, peer: str) -> dict[Network, Route]:
         """What this node announces to one peer: each prefix once, with the communities of all who want it."""
-        found: dict[Network, Route] = {}
-        for part in self.parts.values():
-            for route in part.routes:
-                if not route.peers or peer in route.peers:
-                    found[route.prefix] = merged(found.get(route.prefix), route)
-        return found
+        found = ((prefix, self.route(peer, prefix)) for prefix in self.prefixes)
+        return {prefix: route for prefix, route in found if route is not None}
+
+    def route(self, peer: str, prefix: Network) -> Route | None:
+        """What this node announces to one peer for one prefix; None for nothing."""
+        wanted = [route for route in self.prefixes.get(prefix) or () if not route.peers or peer in route.peers]
+        return merged(wanted) if wanted else None
 
     def refusals(self, ref: ServiceRef) -> tuple[Refusal, ...]:
         """Why this node does not announce a Service; empty where it does, or where there is nothing to announce."""
@@ -117,23 +122,48 @@ def replan(
 
     After a change of configuration or nodes, make it from nothing: every Service may be hit.
     """
-    parts, touched = before.parts, set[Address]()
+    parts, prefixes = before.parts, before.prefixes
+    touched, addresses = set[Network](), set[Address]()
     nodes = known_nodes(snapshot, node)
     for ref in changed:
-        old = parts.get(ref)
-        touched.update(old.addresses if old is not None else ())
+        old = parts.get(ref) or Part()
         part = _part(snapshot, ref, before.ways, nodes, node, ignores_label=ignores_label)
-        touched.update(part.addresses)
         parts = parts.insert(ref, part) if part.addresses else parts.discard(ref)
-    entries = before.entries
-    for address in touched:
+        addresses.update(old.addresses, part.addresses)
+        if old.routes != part.routes:
+            prefixes = counted(counted(prefixes, old.routes, -1), part.routes, 1)
+            touched.update(route.prefix for route in (*old.routes, *part.routes))
+    entries = _entries(before.entries, addresses, snapshot, parts)
+    return Plan(entries, parts, prefixes, before.ways, frozenset(touched))
+
+
+def _entries(
+    entries: HashTrieMap[Address, Entry],
+    addresses: Iterable[Address],
+    snapshot: Snapshot,
+    parts: HashTrieMap[ServiceRef, Part],
+) -> HashTrieMap[Address, Entry]:
+    """``entries`` with those of ``addresses`` made anew; one that says what it said stays as it is."""
+    for address in addresses:
         entry = _entry(address, snapshot, parts)
         known = entries.get(address)
         if entry is None:
             entries = entries.discard(address)
         elif known is None or replace(known, since=None) != replace(entry, since=None):
             entries = entries.insert(address, entry)
-    return Plan(entries, parts, before.ways)
+    return entries
+
+
+def counted(
+    prefixes: HashTrieMap[Network, HashTrieMap[Route, int]], routes: Iterable[Route], step: int
+) -> HashTrieMap[Network, HashTrieMap[Route, int]]:
+    """``prefixes`` with one Service more (or fewer, ``step`` -1) that wants ``routes``."""
+    for route in routes:
+        wanted = prefixes.get(route.prefix) or HashTrieMap()
+        count = (wanted.get(route) or 0) + step
+        wanted = wanted.insert(route, count) if count else wanted.discard(route)
+        prefixes = prefixes.insert(route.prefix, wanted) if len(wanted) else prefixes.discard(route.prefix)
+    return prefixes
 
 
 def known_nodes(snapshot: Snapshot, node: str) -> dict[str, Node]:
@@ -309,13 +339,11 @@ def _route(address: Address, way: BgpWay) -> Route:
     return Route(ip_network((address, length), strict=False), way.local_pref, way.communities, way.peers)
 
 
-def merged(known: Route | None, route: Route) -> Route:
+def merged(routes: Sequence[Route]) -> Route:
     """One prefix that several want: all their communities, the highest preference (MetalLB merges communities too)."""
-    if known is None:
-        return replace(route, peers=())
-    communities = {*known.communities, *route.communities}
+    communities = {community for route in routes for community in route.communities}
     ordered = tuple(sorted(communities, key=lambda each: (each.is_large, each.parts)))
-    return Route(route.prefix, max(known.local_pref, route.local_pref), ordered)
+    return Route(routes[0].prefix, max(route.local_pref for route in routes), ordered)
 
 
 def peers_of(peers: Iterable[Peer], node: Node) -> tuple[Peer, ...]:

@@ -76,7 +76,20 @@ def test_following_changes_and_starting_anew_come_to_the_same(steps):
 
     assert orders(made) == orders(fresh)
     assert dict(made.parts.items()) == dict(fresh.parts.items())
+    assert made.prefixes == fresh.prefixes
     assert made.routes("p") == fresh.routes("p")
+
+
+@given(changes)
+def test_routes_change_only_where_the_plan_says_so(steps):
+    world, made = {}, plan(snapshot_of({}, 1), "a")
+    for revision, (name, state) in enumerate(steps, 2):
+        ref = ServiceRef("default", name)
+        world[ref] = state
+        before, made = made, replan(made, snapshot_of(world, revision), "a", [ref])
+        old, new = before.routes("p"), made.routes("p")
+
+        assert {prefix for prefix in {*old, *new} if old.get(prefix) != new.get(prefix)} <= made.touched
 
 
 @given(changes)

@@ -168,8 +168,7 @@ def test_a_held_address_is_announced_by_nobody():
         holdings=HashTrieMap({COFFEE: (waiting,)}),
     )
 
-    assert replan(plan(given, "a"), held, "a", [COFFEE]) == plan(held, "a")
-    assert len(plan(held, "a").entries) == 0
+    assert len(plan(held, "a").entries) == len(replan(plan(given, "a"), held, "a", [COFFEE]).entries) == 0
 
 
 def test_an_entry_keeps_the_revision_it_stands_since():
