@@ -26,4 +26,6 @@ def without_references(resource: Mapping[str, Any]) -> dict[str, Any]:
         spec.pop(name, None)
     if isinstance(spec.get("communities"), list):
         spec["communities"] = [each for each in spec["communities"] if not isinstance(each, str) or ":" in each]
+        if not spec["communities"]:
+            del spec["communities"]
     return dict(resource) | {"spec": spec}

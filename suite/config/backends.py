@@ -1,6 +1,6 @@
 """What MetalLB's two BGP backends would refuse of a configuration that is fine for us.
 
-For people who go back and forth: ``suite config check --as native`` or ``--as frr``.  Nothing here stops our own speaker.
+For people who go back and forth between MetalLB and us.  Nothing here stops our own speaker.
 """
 
 from collections.abc import Callable, Iterable, Iterator

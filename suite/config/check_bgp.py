@@ -105,12 +105,15 @@ def _check_echo(placed: Placed[Peer], draft: Draft, reading: Reading) -> None:
 
 
 def _check_doubles(whole: list[Placed[BgpAdvertisement]], reading: Reading) -> None:
+    """In our own file advertisements that differ in their name only, mostly one we gave, are the same."""
     seen: set[BgpAdvertisement] = set()
     for placed in whole:
-        if placed.value in seen:
+        is_native = placed.form is not None and "name" in placed.form.keys
+        said = replace(placed.value, name="") if is_native else placed.value
+        if said in seen:
             message = "the same advertisement was defined before; remove one"
             reading.fault(placed.at, "bgpadv.identical_duplicate", message)
-        seen.add(placed.value)
+        seen.add(said)
 
 
 def _check_aggregation(placed: Placed[BgpAdvertisement], pool: Placed[Pool], reading: Reading) -> None:

@@ -60,9 +60,10 @@ def read_text(text: str, source: str = "") -> list[Document]:
 
 def from_object(value: Mapping[str, Any], source: str = "") -> list[Document]:
     """The documents of an object from a cluster's API (one; several for a List)."""
-    kind, metadata = value.get("kind", ""), value.get("metadata") or {}
-    named = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
-    return list(_documents(Cursor(from_plain(value), source or f"{kind} {named}".strip())))
+    node = from_plain(value)
+    at = Cursor(node)
+    named = "/".join(part for part in (at.text("metadata", "namespace"), at.text("metadata", "name")) if part)
+    return list(_documents(Cursor(node, source or f"{at.text('kind')} {named}".strip())))
 
 
 def from_settings(value: Any, source: str = "") -> Document:

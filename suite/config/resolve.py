@@ -109,7 +109,7 @@ def bgp_way(advertisement: BgpAdvertisement, nodes: Iterable[Node]) -> BgpWay:
     return BgpWay(
         name=advertisement.name,
         nodes=tuple(node.name for node in selected(advertisement.node_selectors, nodes)),
-        peers=tuple(sorted(advertisement.peers)),
+        peers=advertisement.peers,
         service_selectors=tuple(sorted(advertisement.service_selectors, key=str)),
         aggregation_length=advertisement.aggregation_length,
         aggregation_length_v6=advertisement.aggregation_length_v6,

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MAX_DEPTH = 60
+"""Levels that a document may be nested; the deepest setting stands ten levels deep."""
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 PLAIN_KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -124,13 +126,18 @@ def step(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def from_plain(value: Any) -> Node:
-    """The tree of an object made of dicts, lists and scalars, such as a cluster's API gives."""
+def from_plain(value: Any, depth: int = 0) -> Node:
+    """The tree of an object made of dicts, lists and scalars, such as a cluster's API gives.
+
+    What lies deeper than MAX_DEPTH is left out: no setting does.
+    """
+    if depth > MAX_DEPTH:
+        return NOTHING
     match value:
         case Mapping():
-            return MapNode(tuple((str(key), from_plain(each)) for key, each in value.items()))
+            return MapNode(tuple((str(key), from_plain(each, depth + 1)) for key, each in value.items()))
         case list() | tuple():
-            return ListNode(tuple(from_plain(each) for each in value))
+            return ListNode(tuple(from_plain(each, depth + 1) for each in value))
         case None:
             return NOTHING
         case bool():

@@ -10,12 +10,11 @@ from typing import Any
 
 import yaml
 
-from suite.config.tree import ListNode, MapNode, Node, Scalar, step
+from suite.config.tree import MAX_DEPTH, ListNode, MapNode, Node, Scalar, step
 from suite.model.problem import Problem
 
 MAX_CHARACTERS = 8 * 1024 * 1024
 """A configuration of a whole company is far below it; a ConfigMap holds 1 MiB at most."""
-MAX_DEPTH = 60
 MAX_NODES = 1_000_000
 """Nodes of one text with every alias written out, so that nine lines cannot stand for a billion values."""
 

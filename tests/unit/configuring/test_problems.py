@@ -250,12 +250,12 @@ def test_a_name_that_no_zone_holds_is_refused():
         ),
         ("localpref: 1, service-selectors: [{match-labels: {n: a}}]", "localpref: 2", []),
         ("name: x", "name: x", ["bgpadv.identical_duplicate"]),
-        ("aggregation-length: 16", "localpref: 0", ["bgpadv.aggregation_wider_than_pool_range"]),
-        ("aggregation-length: 33", "localpref: 0", ["bgpadv.bad_aggregation_length"]),
-        ("communities: [flarb]", "localpref: 0", ["bgpadv.community_is_unknown_alias_or_malformed"]),
-        ("communities: [64512:65536]", "localpref: 0", ["bgpadv.community_out_of_range"]),
-        ("communities: [64512:1, 64512:1]", "localpref: 0", ["bgpadv.duplicate_community"]),
-        ("peers: [a, a]", "localpref: 0", ["bgpadv.duplicate_peer"]),
+        ("aggregation-length: 16", "aggregation-length: 30", ["bgpadv.aggregation_wider_than_pool_range"]),
+        ("aggregation-length: 33", "aggregation-length: 30", ["bgpadv.bad_aggregation_length"]),
+        ("communities: [flarb]", "aggregation-length: 30", ["bgpadv.community_is_unknown_alias_or_malformed"]),
+        ("communities: [64512:65536]", "aggregation-length: 30", ["bgpadv.community_out_of_range"]),
+        ("communities: [64512:1, 64512:1]", "aggregation-length: 30", ["bgpadv.duplicate_community"]),
+        ("peers: [a, a]", "aggregation-length: 30", ["bgpadv.duplicate_peer"]),
     ],
 )
 def test_advertisements_by_bgp(first, second, found):
@@ -263,3 +263,23 @@ def test_advertisements_by_bgp(first, second, found):
     pool = f"{{name: b, protocol: bgp, addresses: [10.0.1.0/24], bgp-advertisements: [{{{first}}}, {{{second}}}]}}"
 
     assert errors(f"{nodes}address-pools: [{pool}]") == found
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "{match-labels: {'a b': c}}",
+        "{match-labels: {a: 'b c'}}",
+        "{match-labels: {/a: b}}",
+        "{match-expressions: [{key: a, operator: In, values: [-b]}]}",
+        "{match-expressions: [{key: a, operator: In}]}",
+        "{match-expressions: [{key: a, operator: Exists, values: [b]}]}",
+        "{match-expressions: [{operator: Exists}]}",
+    ],
+)
+def test_a_selector_that_nothing_could_meet_is_refused(selector):
+    assert errors(PEER % f"node-selectors: [{selector}]") == ["peer.bad_node_selector"]
+
+
+def test_advertisements_without_names_that_say_the_same_are_refused():
+    assert errors(POOLS.replace("bgp,", "bgp, bgp-advertisements: [{}, {}],")) == ["bgpadv.identical_duplicate"]

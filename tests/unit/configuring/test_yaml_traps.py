@@ -4,8 +4,8 @@ import pytest
 
 from suite.config.document import read_text
 from suite.config.loading import load
-from suite.config.tree import to_plain
-from suite.config.yaml_text import MAX_DEPTH, compose
+from suite.config.tree import MAX_DEPTH, from_plain, to_plain
+from suite.config.yaml_text import compose
 
 POOL = "address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.0/24], bgp-advertisements: [%s]}]"
 
@@ -114,3 +114,11 @@ def test_no_message_repeats_what_may_be_a_password(text):
 
 def test_an_empty_file_is_a_configuration_without_pools():
     assert load(read_text("# nothing yet\n---\n")).configuration.pools == ()
+
+
+def test_an_object_nested_without_end_is_cut_off():
+    value = "bottom"
+    for _ in range(500):
+        value = [value]
+
+    assert "bottom" not in str(to_plain(from_plain(value)))
