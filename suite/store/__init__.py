@@ -8,6 +8,9 @@ and no SQLAlchemy object leaves this package; callers see values of ``model``.  
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from suite.model.event import Actor
     from suite.store.store import Store
 
 
@@ -28,3 +31,26 @@ def open_store(url: str, *, password_file: str = "", create: bool = True, key: b
     from suite.store.store import Store
 
     return Store.open(url, password_file=password_file, create=create, key=key)
+
+
+def restore(
+    url: str, source: "Path", *, above: int = 0, actor: "Actor | None" = None, password_file: str = "", key: bytes = b""
+) -> None:
+    """Fill the empty or missing database at ``url`` from a backup of either database, in a new epoch.
+
+    ``above`` is the highest revision that any follower is known to have seen.
+
+    Raises:
+        StoreError: the database is not empty, or ``source`` is no whole backup of this release's schema.
+    """
+    from datetime import UTC, datetime
+
+    from suite.model.event import SYSTEM
+    from suite.store import schema
+    from suite.store.engine import open_database
+
+    database = open_database(url, password_file=password_file)
+    try:
+        schema.restore(database, source, now=datetime.now(UTC), above=above, actor=actor or SYSTEM, key=key)
+    finally:
+        database.close()

@@ -20,6 +20,9 @@ from suite.store.faults import translated
 
 T = TypeVar("T")
 
+SCAN = 2_000
+"""Rows that PostgreSQL sends at once."""
+
 
 def time_text(at: datetime) -> str:
     """The fixed form of a time in SQLite, in hashes and in exports: UTC, microseconds, ``Z``.
@@ -70,9 +73,15 @@ class Transaction:
         row = self.execute(text, parameters).fetchone()
         return None if row is None else row[0]
 
-    def scan(self, text: str) -> Any:
-        """A cursor over many rows in the fastest form the driver has; the text takes no parameters."""
-        return self.driver.execute(text) if self.is_sqlite else self.driver.execute(text, binary=True)
+    def scan(self, text: str) -> Iterator[Sequence[Any]]:
+        """Many rows, never all in memory at once; the text takes no parameters."""
+        if self.is_sqlite:
+            yield from self.driver.execute(text)
+            return
+        with self.driver.cursor("scan") as cursor:
+            cursor.execute(text, binary=True)
+            while rows := cursor.fetchmany(SCAN):
+                yield from rows
 
     def insert(self, into: str, types: Sequence[str], rows: Sequence[Sequence[Any]], on_conflict: str = "") -> None:
         """Insert rows in the fewest round trips: executemany in SQLite, one statement over arrays in PostgreSQL.

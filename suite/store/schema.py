@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
 
-from suite.model.event import Action, Event
-from suite.store.commit import write_events
+from suite.model.event import SYSTEM, Action, Actor, Event
+from suite.store.backup import back_up, begin_epoch, load
+from suite.store.commit import Writer, write_events
 from suite.store.database import Database, Transaction, time_text
 from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
 from suite.store.faults import translated
@@ -73,17 +74,55 @@ def ensure(database: Database, *, create: bool, now: datetime, key: bytes = b"")
 def make(database: Database, *, now: datetime, key: bytes = b"") -> None:
     """Create everything in an empty database, and the first event of its log."""
     with database.writing() as tx:
-        if not tx.is_sqlite:
-            tx.execute("SELECT pg_advisory_xact_lock(7883001)")
-        if inspect(tx.connection).has_table("head"):
-            return
-        _extend(tx)
-        metadata.create_all(tx.connection, checkfirst=False)
-        for statement in (*guards(database.dialect), *views(database.dialect)):
-            tx.execute(statement)
-        tx.execute(VERSION_TABLE)
-        tx.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (CURRENT,))
-        begin(tx, now=now, key=key)
+        if not _is_taken(tx):
+            _make_tables(tx)
+            _make_guards(tx)
+            begin(tx, now=now, key=key)
+
+
+def restore(
+    database: Database, source: Path, *, now: datetime, above: int = 0, actor: Actor = SYSTEM, key: bytes = b""
+) -> None:
+    """Create everything in an empty database, filled from a backup of either kind, in a new epoch.
+
+    Args:
+        database: where to; nothing may be in it.
+        source: what ``backup`` wrote.
+        now: the clock.
+        above: the highest revision that any follower is known to have seen; 0 where nobody knows.
+        actor: who restores.
+        key: seals the event that says so.
+
+    Raises:
+        StoreError: the database is not empty, or ``source`` is no whole backup of this schema.
+    """
+    with database.writing() as tx:
+        if _is_taken(tx) or inspect(tx.connection).get_table_names():
+            raise StoreError("a backup is restored into an empty database only", "name a new file or database")
+        _make_tables(tx)
+        load(tx, source, current=CURRENT)
+        _make_guards(tx)
+        begin_epoch(tx, Writer("", key), now=now, above=above, actor=actor)
+
+
+def _is_taken(tx: Transaction) -> bool:
+    """Whether another process was first; on PostgreSQL nobody else begins while this transaction goes on."""
+    if not tx.is_sqlite:
+        tx.execute("SELECT pg_advisory_xact_lock(7883001)")
+    return inspect(tx.connection).has_table("head")
+
+
+def _make_tables(tx: Transaction) -> None:
+    _extend(tx)
+    metadata.create_all(tx.connection, checkfirst=False)
+    tx.execute(VERSION_TABLE)
+    tx.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (CURRENT,))
+
+
+def _make_guards(tx: Transaction) -> None:
+    dialect = tx.connection.dialect.name
+    for statement in (*guards(dialect), *views(dialect)):
+        tx.execute(statement)
 
 
 VERSION_TABLE = (
@@ -132,10 +171,8 @@ def upgrade(database: Database, found: str, *, now: datetime) -> None:
             "run the newer release, or restore the backup it made before its upgrade",
         )
     if database.path is not None:
-        from suite.store.backup import copy_sqlite
-
         stamp = time_text(now)[:19].replace(" ", "T").replace(":", "")
-        copy_sqlite(database, database.path.with_name(f"{database.path.name}.before-{CURRENT}-{stamp}"))
+        back_up(database, database.path.with_name(f"{database.path.name}.before-{CURRENT}-{stamp}"))
     with translated(database.path):
         command.upgrade(alembic_config(database), "head")
 

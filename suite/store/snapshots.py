@@ -60,13 +60,10 @@ def read(tx: Transaction) -> Snapshot:
     """Everything, in the reading transaction ``tx``."""
     with _without_collector():
         head = read_head(tx)
-        by_address, by_ref = _grouped(_open_leases(tx))
-        fields: dict[str, Any] = {
-            field: HashTrieMap(dict(_documents(tx, table))) for table, (_, _, field) in rows.DOCUMENTS.items()
-        }
+        fields = _maps_of_leases(tx)
+        for table, (_, _, field) in rows.DOCUMENTS.items():
+            fields[field] = HashTrieMap(dict(_documents(tx, table)))
         fields |= _small(tx, SMALL)
-        fields["leases"] = HashTrieMap(by_address)
-        fields["holdings"] = HashTrieMap(by_ref)
         return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
 
 
@@ -152,9 +149,10 @@ def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -
     return new
 
 
-def _open_leases(tx: Transaction) -> list[Lease]:
+def _maps_of_leases(tx: Transaction) -> dict[str, Any]:
     found = tx.scan(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
-    return rows.leases_of(found, tx.time_out)
+    by_address, by_ref = _grouped(rows.leases_of(found, tx.time_out))
+    return {"leases": HashTrieMap(by_address), "holdings": HashTrieMap(by_ref)}
 
 
 def _grouped(
@@ -199,12 +197,12 @@ def _regrouped(
 
 
 def _documents(tx: Transaction, table: str) -> Iterator[tuple[Any, Any]]:
+    """Keys and values; where the value knows its own key, no second copy of it is made."""
     keys, kind, _ = rows.DOCUMENTS[table]
     validate = rows.adapter(kind).validate_json
-    found = tx.scan(f"SELECT {', '.join(keys)}, document FROM {table}")  # noqa: S608
-    for *key, document in found:
+    for *key, document in tx.scan(f"SELECT {', '.join(keys)}, document FROM {table}"):  # noqa: S608
         value = validate(document)
-        yield rows.snapshot_key(key), value
+        yield getattr(value, "ref", None) or rows.snapshot_key(key), value
 
 
 def _since(tx: Transaction, revision: int, head: Head) -> dict[str, Any] | None:
@@ -305,4 +303,6 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()  # and unfreeze: all of it counts as old, without a walk over it
+            gc.unfreeze()
             gc.enable()

@@ -2,16 +2,19 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Self
+from pathlib import Path
+from typing import IO, Self
 
 from suite.model.address import Address, Range
 from suite.model.changes import Changes
-from suite.model.event import Action
+from suite.model.event import Action, Actor
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store import history, schema, snapshots
+from suite.store import audit, health, history, schema, snapshots
+from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
 from suite.store.engine import open_database
@@ -177,3 +180,47 @@ class Store:
                 after=after, limit=limit, before=before,
             )
         )  # fmt: skip
+
+    def verify(self, *, anchors: Iterable[audit.Anchor] = ()) -> audit.VerifyReport:
+        """Walk the whole log; with ``anchors`` also hold it to hashes that were written down elsewhere."""
+        return self.database.read(lambda tx: audit.verify(tx, key=self._writer.key, anchors=tuple(anchors)))
+
+    def anchor(self) -> audit.Anchor:
+        """The end of the log now; written down elsewhere it shows later whether the log was shortened or rewritten."""
+        return self.database.read(audit.anchor_of)
+
+    def export(self, file: IO[bytes], *, before: datetime | None = None) -> audit.Exported:
+        """Write the log and the lease history as lines of JSON, all of it or what a prune would remove."""
+        with self.database.reading() as tx:
+            return audit.export(tx, file, before=before)
+
+    def prune(self, before: datetime, archive: Path, *, now: datetime, actor: Actor, reason: str = "") -> audit.Pruned:
+        """Move what lies before a time out of the database into ``archive``, which is on the disk before any is removed.
+
+        Raises:
+            StoreError: nothing lies before that time, or ``archive`` exists.
+        """
+        exported = write_archive(archive, lambda file: self.export(file, before=before))
+        try:
+            done = self.database.write(
+                lambda tx: audit.prune(tx, self._writer, exported, before=before, now=now, actor=actor, reason=reason)
+            )
+        except OutcomeUnknown:
+            raise  # the archive stays: the rows may be gone
+        except BaseException:
+            archive.unlink(missing_ok=True)
+            raise
+        self._bell.ring()
+        return done
+
+    def backup(self, target: Path) -> None:
+        """Write a backup to ``target``: of SQLite a SQLite file, of PostgreSQL compressed lines of JSON."""
+        back_up(self.database, target)
+
+    def check(self) -> list[str]:
+        """What is wrong with the database, in sentences; empty when all is well.  Walks everything."""
+        return health.check(self.database, key=self._writer.key)
+
+    def current_schema(self) -> tuple[str, str]:
+        """The schema the database has, and the one this release needs."""
+        return schema.version(self.database) or "", schema.CURRENT

@@ -1,0 +1,79 @@
+"""Is the database whole: the file, the guards, the invariants, the log."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from sqlalchemy import inspect
+
+from suite.store import audit
+from suite.store.database import Database, Transaction
+from suite.store.guards import guards
+from suite.store.tables import metadata
+from suite.store.views import views
+
+INVARIANTS = (
+    (
+        "SELECT address FROM lease WHERE valid_to IS NULL GROUP BY address HAVING count(DISTINCT share_group) > 1",
+        "address {} is leased to Services that may not share it",
+    ),
+    (
+        "SELECT l.address FROM lease_port p JOIN lease l ON l.id = p.lease_id WHERE l.valid_to IS NOT NULL",
+        "address {} has a port taken by a lease that ended",
+    ),
+    (
+        """SELECT a.address FROM lease a JOIN lease b ON b.address = a.address AND b.id > a.id
+           AND b.namespace = a.namespace AND b.service = a.service
+           AND b.valid_from < a.valid_to AND a.valid_from < coalesce(b.valid_to, a.valid_to)""",
+        "address {} was leased to one Service twice at once",
+    ),
+    ("SELECT name FROM pool WHERE valid_to IS NULL GROUP BY name HAVING count(*) > 1", "pool {} stands twice"),
+    (
+        "SELECT revision FROM lease, head WHERE lease.revision > head.revision",
+        "a lease of revision {} lies in the future",
+    ),
+)
+"""Questions whose answer must be empty, and what it means when it is not."""
+
+
+def check(database: Database, *, key: bytes = b"") -> list[str]:
+    """What is wrong, in sentences."""
+    with database.reading() as tx:
+        found = [*_file(tx), *_missing(tx), *_broken(tx)]
+        return found + list(audit.verify(tx, key=key).faults)
+
+
+def _file(tx: Transaction) -> Iterator[str]:
+    if tx.is_sqlite:
+        try:
+            yield from (text for (text,) in tx.execute("PRAGMA integrity_check").fetchall() if text != "ok")
+            yield from (
+                f"table {row[0]}: row {row[1]} refers to nothing" for row in tx.execute("PRAGMA foreign_key_check")
+            )
+        except sqlite3.DatabaseError as error:
+            yield f"the file is damaged: {error}"
+
+
+def _missing(tx: Transaction) -> Iterator[str]:
+    """Tables, views and guards that somebody dropped."""
+    inspector = inspect(tx.connection)
+    dialect = tx.connection.dialect.name
+    yield from (f"table {name} is missing" for name in sorted(set(metadata.tables) - set(inspector.get_table_names())))
+    names = {text.split()[2] for text in views(dialect)}
+    yield from (f"view {name} is missing" for name in sorted(names - set(inspector.get_view_names())))
+    wanted = {text.split()[2] for text in guards(dialect) if text.startswith("CREATE TRIGGER")}
+    yield from (f"guard {name} is missing or switched off" for name in sorted(wanted - _triggers(tx)))
+
+
+def _triggers(tx: Transaction) -> set[str]:
+    text = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if tx.is_sqlite
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    )
+    return {name for (name,) in tx.execute(text).fetchall()}
+
+
+def _broken(tx: Transaction) -> Iterator[str]:
+    for question, words in INVARIANTS:
+        for row in tx.execute(f"{question} LIMIT 10").fetchall():
+            yield words.format(row[0])
