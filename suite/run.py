@@ -24,7 +24,6 @@ from suite.cluster.memory import MemoryCluster
 from suite.cluster.source import Source
 from suite.config.loading import Outcome
 from suite.controller.configuration_file import follow_configuration, mark_of, read_configuration
-from suite.controller.loop import Controller
 from suite.dns.settings import Settings
 from suite.metrics.names import new_registry
 from suite.model.configuration import Configuration, Listen
@@ -41,6 +40,7 @@ from suite.web.serve import SocketTaken, open_tcp, open_unix
 if TYPE_CHECKING:
     from socket import socket
 
+    from suite.controller.loop import Controller
     from suite.store.store import Store
 
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
@@ -143,6 +143,9 @@ class Suite:
             if listen is not None:
                 self._listeners.append(open_tcp(listen))
         opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
+        await asyncio.sleep(0)  # the DNS workers are processes: they start on another core while this one imports SQL
+        from suite.controller.loop import Controller
+
         url = self._options.database or self._outcome.attempt.database.url
         url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
         password_file = self._outcome.attempt.database.password_file
