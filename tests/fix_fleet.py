@@ -12,9 +12,10 @@ from ipaddress import IPv4Address, IPv4Network, ip_address
 from random import Random
 from typing import TYPE_CHECKING
 
+from suite.speaker.duty import Duty
 from suite.speaker.election import rank
 from suite.speaker.heartbeat import Standing, UsableLink
-from suite.speaker.membership import Membership, Self, Settings
+from suite.speaker.membership import Membership, Settings
 from suite.speaker.ownership import Contest, Entry, Ownership
 
 if TYPE_CHECKING:
@@ -35,38 +36,19 @@ def make_plan(nodes: Iterable[str], addresses: int, since: Standing | None = Non
 
 @dataclass
 class Speaker:
-    """One node: what its loop would do, without the sockets."""
+    """One node, and what it decided over time."""
 
     name: str
-    membership: Membership
-    ownership: Ownership
-    plan: Plan
-    state: Self
-    generation: int = -1
+    duty: Duty
     contests: list[Contest] = field(default_factory=list)
     announced: list[tuple[float, IPv4Address]] = field(default_factory=list)
 
     def turn(self, now: float) -> list[tuple[str, bytes]]:
-        sent = self.membership.datagrams(now)
-        timer = self.ownership.next_timer()
-        if self.membership.generation != self.generation or (timer is not None and timer <= now):
-            self.generation = self.membership.generation
-            decision = self.ownership.decide(self.plan, self.membership.view(), now)
-            self.contests += decision.contests
-            self.announced += [(now, address) for address in decision.announce]
-            self.change(now, claims=frozenset(address.packed for address in decision.owned))
-            sent += self.membership.datagrams(now)
-        return sent
-
-    def change(self, now: float, **values: object) -> None:
-        names = {"standing", "links", "claims", "is_draining"}
-        before = {name: getattr(self.state, name) for name in names}
-        self.state = Self(**(before | values))
-        self.membership.report(self.state, now)
-
-    def next_timer(self) -> float:
-        timer = self.ownership.next_timer()
-        return min(self.membership.next_timer(), timer if timer is not None else float("inf"))
+        turn = self.duty.turn(now)
+        if turn.decision is not None:
+            self.contests += turn.decision.contests
+            self.announced += [(now, address) for address in turn.decision.announce]
+        return turn.datagrams
 
 
 class Fleet:
@@ -91,8 +73,10 @@ class Fleet:
         membership = Membership(name, nonce, self.now, self.settings)
         membership.configure(self.names, [KEY])
         link = UsableLink("eth0", LAN, b"\x02" + nonce[:5])
-        speaker = Speaker(name, membership, Ownership(name), plan or self.plan, Self())
-        speaker.change(self.now, standing=standing, links=(link,))
+        speaker = Speaker(name, Duty(membership, Ownership(name)))
+        speaker.duty.link_up([link], self.now)
+        if standing is not None:
+            speaker.duty.adopt(plan or self.plan, standing, self.now)
         self.speakers[name] = speaker
         self._wake(name)
         return speaker
@@ -102,12 +86,15 @@ class Fleet:
 
     def adopt(self, name: str, plan: Plan, standing: Standing) -> None:
         """The node receives a newer snapshot."""
-        self.speakers[name].plan = plan
-        self.speakers[name].change(self.now, standing=standing)
+        self.speakers[name].duty.adopt(plan, standing, self.now)
         self._wake(name)
 
-    def change(self, name: str, **values: object) -> None:
-        self.speakers[name].change(self.now, **values)
+    def drain(self, name: str) -> None:
+        self.speakers[name].duty.drain(self.now)
+        self._wake(name)
+
+    def set_links(self, name: str, *links: UsableLink) -> None:
+        self.speakers[name].duty.link_up(links, self.now)
         self._wake(name)
 
     def run(self, seconds: float) -> None:
@@ -118,14 +105,14 @@ class Fleet:
             if speaker is None:
                 continue
             if datagram is not None:
-                speaker.membership.receive(datagram, self.now)
-            elif speaker.next_timer() > self.now:
+                speaker.duty.receive(datagram, self.now)
+            elif speaker.duty.next_timer() > self.now:
                 continue
             self._turn(speaker)
         self.now = until
 
     def owners(self, address: IPv4Address) -> list[str]:
-        return sorted(name for name, speaker in self.speakers.items() if address in speaker.ownership.owned)
+        return sorted(name for name, speaker in self.speakers.items() if address in speaker.duty.ownership.owned)
 
     def hear_each_other(self, one: str, other: str) -> bool:
         return (one, other) not in self.cut and (other, one) not in self.cut
@@ -135,7 +122,7 @@ class Fleet:
             if (speaker.name, receiver) not in self.cut and self.random.random() >= self.loss:
                 arrival = self.now + self.random.uniform(0.0001, self.delay)
                 heapq.heappush(self._events, (arrival, next(self._serials), receiver, datagram))
-        self._wake(speaker.name, max(speaker.next_timer(), self.now + 1e-4))
+        self._wake(speaker.name, max(speaker.duty.next_timer(), self.now + 1e-4))
 
     def _wake(self, name: str, at: float | None = None) -> None:
         heapq.heappush(self._events, (at or self.now, next(self._serials), name, None))

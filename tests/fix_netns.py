@@ -124,6 +124,7 @@ class Namespace:
         stderr: int | IO[str] | None = subprocess.STDOUT,
         cwd: Path | str | None = REPOSITORY,
         env: dict[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[str]:
         """Start a command on this host in a process group of its own; it dies with the network.
 
@@ -138,6 +139,7 @@ class Namespace:
             start_new_session=True,
             cwd=cwd,
             env=env,
+            pass_fds=pass_fds,
         )
         self.processes.append(process)
         return process

@@ -132,6 +132,7 @@ class Link:
         self.interface = interface
         self._templates = templates
         self._owned: frozenset[Address] = frozenset()
+        self.watched: frozenset[bytes] = frozenset()
         self._groups = Groups(interface.index)
         self.answerers: list[Answerer] = [Answerer(ARP, open_socket(interface.name, ARP), interface.mac)]
 
@@ -144,7 +145,7 @@ class Link:
 
         Returns whether sockets were opened, so that the caller's selector must learn of them.
         """
-        self._owned = frozenset(addresses)
+        self._owned, self.watched = frozenset(addresses), watched
         opened = self._needs_discovery(watched) and len(self.answerers) == 1
         if opened:
             name, mac = self.interface.name, self.interface.mac

@@ -90,6 +90,8 @@ class NodeView:
     standing: Standing | None = None
     links: tuple[UsableLink, ...] = ()
     claims: frozenset[bytes] = frozenset()
+    is_heard_out: bool = True
+    """Whether `claims` is all that it claims; the list takes a moment longer to arrive than the news that there is one."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,6 @@ class _Peer:
     is_live: bool = False
     beat: Beat = field(default_factory=Beat)
     hello: tuple[bytes, int] = (NO_NONCE, 0)
-    answer_at: float | None = None
     answered: float = float("-inf")
     sequence: int = 0
     sent: deque[tuple[int, float]] = field(default_factory=deque)
@@ -138,6 +139,10 @@ class Membership:
         self._equipped: float | None = None
         self._has_listened = self._is_ready = False
         self._next_beat = now
+        self._next_death = float("inf")
+        self._answers: dict[bytes, float] = {}
+        """Peers that wait for an echo, and when they get it."""
+        self._flaps = 0
 
     def configure(self, peers: Iterable[str], keys: Iterable[bytes]) -> None:
         """The nodes of the fleet (this one may be among them) and one or two keys; the first one signs."""
@@ -148,6 +153,7 @@ class Membership:
         self._peers = {
             identity: self._peers.get(identity) or _Peer(name, identity) for identity, name in wanted.items()
         }
+        self._answers = {identity: at for identity, at in self._answers.items() if identity in self._peers}
         self.generation += 1
 
     def report(self, state: Self, now: float) -> None:
@@ -183,22 +189,19 @@ class Membership:
         if now >= self._next_beat:
             self._next_beat = now + self.settings.interval
             return [sent for peer in self._peers.values() for sent in self._beat_to(peer, now)]
-        due = [peer for peer in self._peers.values() if peer.answer_at is not None and now >= peer.answer_at]
+        due = [self._peers[identity] for identity, moment in self._answers.items() if now >= moment]
         return [(peer.name, self._signed(peer, self._beat(peer, now), now)) for peer in due]
 
     def next_timer(self) -> float:
         """When to call `datagrams` again at the latest."""
-        answers = [peer.answer_at for peer in self._peers.values() if peer.answer_at is not None]
-        deaths = [peer.heard + self.settings.dead_after for peer in self._peers.values() if peer.is_live]
         milestones = [] if self._is_ready else [self._ready_at()]
         milestones += [] if self._has_listened else [self._started + self.settings.dead_after]
-        return min([self._next_beat, *answers, *deaths, *milestones])
+        return min([self._next_beat, self._next_death, *self._answers.values(), *milestones])
 
     def rejoin_delay(self) -> float:
         """Seconds from a plan in hand to readiness: doubled for every return that a live peer remembers of us."""
-        flaps = max((peer.beat.flaps for peer in self._peers.values() if peer.is_live), default=0)
         # The first return after a failure is no flapping yet.
-        doubled: float = self.settings.rejoin_delay * 2.0 ** max(0, flaps - 1)
+        doubled: float = self.settings.rejoin_delay * 2.0 ** max(0, self._flaps - 1)
         return min(doubled, self.settings.longest_rejoin_delay)
 
     def view(self) -> Mapping[str, NodeView]:
@@ -258,10 +261,12 @@ class Membership:
         before = _seen(peer)
         if not peer.is_live:
             peer.is_live = True
-            peer.answer_at = now  # so that both sides know within one round trip
+            self._next_death = min(self._next_death, now + self.settings.dead_after)
+            self._answers[peer.identity] = now  # so that both sides know within one round trip
         if isinstance(body, Beat):
             if is_newest:
                 peer.beat = body
+                self._flaps = max(self._flaps, body.flaps)
                 if body.claims == NO_CLAIMS:
                     peer.claims, peer.claims_digest = frozenset(), NO_CLAIMS
         else:
@@ -275,8 +280,7 @@ class Membership:
         A greeting never displaces what is known of a live peer: only an echo of our nonce does.
         """
         peer.hello = (envelope.nonce, envelope.sequence)
-        if peer.answer_at is None:
-            peer.answer_at = max(now, peer.answered + self.settings.interval / 8)
+        self._answers.setdefault(peer.identity, max(now, peer.answered + self.settings.interval / 8))
 
     def _is_recent(self, peer: _Peer, acknowledged: int, now: float) -> bool:
         while peer.sent and peer.sent[0][1] < now - self.settings.dead_after:
@@ -314,19 +318,24 @@ class Membership:
         peer.sequence += 1
         peer.sent.append((peer.sequence, now))
         nonce, heard = (peer.nonce, peer.highest) if peer.is_live else peer.hello
-        if peer.answer_at is not None:
+        if self._answers.pop(peer.identity, None) is not None:
             # Greeted while the old incarnation still counts as live: the newcomer needs its echo to be believed.
             nonce, heard = peer.hello if peer.hello[0] not in {NO_NONCE, peer.nonce} else (nonce, heard)
-            peer.answer_at, peer.answered = None, now
+            peer.answered = now
         envelope = Envelope(self._identity, peer.identity, self._nonce, peer.sequence, nonce, heard)
         return encode(envelope, body, self._keys[0], minor=self._minor)
 
     def _bury_the_silent(self, now: float) -> None:
+        """`_next_death` is a lower bound: peers are heard again and again before it comes."""
+        if now < self._next_death:
+            return
         for peer in self._peers.values():
             if peer.is_live and now >= peer.heard + self.settings.dead_after:
                 peer.is_live = False
                 peer.hello = (peer.nonce, peer.highest)
                 self.generation += 1
+        last_signs = [peer.heard for peer in self._peers.values() if peer.is_live]
+        self._next_death = min(last_signs, default=float("inf")) + self.settings.dead_after
 
     def _ready_at(self) -> float:
         if self._equipped is None:
@@ -366,6 +375,7 @@ def _seen(peer: _Peer) -> NodeView:
         standing=beat.standing,
         links=beat.links,
         claims=peer.claims,
+        is_heard_out=peer.claims_digest == beat.claims,
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from suite.speaker.heartbeat import Standing, UsableLink
+from suite.speaker.heartbeat import Network, Standing, UsableLink
 from suite.speaker.membership import NodeView
 
 Address = IPv4Address | IPv6Address
@@ -35,15 +35,6 @@ class Entry:
     """Where each candidate announces; a candidate that is not named announces on all its interfaces."""
     any_subnet: bool = False
     """Announce on links of other subnets as well."""
-
-    def links(self, name: str, links: Iterable[UsableLink]) -> tuple[UsableLink, ...]:
-        """The links of a node that serve this address."""
-        chosen = self.interfaces.get(name)
-        return tuple(
-            link
-            for link in links
-            if (chosen is None or link.name in chosen) and (self.any_subnet or self.address in link.network)
-        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,46 +68,68 @@ class Ownership:
     _leaving: dict[Address, float] = field(default_factory=dict)
     _contests: dict[Contest, float] = field(default_factory=dict)
     """Claims of others on what is ours, and when each is worth a report."""
+    _suspects: set[Address] = field(default_factory=set)
+    """Addresses given up for a node that may have claimed them all along: a double, not a succession."""
+    _yielded: list[Contest] = field(default_factory=list)
+    _arrived: frozenset[str] = frozenset()
+    """Living nodes whose claims were looked at before."""
 
     def decide(self, plan: Mapping[Address, Entry], nodes: Mapping[str, NodeView], now: float) -> Decision:
         """What to own from now on; to be called when the plan, the view or `next_timer` says so."""
+        roll = Roll(nodes)
+        self._yielded = []
         claims = _claims_of_others(self.name, nodes)
         contests: set[Contest] = set()
         owned: set[Address] = set()
         for address, entry in plan.items():
-            rivals = claims.get(address.packed, ())
-            if self._owns(entry, nodes, rivals, now):
+            rivals = claims.get(address.packed, ()) if claims else ()
+            if self._owns(entry, roll, rivals, now):
                 owned.add(address)
                 contests |= {Contest(address, self.name, rival.name) for rival in rivals}
-        return self._settle(frozenset(owned), contests, now)
+        return self._settle(frozenset(owned), contests, now, is_told_anew=self._is_told_anew(nodes))
 
     def next_timer(self) -> float | None:
         """When an address that is only kept for its successor must be given up; None if there is none."""
         return min(self._leaving.values(), default=None)
 
-    def _owns(self, entry: Entry, nodes: Mapping[str, NodeView], rivals: tuple[NodeView, ...], now: float) -> bool:
-        mine = nodes[self.name]
-        if not mine.is_live or not entry.links(self.name, mine.links) or self.name not in entry.order:
-            self._leaving.pop(entry.address, None)
+    def _owns(self, entry: Entry, roll: "Roll", rivals: tuple[NodeView, ...], now: float) -> bool:
+        mine = roll.nodes[self.name]
+        winner = roll.owner(entry)
+        if winner != self.name and entry.address not in self.owned:
             return False
-        winner = owner(entry, nodes)
-        if any(_is_newer(rival, mine) for rival in rivals):
-            self._leaving.pop(entry.address, None)
+        if not mine.is_live or self.name not in entry.order or not roll.has_link(entry, self.name):
             return False
-        if winner == self.name:
-            self._leaving.pop(entry.address, None)
-            return True
-        return self._stays(entry, winner, rivals, now)
+        newer = next((rival.name for rival in rivals if _is_newer(rival, mine)), None)
+        if newer is not None:
+            self._yield(entry.address, newer, is_double=entry.address in self.owned)
+            return False
+        return winner == self.name or self._stays(entry, winner, roll, rivals, now)
 
-    def _stays(self, entry: Entry, winner: str | None, rivals: tuple[NodeView, ...], now: float) -> bool:
+    def _stays(self, entry: Entry, winner: str | None, roll: "Roll", rivals: tuple[NodeView, ...], now: float) -> bool:
         """Not ours any more: keep answering until the winner does, if we did so far."""
-        if entry.address not in self.owned or any(rival.name == winner for rival in rivals):
-            self._leaving.pop(entry.address, None)
+        if winner is not None and any(rival.name == winner for rival in rivals):
+            self._yield(
+                entry.address, winner, is_double=entry.address not in self._leaving or entry.address in self._suspects
+            )
             return False
-        deadline = self._leaving.setdefault(entry.address, now + self.linger)
-        return now < deadline
+        if entry.address not in self._leaving:
+            self._leaving[entry.address] = now + self.linger
+            if winner is not None and not roll.nodes[winner].is_heard_out:
+                self._suspects.add(entry.address)
+        return now < self._leaving[entry.address]
 
-    def _settle(self, owned: frozenset[Address], contests: set[Contest], now: float) -> Decision:
+    def _yield(self, address: Address, winner: str, *, is_double: bool) -> None:
+        if is_double:
+            self._yielded.append(Contest(address, winner, self.name))
+
+    def _is_told_anew(self, nodes: Mapping[str, NodeView]) -> bool:
+        """Whether a node with claims of its own has come (back): it may have told the network otherwise meanwhile."""
+        living = frozenset(name for name, node in nodes.items() if node.is_live)
+        newcomers = living - self._arrived - {self.name}
+        self._arrived = living
+        return any(nodes[name].claims or not nodes[name].is_heard_out for name in newcomers)
+
+    def _settle(self, owned: frozenset[Address], contests: set[Contest], now: float, *, is_told_anew: bool) -> Decision:
         gained, lost = owned - self.owned, self.owned - owned
         known = self._contests
         # A predecessor that still keeps a gained address warm is no double, unless it never stops.
@@ -124,31 +137,99 @@ class Ownership:
         reported = sorted(each for each, moment in began.items() if moment <= now and known.get(each, now) >= now)
         ended = {each.address for each in known if each not in began and each.address in owned}
         self.owned, self._contests = owned, {each: float("-inf") if each in reported else began[each] for each in began}
-        self._leaving = {address: until for address, until in self._leaving.items() if address in owned}
-        announced = gained | ended | {each.address for each in reported}
-        return Decision(owned, gained, lost, announced, tuple(reported))
+        self._leaving = {address: until for address, until in self._leaving.items() if address in owned and until > now}
+        self._suspects &= self._leaving.keys()
+        kept = owned - self._leaving.keys() if is_told_anew else frozenset()
+        announced = gained | ended | kept | {each.address for each in reported}
+        return Decision(owned, gained, lost, announced, (*reported, *self._yielded))
 
 
-def owner(entry: Entry, nodes: Mapping[str, NodeView]) -> str | None:
-    """Who should answer for the address, as far as the living are known; None if nobody can."""
-    cold = None
-    for name in entry.order:
-        node = nodes.get(name)
-        if node is None or not qualifies(entry, node):
-            continue
-        if node.is_ready and any(link.is_settled for link in entry.links(name, node.links)):
-            return name
-        cold = cold or name
-    return cold
+class Roll:
+    """The nodes at one moment, prepared so that thousands of addresses can be decided in milliseconds."""
+
+    def __init__(self, nodes: Mapping[str, NodeView]) -> None:
+        self.nodes = nodes
+        self._present = {name: node for name, node in nodes.items() if node.is_live and not node.is_draining}
+        self._networks: dict[Network, None] = {link.network: None for node in nodes.values() for link in node.links}
+        self._ranges = [(network, network.version, *usable_range(network)) for network in self._networks]
+        self._settled = {
+            name: frozenset(link.network for link in node.links if link.is_settled) if node.is_ready else frozenset()
+            for name, node in self._present.items()
+        }
+        self._reachable = {name: frozenset(link.network for link in node.links) for name, node in nodes.items()}
+
+    def owner(self, entry: Entry) -> str | None:
+        """Who should answer for the address, as far as the living are known; None if nobody can."""
+        around = self._around(entry.address)
+        cold = None
+        for name in entry.order:
+            node = self._present.get(name)
+            if node is None or not self._may(entry, node):
+                continue
+            if self._serves(entry, name, self._settled[name], around, settled=True):
+                return name
+            if cold is None and self._serves(entry, name, self._reachable[name], around, settled=False):
+                cold = name
+        return cold
+
+    def has_link(self, entry: Entry, name: str) -> bool:
+        """Whether a node has a usable link for the address, settled or not."""
+        return self._serves(entry, name, self._reachable[name], self._around(entry.address), settled=False)
+
+    def _serves(
+        self, entry: Entry, name: str, networks: frozenset[Network], around: frozenset[Network], *, settled: bool
+    ) -> bool:
+        chosen = entry.interfaces.get(name) if entry.interfaces else None
+        if chosen is None:
+            return bool(networks) if entry.any_subnet else not networks.isdisjoint(around)
+        if not networks:
+            return False
+        return any(
+            link.name in chosen and (entry.any_subnet or link.network in around) and (link.is_settled or not settled)
+            for link in self.nodes[name].links
+        )
+
+    def _around(self, address: Address) -> frozenset[Network]:
+        """The networks of any node that hold the address; nearly always one, rarely more than three in all."""
+        number, version = int(address), address.version
+        return frozenset(
+            network for network, kind, low, high in self._ranges if kind == version and low <= number <= high
+        )
+
+    @staticmethod
+    def _may(entry: Entry, node: NodeView) -> bool:
+        """Whether the node knows of this entry: by its snapshot, or because it answers for the address already."""
+        if entry.since is None or (node.standing is not None and node.standing >= entry.since):
+            return True
+        return entry.address.packed in node.claims
 
 
-def qualifies(entry: Entry, node: NodeView) -> bool:
-    """Whether a node could answer for the address now."""
-    if not node.is_live or node.is_draining or not entry.links(node.name, node.links):
-        return False
-    if entry.since is None or entry.address.packed in node.claims:
-        return True
-    return node.standing is not None and node.standing >= entry.since
+def usable_range(network: Network) -> tuple[int, int]:
+    """The first and last address of a network that a machine may have, as numbers.
+
+    Not its own number (IPv6: the routers' anycast address, RFC 4291 section 2.6.1) and not its IPv4 broadcast address; links
+    between two points (RFC 3021, RFC 6164) have neither.
+    """
+    low, high = int(network.network_address), int(network.broadcast_address)
+    if network.max_prefixlen - network.prefixlen <= 1:
+        return low, high
+    return low + 1, high - (network.version == 4)
+
+
+def placements(entry: Entry, name: str, links: Iterable[UsableLink]) -> frozenset[str]:
+    """The interfaces on which a node that owns the address answers for it."""
+    chosen = entry.interfaces.get(name)
+    number = int(entry.address)
+
+    def is_there(network: Network) -> bool:
+        low, high = usable_range(network)
+        return network.version == entry.address.version and low <= number <= high
+
+    return frozenset(
+        link.name
+        for link in links
+        if (chosen is None or link.name in chosen) and (entry.any_subnet or is_there(link.network))
+    )
 
 
 def _claims_of_others(name: str, nodes: Mapping[str, NodeView]) -> dict[bytes, tuple[NodeView, ...]]:
