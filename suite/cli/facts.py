@@ -91,7 +91,7 @@ def _inside(store: "Store") -> dict[str, Any]:
     return {
         "configuration": snapshot.configuration,
         "database_time": snapshot.at,
-        "chain_fault": "" if report.is_whole else str(report),
+        "chain_fault": "; ".join(report.faults),
     }
 
 

@@ -49,18 +49,20 @@ class Target:
             Fault: there is no database yet, it cannot be reached, or it refused.
         """
         from suite.store import open_store
-        from suite.store.errors import StoreError
 
         url = self.database_url()
         self._require_file(url, create=create)
-        try:
-            store = open_store(url, password_file=self._configured().password_file, create=create)
+        with store_errors(url):
+            store = open_store(url, password_file=self.password_file, create=create)
             try:
                 yield store
             finally:
                 store.close()
-        except StoreError as error:
-            raise store_fault(error, url) from error
+
+    @property
+    def password_file(self) -> str:
+        """The file that the database's password stands in, where the configuration names one."""
+        return self._configured().password_file
 
     def _configured(self) -> "DatabaseSettings":
         from suite.model.configuration import DatabaseSettings
@@ -90,6 +92,17 @@ def state_directory(environment: Mapping[str, str], uid: int, home: Path) -> Pat
     if uid == 0:
         return Path("/var/lib/suite")
     return Path(environment.get("XDG_STATE_HOME") or home / ".local/state") / "suite"
+
+
+@contextmanager
+def store_errors(where: str) -> Iterator[None]:
+    """What goes wrong with a database or one of its files, told as a fault."""
+    from suite.store.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        raise store_fault(error, where) from error
 
 
 def without_password(url: str) -> str:
