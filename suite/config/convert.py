@@ -15,9 +15,9 @@ from suite.config.loading import load
 from suite.config.peer_settings import BFD_PROFILE, BFD_SPEC, PEER
 from suite.config.pool_settings import BGP_ADVERTISEMENT, L2_ADVERTISEMENT, POOL
 from suite.config.resolve import selects
-from suite.config.resources import COMMUNITY
+from suite.config.resources import ANNOTATED, COMMUNITY, PREFIX
 from suite.config.settings import FILE
-from suite.config.shape import Choice, Dialect, Flag, Listing, Number, Parsed, Seconds, Shape, Text, Words
+from suite.config.shape import Dialect, Flag, Listing, Number, Seconds, Shape, Words
 from suite.config.tree import Cursor, Scalar
 from suite.config.values import TRUE, duration_text, parse_duration, parse_whole
 from suite.model.problem import Problem
@@ -90,8 +90,6 @@ def leaf(shape: Shape, text: str) -> Any:
                 return parse_whole(text)
             case Seconds():
                 return duration_text(parse_duration(text))
-            case Text() | Parsed() | Choice():
-                return text
     except ValueError:
         return text
     return text
@@ -146,10 +144,10 @@ class Resources:
 
     def _pool(self, at: Cursor) -> None:
         name = kubernetes_name(at.text("name"))
-        ways = ("name", "protocol", "bgp_advertisements", "l2_advertisements")
-        spec = self.translation.group(POOL, at, skip=(*ways, "labels"))
+        apart = ("name", "protocol", "bgp_advertisements", "l2_advertisements", "labels", *ANNOTATED)
+        spec = self.translation.group(POOL, at, skip=apart)
         labels = {key: _text(each) for key, each in at.under("labels").entries()}
-        self._put("IPAddressPool", name, spec, labels)
+        self._put("IPAddressPool", name, spec, labels, _annotations(at))
         protocol = at.text("protocol")
         for kind, word, key, group in (
             ("BGPAdvertisement", "bgp", "bgp-advertisements", BGP_ADVERTISEMENT),
@@ -164,10 +162,24 @@ class Resources:
                     number = len(self.kinds[kind]) + 1
                     self._put(kind, f"{kind.lower()}{number}", {"ipAddressPools": [name]} | each)
 
-    def _put(self, kind: str, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None) -> None:
+    def _put(
+        self,
+        kind: str,
+        name: str,
+        spec: dict[str, Any],
+        labels: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+    ) -> None:
         version = "metallb.io/v1beta2" if kind == "BGPPeer" else "metallb.io/v1beta1"
         metadata: dict[str, Any] = {"name": name, "namespace": self.namespace} | ({"labels": labels} if labels else {})
+        metadata |= {"annotations": annotations} if annotations else {}
         self.kinds[kind].append({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
+
+
+def _annotations(at: Cursor) -> dict[str, str]:
+    """What only our own format can say of a pool, as the annotations that say it on a custom resource."""
+    made = {name: [_text(each) for each in at.under(name).items()] or [_text(at.under(name))] for name in ANNOTATED}
+    return {f"{PREFIX}{name}": ", ".join(texts) for name, texts in made.items() if any(texts)}
 
 
 def kubernetes_name(text: str) -> str:
@@ -229,6 +241,9 @@ def _pools(documents: tuple[Document, ...], translation: Translation) -> list[di
         pool: dict[str, Any] = {"name": document.name, "protocol": "bgp" if ways3 else "layer2" if ways2 else "none"}
         pool |= translation.group(POOL, _spec(document))
         pool |= {"labels": dict(placed.value.labels)} if placed.value.labels else {}
+        pool |= {"excluded": [str(span) for span in placed.value.excluded]} if placed.value.excluded else {}
+        pool |= {"draining": True} if placed.value.draining else {}
+        pool |= {"zone": placed.value.zone} if placed.value.zone else {}
         made.append(pool | _ways(ways3, ways2, translation))
     return made
 

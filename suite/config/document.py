@@ -29,11 +29,6 @@ class Document:
         """``metadata.name``; empty where there is none."""
         return self.at.text("metadata", "name")
 
-    @property
-    def namespace(self) -> str:
-        """``metadata.namespace``; empty where there is none."""
-        return self.at.text("metadata", "namespace")
-
 
 def read_file(path: Path) -> list[Document]:
     """The documents of a file; a file that cannot be read is one document with that problem."""

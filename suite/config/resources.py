@@ -11,10 +11,13 @@ from suite.config.peer_settings import BFD_SPEC, PEER
 from suite.config.pool_settings import BGP_ADVERTISEMENT, L2_ADVERTISEMENT, POOL
 from suite.config.selectors import LABELS, labels_from
 from suite.config.shape import FAULT, UNKNOWN_KEY, Listing, Reading, Text, meant
-from suite.config.tree import NOTHING, Cursor
+from suite.config.tree import NOTHING, Cursor, ListNode, Scalar
 from suite.config.values import CodedError, parse_community
 from suite.model.peer import BfdProfile
 
+PREFIX = "suite/"
+ANNOTATED = ("excluded", "draining", "zone")
+"""Settings of pools that MetalLB has not: on an IPAddressPool they are annotations, ``suite/excluded: 10.0.42.1, 10.0.42.9``."""
 TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 
 COMMUNITY = Group(
@@ -81,7 +84,26 @@ def _pool(document: Document, form: Form, reading: Reading, draft: Draft) -> Non
     )
     if not document.name:
         reading.fault(document.at.under("metadata", "name"), "pool.missing_name", "the pool has no name")
+    form = _annotated(document, form, reading)
     draft.pools.append(pool_from(form, reading, document.name, labels_from(() if labels is FAULT else labels)))
+
+
+def _annotated(document: Document, form: Form, reading: Reading) -> Form:
+    """The form with what the annotations of the pool say, read by the shapes of our own format."""
+    found = {}
+    for each in POOL.fields:
+        at = document.at.under("metadata", "annotations").child(f"{PREFIX}{each.name}")
+        if each.name in ANNOTATED and at is not None:
+            value = each.shape.read(_unquoted(at, is_list=each.name == "excluded"), reading, each.code)
+            found[each.name] = each.default if value is FAULT else value
+    return replace(form, values=form.values | found, keys=form.keys | dict.fromkeys(found, "-"))
+
+
+def _unquoted(at: Cursor, *, is_list: bool) -> Cursor:
+    """An annotation is always text; here it may be a flag, or a list with commas."""
+    text = at.node.text if isinstance(at.node, Scalar) else ""
+    words = [Scalar(word.strip(), at.line) for word in text.split(",") if word.strip()]
+    return replace(at, node=ListNode(tuple(words), at.line) if is_list else Scalar(text.strip(), at.line))
 
 
 def _l2(document: Document, form: Form, _reading: Reading, draft: Draft) -> None:

@@ -67,12 +67,25 @@ def test_each_pool_gets_the_advertisement_of_its_protocol():
 
 
 def test_what_resources_cannot_say_is_told():
-    text = "hold-time: 1h\naddress-pools: [{name: a, protocol: none, addresses: [10.0.0.0/24], draining: true}]"
+    text = "hold-time: 1h\npeers: [{peer-address: 10.0.0.1, peer-asn: 1, my-asn: 2, passive: true}]"
 
-    assert [problem.path for problem in to_resources(read_text(text)).lost] == [
-        "address-pools[0].draining",
-        "hold-time",
-    ]
+    assert [problem.path for problem in to_resources(read_text(text)).lost] == ["peers[0].passive", "hold-time"]
+
+
+def test_what_only_our_pools_can_say_becomes_annotations_and_comes_back():
+    pool = "{name: a, protocol: layer2, addresses: [10.0.0.0/24], excluded: 10.0.0.1, draining: true, zone: service, labels: {b: c}}"
+    made = resources(f"address-pools: [{pool}]")
+    (native,) = to_native([document for each in made for document in from_object(each)]).objects
+
+    assert made[0]["metadata"]["annotations"] == {
+        "suite/excluded": "10.0.0.1",
+        "suite/draining": "true",
+        "suite/zone": "service",
+    }
+    assert (
+        load([from_settings(native)]).configuration.pools
+        == load(read_text(f"address-pools: [{pool}]")).configuration.pools
+    )
 
 
 def test_there_and_back_says_the_same():

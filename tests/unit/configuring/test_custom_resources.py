@@ -193,3 +193,34 @@ def test_what_the_native_backend_does_not_know(kind, spec, code):
     given = {"apiVersion": "metallb.io/v1beta1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
 
     assert [problem.code for problem in check_native(load(from_object(given)).draft)] == [code]
+
+
+def test_annotations_say_of_a_pool_what_metallb_cannot():
+    annotations = {"suite/excluded": "10.0.0.1, 10.0.0.8-10.0.0.9", "suite/draining": "true", "suite/zone": "service"}
+    given = {**POOL, "metadata": {"name": "a", "annotations": annotations}, "spec": {"addresses": ["10.0.0.0/24"]}}
+    (pool,) = configured(given).pools
+
+    assert ([str(span) for span in pool.excluded], pool.draining, pool.zone) == (
+        ["10.0.0.1", "10.0.0.8-10.0.0.9"],
+        True,
+        "service.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("excluded", "10.9.0.1", "pool.exclusion_outside"),
+        ("excluded", "x", "pool.bad_exclusion"),
+        ("draining", "perhaps", "yaml.does_not_fit_the_schema"),
+        ("zone", "lab", "pool.unknown_zone"),
+    ],
+)
+def test_bad_annotations_of_a_pool_are_told(name, text, code):
+    given = {
+        **POOL,
+        "metadata": {"name": "a", "annotations": {f"suite/{name}": text}},
+        "spec": {"addresses": ["10.0.0.0/24"]},
+    }
+
+    assert [problem.code for problem in load(from_object(given)).problems] == [code]

@@ -283,3 +283,53 @@ def test_a_selector_that_nothing_could_meet_is_refused(selector):
 
 def test_advertisements_without_names_that_say_the_same_are_refused():
     assert errors(POOLS.replace("bgp,", "bgp, bgp-advertisements: [{}, {}],")) == ["bgpadv.identical_duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("just words", "expected a map (key: value)"),
+        ("dns: []", "expected a map (key: value)"),
+        ("bgp-communities: [a]", "expected a map (name: value)"),
+        ("address-pools: {name: a}", "expected a list (begin the line with -)"),
+        ("load-balancer-class: [a]", "expected text, found a list"),
+        ("l2: {answer-ping: {}}", "expected true or false, found a map"),
+        ("l2: {answer-ping: 'yes'}", "expected true or false, without quotes, found 'yes'"),
+        ("l2: {answer-ping: maybe}", "expected true or false, found 'maybe'"),
+        ("l2: {heartbeat-port: []}", "expected a whole number from 1 to 65535, found a list"),
+        ("l2: {heartbeat-port: many}", "expected a whole number from 1 to 65535, found 'many'"),
+        ("l2: {heartbeat-port: 65536}", "65536 is not a whole number from 1 to 65535"),
+        ("l2: {rejoin-delay: []}", "expected a duration such as 90s or 10m, found a list"),
+        ("l2: {rejoin-delay: 2h}", "2h is not between 0 s and 3600 s"),
+        ("l2: {probe: []}", "expected one of quick, rfc, off, found a list"),
+        ("web: {listen: []}", "expected something like 127.0.0.1:53, found a list"),
+        ("web: {listen: 8080}", "'8080' is no address and port; write 127.0.0.1:53 or [::1]:53"),
+        ("dns: {ttl: 1500ms}", "1500ms is not a whole number of seconds"),
+        ("dns: {zones: '*.service'}", "'*.service': a zone has no wildcard"),
+        ("dns: {zones: []}", "at least one zone is needed; leave zones out for service."),
+        ("dns: {zones: [a, A.]}", "a zone stands twice; remove one"),
+        ("dns: {listen: ['[::1]:53', '[::1]:53']}", "it stands here already as dns.listen[0]; remove one"),
+    ],
+)
+def test_what_does_not_fit_says_what_would(text, message):
+    assert [problem.message for problem in load(read_text(text)).errors] == [message]
+
+
+def test_a_config_map_of_something_else_is_passed_over():
+    assert warnings("{apiVersion: v1, kind: ConfigMap, metadata: {name: bgpextras}, data: {extras: x}}") == [
+        "document.skipped"
+    ]
+
+
+def test_a_config_map_whose_content_is_a_map_is_understood():
+    text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: config}, data: {config: {hold-time: 0}}}"
+
+    assert load(read_text(text)).configuration.hold_time == 0
+
+
+def test_a_local_as_number_that_is_ours_anyway_is_a_warning():
+    assert warnings(PEER % "local-asn: 2") == ["peer.local_asn_is_my_asn"]
+
+
+def test_text_beyond_all_measure_is_not_even_parsed():
+    assert errors("#" * (8 * 1024 * 1024 + 1)) == ["yaml.too_big"]

@@ -6,7 +6,7 @@ import pytest
 
 import suite.config
 from suite.config.document import read_file, read_text
-from suite.config.handbook import table
+from suite.config.handbook import rewrite, table
 from suite.config.loading import load
 from suite.config.schema import json_schema, settings
 from suite.config.tree import ListNode, MapNode, to_plain
@@ -125,6 +125,15 @@ def test_the_schema_refuses_what_the_parser_refuses(text):
 
 def test_the_table_in_the_documentation_is_of_today():
     assert DOCUMENTATION.read_text(encoding="utf-8").endswith(table())
+
+
+def test_the_table_is_written_behind_the_prose(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Prose\n" + table().replace("required", "outdated"))
+
+    rewrite(page)
+
+    assert page.read_text() == "# Prose\n" + table()
 
 
 def test_the_examples_in_the_documentation_load_without_a_word():
