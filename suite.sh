@@ -41,7 +41,7 @@ usage: ./suite.sh VERB [ARGUMENTS]
   format             let ruff format and fix the code
   bench [NAME ...]   run the benchmarks in tests/bench, all or the named ones
   soak [PYTEST]      run the tests that take longer than a build may
-  lab [ARGUMENTS]    act out the stories of docs/stories.md in network namespaces (root)
+  lab [ARGUMENTS]    act out both stories in network namespaces, as root (where tests/lab is there)
   lock [--upgrade|--check]
                      write both lock files from pyproject.toml, or only check that every wheel exists
   help               this text
@@ -130,7 +130,7 @@ lab() {
     [ -f "$root/tests/lab/lab.py" ] || fail 'this version has no lab (tests/lab/lab.py)'
     set_up
     cd "$root"
-    PYTHONPATH=$root:$root/tests exec "$python" tests/lab/lab.py "$@"
+    exec env PYTHONPATH="$root:$root/tests" "$python" tests/lab/lab.py "$@"
 }
 
 lint() {
@@ -153,7 +153,7 @@ step() {
     name=$1
     shift
     say "$name"
-    "$@" || failed="$failed ${name%% *}"
+    "$@" || failed="$failed${failed:+,} $name"
 }
 
 format() {
