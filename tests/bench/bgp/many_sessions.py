@@ -1,0 +1,146 @@
+"""100 sessions of 1,000 prefixes in one process: memory, and how fast one change reaches everybody.
+
+    python tests/bench/bgp/many_sessions.py [--sessions 100] [--prefixes 1000]
+
+The sessions are real `Peer`s over loopback TCP to a second process of simple receivers, so that only our side is
+measured: its resident memory, the time from `change` until the last receiver has read the UPDATE, and the time a
+day of timers takes in the core.
+"""
+
+import argparse
+import asyncio
+import random
+import resource
+import socket
+import subprocess
+import sys
+import time
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).resolve().parents[2])]
+
+from suite.bgp.capability import FourOctetAs, Multiprotocol
+from suite.bgp.export import RouteAttributes
+from suite.bgp.fsm import State
+from suite.bgp.message import KEEPALIVE, MessageReader, MessageType, encode
+from suite.bgp.negotiation import SessionConfig
+from suite.bgp.open import Open
+from suite.bgp.peer import Peer, PeerConfig
+from suite.bgp.prefix import IPV4, Prefix
+
+DAY = 86_400
+
+
+class Receiver(asyncio.Protocol):
+    """A peer that says hello and counts UPDATEs."""
+
+    def __init__(self, report: asyncio.Queue[float]) -> None:
+        self._report = report
+        self._reader = MessageReader()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        hello = Open(64512, 90, IPv4Address("10.9.0.1"), (FourOctetAs(64512), Multiprotocol(IPV4)))
+        transport.write(encode(hello) + KEEPALIVE)
+
+    def data_received(self, octets: bytes) -> None:
+        for kind, body in self._reader.feed(octets):
+            if kind is MessageType.UPDATE:
+                self._report.put_nowait(len(body))
+
+
+async def receive(port: int, marker: int) -> None:
+    """Serve, and print the clock whenever `marker` connections have read an UPDATE of one prefix."""
+    report: asyncio.Queue[float] = asyncio.Queue()
+    server = await asyncio.get_running_loop().create_server(lambda: Receiver(report), "127.0.0.1", port)
+    print("ready", flush=True)
+    small = 0
+    async with server:
+        while True:
+            small += await report.get() < 60
+            if small == marker:
+                small = 0
+                print(time.monotonic(), flush=True)
+
+
+async def measure(sessions: int, prefixes: int, port: int, output: asyncio.StreamReader) -> None:
+    routes = {
+        Prefix.parse(f"10.{n >> 8}.{n & 255}.0/24"): RouteAttributes(communities=(n % 10,)) for n in range(prefixes)
+    }
+    peers = []
+    for number in range(sessions):
+        session = SessionConfig(64513, 64512, IPv4Address(0x0A000001 + number))
+        peer = Peer(PeerConfig(session, ip_address("127.0.0.1"), port), random.Random(number).random)
+        peer.announce(routes)
+        peers.append(peer)
+        peer.start()
+    while not all(peer.session.state is State.ESTABLISHED and not peer.status().pending for peer in peers):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    print(f"memory: {resident():.0f} MB resident with {sessions} sessions of {prefixes} prefixes")
+
+    times = []
+    for round_number in range(7):
+        change = {Prefix.parse("10.0.0.0/24"): RouteAttributes(med=round_number)}
+        began = time.monotonic()
+        for peer in peers:
+            peer.change(change)
+        times.append((float(await output.readline()) - began) * 1000)
+    print(
+        f"change: {sorted(times)[3]:.1f} ms until the last of {sessions} peers has it (median of 7, worst {max(times):.1f})"
+    )
+    for peer in peers:
+        peer.abort()
+
+
+def resident() -> float:
+    with Path("/proc/self/status").open(encoding="ascii") as status:
+        line = next(line for line in status if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def day_of_timers(sessions: int) -> float:
+    """Seconds the core takes for a day of idle sessions (hold time 90 s): our timers, octets and the peer's."""
+    from bgp_wire import Lone, config
+
+    lones = [Lone(config()).establish() for _ in range(sessions)]
+    began = time.perf_counter()
+    for lone in lones:
+        session, link, beat = lone.session, lone.link, 30.0
+        while beat < DAY:
+            while (due := session.next_timer()) < beat:
+                session.handle_timer(due)
+                session.bytes_to_send(link, due)
+            session.receive(link, KEEPALIVE, beat)
+            beat += 30.0
+        assert session.state is State.ESTABLISHED
+    return time.perf_counter() - began
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=100)
+    parser.add_argument("--prefixes", type=int, default=1000)
+    parser.add_argument("--receive", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.receive:
+        await receive(arguments.receive, arguments.sessions)
+        return
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    own = [sys.executable, __file__, "--receive", str(port), "--sessions", str(arguments.sessions)]
+    process = await asyncio.create_subprocess_exec(*own, stdout=subprocess.PIPE)
+    try:
+        await process.stdout.readline()
+        await measure(arguments.sessions, arguments.prefixes, port, process.stdout)
+    finally:
+        process.kill()
+        await process.wait()
+    one, hundred = day_of_timers(1), day_of_timers(arguments.sessions)
+    print(f"a day of timers: {one * 1000:.0f} ms for one session, {hundred:.2f} s for {arguments.sessions}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this process: {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
