@@ -103,6 +103,8 @@ class Beat:
     standing: Standing | None = None
     is_ready: bool = False
     is_draining: bool = False
+    is_waiting: bool = False
+    """It has listened, found a fleet at work, and holds back until its rejoin delay has passed."""
     flaps: int = 0
     """How often the receiver came and went lately, as the sender saw it."""
     claims: bytes = NO_CLAIMS
@@ -193,14 +195,14 @@ def fingerprint(key: bytes) -> bytes:
 
 
 STANDING, FLAGS, FLAPS, CLAIMED, KNOWN, LINK, PART, ADDRESSES = range(1, 9)
-READY, DRAINING = 1, 2
+READY, DRAINING, WAITING = 1, 2, 4
 Field = tuple[int, bytes]
 
 
 def _beat_fields(beat: Beat) -> Iterator[Field]:
     if beat.standing is not None:
         yield STANDING, struct.pack("!Q", beat.standing.revision) + beat.standing.epoch.encode()[:64]
-    yield FLAGS, bytes((READY * beat.is_ready | DRAINING * beat.is_draining,))
+    yield FLAGS, bytes((READY * beat.is_ready | DRAINING * beat.is_draining | WAITING * beat.is_waiting,))
     yield FLAPS, bytes((min(beat.flaps, 255),))
     yield CLAIMED, beat.claims
     yield KNOWN, beat.known
@@ -242,6 +244,7 @@ def _read_beat(fields: list[Field]) -> Beat:
         standing=Standing(struct.unpack_from("!Q", standing)[0], standing[8:].decode()) if standing else None,
         is_ready=bool(flags & READY),
         is_draining=bool(flags & DRAINING),
+        is_waiting=bool(flags & WAITING),
         flaps=int.from_bytes(single.get(FLAPS, b"")[:1], "big"),
         claims=_digest_in(single.get(CLAIMED, NO_CLAIMS)),
         known=_digest_in(single.get(KNOWN, NO_CLAIMS)),

@@ -7,8 +7,9 @@ wall clock in it. No controller, database or cluster is asked.
 
 Life of a peer:  unheard -> unproven (authentic, answered at once) -> live -> silent for `dead_after` -> dead
 
-A node that starts is cold: it hears everybody first, and becomes ready `rejoin_delay` after it got a plan. The delay doubles
-with each time its peers saw it come and go, so a flapping node does not tear the addresses along.
+A node that starts listens for a dead interval before it claims anything. If it hears nodes that were at work before it came,
+it waits for `rejoin_delay`, doubled with each time they saw it come and go, so a flapping node does not tear the addresses
+along. Nodes that start together are contemporaries: none of them waits, and each counts on the others at once.
 The owner of this object moves the bytes: it calls `receive` for each datagram, sends what `datagrams` returns, and looks again
 at `next_timer`. All times are seconds of one monotonic clock.
 """
@@ -105,7 +106,12 @@ class _Peer:
     seen: int = 0
     heard: float = float("-inf")
     is_live: bool = False
-    beat: Beat = field(default_factory=Beat)
+    is_established: bool = False
+    """It was ready when first heard: at work before us."""
+    is_contemporary: bool = False
+    """Neither it nor we were ready when first heard: it starts with us."""
+    beat: Beat | None = None
+    """The newest of this incarnation."""
     hello: tuple[bytes, int] = (NO_NONCE, 0)
     answered: float = float("-inf")
     sequence: int = 0
@@ -265,6 +271,9 @@ class Membership:
             self._answers[peer.identity] = now  # so that both sides know within one round trip
         if isinstance(body, Beat):
             if is_newest:
+                if peer.beat is None:
+                    peer.is_established = body.is_ready
+                    peer.is_contemporary = not body.is_ready and not self._is_ready
                 peer.beat = body
                 self._flaps = max(self._flaps, body.flaps)
                 if body.claims == NO_CLAIMS:
@@ -290,7 +299,7 @@ class Membership:
     def _beat_to(self, peer: _Peer, now: float) -> list[tuple[str, bytes]]:
         """The heartbeat for one peer, and, if it lacks our list of claims, the next parts of that."""
         bodies: list[Body] = [self._beat(peer, now)]
-        if peer.is_live and peer.beat.known != self._claims_digest:
+        if peer.is_live and (peer.beat is None or peer.beat.known != self._claims_digest):
             bodies += self._next_claims(peer)
         return [(peer.name, self._signed(peer, body, now)) for body in bodies]
 
@@ -308,6 +317,7 @@ class Membership:
             standing=self._self.standing,
             is_ready=self._is_ready,
             is_draining=self._self.is_draining,
+            is_waiting=self._has_listened and not self._is_ready,
             flaps=sum(moment > now - self.settings.flap_memory for moment in peer.returns),
             claims=self._claims_digest,
             known=peer.claims_digest,
@@ -340,37 +350,45 @@ class Membership:
     def _ready_at(self) -> float:
         if self._equipped is None:
             return float("inf")
-        return max(self._equipped, self._started) + self.rejoin_delay()
+        began = max(self._equipped, self._started)
+        if any(peer.is_live and peer.is_established for peer in self._peers.values()):
+            return began + self.rejoin_delay()
+        return max(self._equipped, self._started + self.settings.dead_after)
 
     def _notice_milestones(self, now: float) -> None:
         """Time alone makes a node fit to claim, and later ready to take over; peers hear of it at once."""
         if not self._has_listened and now >= self._started + self.settings.dead_after:
             self._has_listened = True
             self.generation += 1
-        if not self._is_ready and now >= self._ready_at():
+        if self._has_listened and not self._is_ready and now >= self._ready_at():
             self._is_ready = True
             self._next_beat = now
             self.generation += 1
 
     def _notice_pause(self, now: float) -> None:
-        """This process did not run for a while (stopped, or the machine slept): the others buried us, not we them."""
+        """This process did not run for a while (stopped, or the machine slept): the others may have buried us, not we them.
+
+        Our last heartbeat may have been an interval old when it began.
+        """
         pause = now - self._ticked
         self._ticked = now
-        if pause < self.settings.dead_after:
+        if pause < self.settings.dead_after - self.settings.interval:
             return
         for peer in self._peers.values():
             peer.heard += pause
+            peer.is_established = peer.beat is not None and peer.beat.is_ready
+            peer.is_contemporary = False
         self._started = now
         self._has_listened = self._is_ready = False
         self.generation += 1
 
 
 def _seen(peer: _Peer) -> NodeView:
-    beat = peer.beat
+    beat = peer.beat or Beat()
     return NodeView(
         peer.name,
         is_live=peer.is_live,
-        is_ready=beat.is_ready,
+        is_ready=beat.is_ready or (peer.is_contemporary and not beat.is_waiting),
         is_draining=beat.is_draining,
         standing=beat.standing,
         links=beat.links,
@@ -401,7 +419,7 @@ def _welcome(peer: _Peer, nonce: bytes, now: float, memory: float) -> None:
     while peer.returns and peer.returns[0] < now - memory:
         peer.returns.popleft()
     peer.nonce, peer.highest, peer.seen = nonce, 0, 0
-    peer.beat = Beat()
+    peer.beat, peer.is_established, peer.is_contemporary = None, False, False
     peer.claims, peer.claims_digest, peer.parts, peer.parts_digest = frozenset(), NO_CLAIMS, {}, NO_CLAIMS
     peer.next_part = 0
 

@@ -199,7 +199,9 @@ class Roll:
     @staticmethod
     def _may(entry: Entry, node: NodeView) -> bool:
         """Whether the node knows of this entry: by its snapshot, or because it answers for the address already."""
-        if entry.since is None or (node.standing is not None and node.standing >= entry.since):
+        if node.standing is None:
+            return False
+        if entry.since is None or node.standing >= entry.since:
             return True
         return entry.address.packed in node.claims
 
