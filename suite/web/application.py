@@ -41,7 +41,7 @@ from suite.web.documents import (
     service_document,
     status_document,
 )
-from suite.web.gauges import record
+from suite.web.gauges import Gauges
 
 if TYPE_CHECKING:
     from suite.store.store import Store
@@ -72,6 +72,8 @@ def application(backend: Backend) -> FastAPI:
 
 
 def _add_health(app: FastAPI, backend: Backend) -> None:
+    gauges = Gauges(backend.registry)
+
     @app.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:
         """Whether the process lives."""
@@ -88,7 +90,7 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
     @app.get("/metrics", tags=["health"])
     def metrics() -> Response:
         """Everything that is counted, in Prometheus' text format."""
-        record(backend.registry, backend.snapshot(), backend.status(), _head(backend))
+        gauges.record(backend.snapshot(), backend.status(), _head(backend))
         return Response(exposition(backend.registry), media_type=TEXT_FORMAT)
 
 

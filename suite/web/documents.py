@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from suite.model.address import Address, address_key
+from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.event import Action
 from suite.model.explain import Explanation
@@ -237,7 +237,7 @@ def lease_documents(leases: Iterable[Lease]) -> list[LeaseDocument]:
 def lease_page(leases: Iterable[Lease], limit: int, after: Address | None = None) -> LeasePage:
     """The first ``limit`` leases (more where a shared address would be cut apart) behind the address ``after``."""
     ordered = sorted(leases, key=_order)
-    start = 0 if after is None else bisect_right(ordered, address_key(after), key=lambda lease: _order(lease)[0])
+    start = 0 if after is None else bisect_right(ordered, _number(after), key=lambda lease: _number(lease.address))
     end = start + limit
     while 0 < end < len(ordered) and ordered[end].address == ordered[end - 1].address:
         end += 1
@@ -245,8 +245,13 @@ def lease_page(leases: Iterable[Lease], limit: int, after: Address | None = None
     return LeasePage(tuple(map(lease_document, ordered[start:end])), following)
 
 
-def _order(lease: Lease) -> tuple[bytes, ServiceRef]:
-    return address_key(lease.address), lease.ref
+def _order(lease: Lease) -> tuple[int, ServiceRef]:
+    return _number(lease.address), lease.ref
+
+
+def _number(address: Address) -> int:
+    """IPv4 before IPv6, each in order; cheaper than the key of the database, and lists may be long."""
+    return address.version << 128 | int(address)
 
 
 def event_document(logged: "LoggedEvent") -> EventDocument:
@@ -275,7 +280,7 @@ def event_document(logged: "LoggedEvent") -> EventDocument:
 def reservation_documents(snapshot: Snapshot) -> list[ReservationDocument]:
     """Every reservation, the configuration's too, in the order of addresses."""
     everything = (*snapshot.configuration.reservations, *snapshot.reservations.values())
-    ordered = sorted(everything, key=lambda each: address_key(each.address))
+    ordered = sorted(everything, key=lambda each: _number(each.address))
     return [reservation_document(each) for each in ordered]
 
 

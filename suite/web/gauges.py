@@ -14,18 +14,35 @@ from suite.web.usage import Usage, pool_usage
 STATES = ("free", "bound", "held", "cooling", "declined", "reserved")
 
 
-def record(registry: Registry, snapshot: Snapshot, status: Status, head: str = "") -> None:
-    """Bring every gauge that is derived, and not counted as things happen, up to date.
+class Gauges:
+    """Gauges that are only counted anew for another snapshot: counting a hundred thousand leases takes a while."""
 
-    ``head`` is the hash of the newest event, where it is known; whoever scrapes and keeps it can tell later that the log
-    was rewritten.
-    """
-    registry.replace(names.BUILD, {(__version__, ".".join(map(str, sys.version_info[:3]))): 1.0})
-    registry.replace(names.HEAD, {(snapshot.epoch, head): 1.0} if head else {})
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._counted: Snapshot | None = None
+
+    def record(self, snapshot: Snapshot, status: Status, head: str = "") -> None:
+        """Bring every gauge that is derived, and not counted as things happen, up to date.
+
+        ``head`` is the hash of the newest event, where it is known; whoever scrapes and keeps it can tell later that
+        the log was rewritten.
+        """
+        if snapshot is not self._counted:
+            _count(self._registry, snapshot)
+            self._counted = snapshot
+        _tell(self._registry, snapshot, status, head)
+
+
+def _count(registry: Registry, snapshot: Snapshot) -> None:
     _record_pools(registry, pool_usage(snapshot))
     reasons = Counter(refusal.reason.value for refusal in snapshot.refusals.values())
     registry.replace(names.REFUSALS, {(reason,): float(count) for reason, count in reasons.items()})
     registry.set(names.SERVICES, sum(service.wants_address for service in snapshot.services.values()))
+
+
+def _tell(registry: Registry, snapshot: Snapshot, status: Status, head: str) -> None:
+    registry.replace(names.BUILD, {(__version__, ".".join(map(str, sys.version_info[:3]))): 1.0})
+    registry.replace(names.HEAD, {(snapshot.epoch, head): 1.0} if head else {})
     registry.set(names.CONFIG_LOADED, bool(snapshot.configuration.digest))
     registry.set(names.CONFIG_STALE, status.is_stale)
     registry.set(names.WITHHELD, bool(status.withheld))

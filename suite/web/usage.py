@@ -42,12 +42,13 @@ def pool_usage(snapshot: Snapshot) -> list[Usage]:
     pools = snapshot.configuration.pools
     counts: dict[tuple[str, int], dict[LeaseState, int]] = {}
     leased: dict[tuple[str, int], list[int]] = {}
-    for address, leases in snapshot.leases.items():
-        key = (leases[0].pool, address.version)
-        state = max((lease.state for lease in leases), key=_STRENGTH.index)
+    for leases in snapshot.leases.values():
+        first = leases[0]
+        key = (first.pool, first.address.version)
+        state = first.state if len(leases) == 1 else max((lease.state for lease in leases), key=_STRENGTH.index)
         here = counts.setdefault(key, {})
         here[state] = here.get(state, 0) + 1
-        leased.setdefault(key, []).append(int(address))
+        leased.setdefault(key, []).append(int(first.address))
     reservations = (*snapshot.configuration.reservations, *snapshot.reservations.values())
     return [
         _usage(pool, family, counts.get((pool.name, family), {}), leased.get((pool.name, family), []), reservations)
@@ -69,7 +70,7 @@ def _usage(
     skips_buggy = pool.avoid_buggy and family == 4
     total = _size(runs, skips_buggy=skips_buggy)
     reserved = total - _size(_without(runs, kept), skips_buggy=skips_buggy)
-    reserved -= sum(_is_in(number, kept) for number in leased)
+    reserved -= sum(_is_in(number, kept) for number in leased) if kept else 0
     return Usage(
         pool.name,
         family,
