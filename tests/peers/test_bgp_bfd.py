@@ -140,3 +140,44 @@ def test_bird_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: Bg
         speaker.call(link.unwatch, number)
 
     assert stays(lambda: "10.10.10.10/32" in bird.routes(), 2), bird.log()
+
+
+def test_frr_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: BgpLab) -> None:
+    neighbor = "bfd\nbfd check-control-plane-failure\ngraceful-restart-helper"
+    frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
+    with bgplab.speaker() as speaker:
+        link, number, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert frr.has("10.10.10.10/32"), frr.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
+
+        speaker.call(peer.stop, Stop.GRACEFUL)
+        speaker.call(link.unwatch, number)
+
+    assert stays(lambda: "10.10.10.10/32" in frr.table(), 2), frr.log()
+
+
+def test_bird_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
+
+    assert stays(lambda: "10.10.10.10/32" in bird.routes(), 2), bird.log()
+
+
+def test_frr_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: BgpLab) -> None:
+    neighbor = "bfd\nbfd check-control-plane-failure\ngraceful-restart-helper"
+    frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
+    with bgplab.speaker() as speaker:
+        _, _, changes = speaker.watch(watched())
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert frr.has("10.10.10.10/32"), frr.log()
+        assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
+
+    assert stays(lambda: "10.10.10.10/32" in frr.table(), 2), frr.log()

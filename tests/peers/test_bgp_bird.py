@@ -68,6 +68,32 @@ def test_ipv4_routes_with_ipv6_next_hops_arrive(bgplab: BgpLab) -> None:
         assert bird.has("10.10.10.10/32", f"BGP.next_hop: {NODE6}"), bird.log()
 
 
+def test_link_local_peers_get_link_local_next_hops(bgplab: BgpLab) -> None:
+    node, router = (host.ip("-6", "-br", "address", "show", "eth0") for host in (bgplab.node, bgplab.router))
+    theirs = next(word.partition("/")[0] for word in router.split() if word.startswith("fe80"))
+    ours = next(word.partition("/")[0] for word in node.split() if word.startswith("fe80"))
+    neighbor = f"neighbor {ours}%eth0 as 64513; local {theirs}%eth0 as 64512; passive on;"
+    bird = bgplab.bird(bird_bgp(channels="ipv6 { import all; export none; };", neighbor=neighbor))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(f"{theirs}%eth0", families=frozenset({IPV6})))
+        speaker.call(peer.announce, {VIP6: PLAIN})
+
+        assert bird.has("2001:db8:10::10/128", f"via {ours} on eth0"), bird.log()
+
+
+def test_a_router_several_hops_away(bgplab: BgpLab) -> None:
+    bgplab.router.ip("address", "add", "192.168.1.1/32", "dev", "lo")
+    bgplab.node.ip("route", "add", "192.168.1.1/32", "via", "10.9.0.1")
+    bird = bgplab.bird(bird_bgp("multihop 4; source address 192.168.1.1;"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config("192.168.1.1", ttl=4))
+        speaker.call(peer.announce, {VIP: PLAIN})
+
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+
 def test_internal_peers_get_local_preference_and_an_empty_path(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp(neighbor=f"neighbor {NODE4} as 64512;"))
 

@@ -118,6 +118,16 @@ def test_md5_with_the_right_password(bgplab: BgpLab) -> None:
         assert frr.has("10.10.10.10/32"), frr.log()
 
 
+def test_md5_over_ipv6(bgplab: BgpLab) -> None:
+    frr = bgplab.frr(frr_bgp("password secret", families=frr_families("ipv6", remote=NODE6), remote=NODE6))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(ROUTER6, password="secret", families=frozenset({IPV6})), listen=True)
+        speaker.call(peer.announce, {VIP6: PLAIN})
+
+        assert frr.has("2001:db8:10::10/128", family="ipv6"), frr.log()
+
+
 def test_md5_with_the_wrong_password_never_connects(bgplab: BgpLab) -> None:
     bgplab.frr(frr_bgp("password secret"))
 
