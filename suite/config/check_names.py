@@ -1,12 +1,13 @@
 """Checks of names: zones, hosts, and the promise that no answer of ours outlives its address."""
 
+from ipaddress import ip_address
 from itertools import chain
 
 from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
 from suite.config.tree import Cursor
 from suite.config.values import duration_text
-from suite.model.address import Address, parse_address
+from suite.model.address import Address
 from suite.model.configuration import StaticHost, StaticRecord
 
 CLOCK_MARGIN = 5.0
@@ -101,9 +102,9 @@ def _check_record(draft: Draft, placed: Placed[StaticRecord], reading: Reading) 
         reading.fault(placed.place("type"), "record.bad_type", f"{record.type} records are not written by hand")
         return
     try:
-        parse_rdata(rtype, record.value, from_text(zone))
+        octets = parse_rdata(rtype, record.value, from_text(zone))
     except ValueError as fault:
         reading.fault(placed.place("value"), "record.bad_value", str(fault))
     else:
-        if rtype in {A, AAAA}:
-            _check_leased(draft, parse_address(record.value), placed.place("value"), reading)
+        if rtype in {A, AAAA} and len(octets) in {4, 16}:
+            _check_leased(draft, ip_address(octets), placed.place("value"), reading)

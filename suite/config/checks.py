@@ -7,6 +7,7 @@ from typing import Any
 from suite.config.check_bgp import check_bgp
 from suite.config.check_names import check_names
 from suite.config.check_pools import check_pools
+from suite.config.check_reach import check_reach
 from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
 from suite.model.configuration import Configuration
@@ -26,6 +27,7 @@ def check(draft: Draft, nodes: tuple[Node, ...], reading: Reading) -> Configurat
     known = {each.name: each for each in nodes} | {each.value.name: each.value for each in draft.nodes}
     advertisements = check_bgp(draft, tuple(known.values()), reading)
     check_names(draft, reading)
+    check_reach(draft, reading)
     return replace(
         draft.settings,
         pools=values(draft.pools),

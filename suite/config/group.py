@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.config.shape import DOES_NOT_FIT, FAULT, UNKNOWN_KEY, Dialect, Fault, Reading, Shape, meant
+from suite.config.shape import DOES_NOT_FIT, FAULT, Dialect, Fault, Reading, Shape
 from suite.config.tree import NOTHING, Cursor, ListNode, MapNode, Scalar, step
 
 
@@ -74,7 +74,7 @@ class Group:
         given = frozenset(known[key].name for key, value in where.entries() if key in known and not value.is_null)
         for key, value in where.entries():
             if key not in known:
-                self._unknown(value, key, tuple(known), reading)
+                reading.unknown(value, key, tuple(known))
             elif not value.is_null:
                 found = known[key].shape.read(value, reading, known[key].code or code)
                 values[known[key].name] = known[key].default if found is FAULT else found
@@ -88,15 +88,6 @@ class Group:
             key = next(each.spelled(reading.dialect) for each in self.fields if each.name == self.shorthand)
             return Cursor(MapNode(((key, at.node),), at.line), at.source, at.path, at.key_line)
         return at
-
-    @staticmethod
-    def _unknown(at: Cursor, key: str, known: tuple[str, ...], reading: Reading) -> None:
-        here = Cursor(NOTHING, at.source, at.path, at.key_line or at.line)
-        message = f"nothing is called {key!r} here{meant(key, known)}"
-        if reading.strict:
-            reading.fault(here, UNKNOWN_KEY, message)
-        else:
-            reading.warn(here, UNKNOWN_KEY, message + "; it is passed over")
 
     @staticmethod
     def _missing(at: Cursor, given: frozenset[str], known: dict[str, Field], reading: Reading) -> None:

@@ -10,8 +10,8 @@ from suite.config.group import Field, Form, Group
 from suite.config.peer_settings import BFD_SPEC, PEER
 from suite.config.pool_settings import BGP_ADVERTISEMENT, L2_ADVERTISEMENT, POOL
 from suite.config.selectors import LABELS, labels_from
-from suite.config.shape import FAULT, UNKNOWN_KEY, Listing, Reading, Text, meant
-from suite.config.tree import NOTHING, Cursor, ListNode, Scalar
+from suite.config.shape import FAULT, Listing, Reading, Text
+from suite.config.tree import Cursor, ListNode, Scalar
 from suite.config.values import CodedError, parse_community
 from suite.model.peer import BfdProfile
 
@@ -61,27 +61,15 @@ def read_resource(document: Document, reading: Reading, draft: Draft) -> None:
     """Add what a custom resource says to the draft."""
     for key, value in document.at.entries():
         if key not in TOP:
-            _unknown(value, key, reading)
+            reading.unknown(value, key, TOP)
     form = SPECS[document.kind].read(document.at.under("spec"), reading)
     if form is not FAULT:
         READERS[document.kind](document, form, reading, draft)
 
 
-def _unknown(at: Cursor, key: str, reading: Reading) -> None:
-    message = f"nothing is called {key!r} here{meant(key, TOP)}"
-    here = Cursor(NOTHING, at.source, at.path, at.key_line or at.line)
-    if reading.strict:
-        reading.fault(here, UNKNOWN_KEY, message)
-    else:
-        reading.warn(here, UNKNOWN_KEY, message + "; it is passed over")
-
-
 def _pool(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
-    labels = (
-        LABELS.read(document.at.under("metadata", "labels"), reading)
-        if document.at.under("metadata").child("labels")
-        else ()
-    )
+    written = document.at.under("metadata").child("labels")
+    labels = LABELS.read(written, reading) if written is not None else ()
     if not document.name:
         reading.fault(document.at.under("metadata", "name"), "pool.missing_name", "the pool has no name")
     form = _annotated(document, form, reading)

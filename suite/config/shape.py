@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Protocol
 
-from suite.config.tree import Cursor, ListNode, MapNode, Scalar
+from suite.config.tree import NOTHING, Cursor, ListNode, MapNode, Scalar
 from suite.config.values import FALSE, TRUE, CodedError, parse_duration, parse_whole
 from suite.model.problem import Problem
 
@@ -50,6 +50,15 @@ class Reading:
         """Note an error at a place."""
         self.problems.append(Problem(at.path, message, code, at.source, at.line, is_transient=transient))
         return FAULT
+
+    def unknown(self, at: Cursor, key: str, known: tuple[str, ...]) -> None:
+        """Note a key that nobody knows, at its own line, with what was probably meant."""
+        here = Cursor(NOTHING, at.source, at.path, at.key_line or at.line)
+        message = f"nothing is called {key!r} here{meant(key, known)}"
+        if self.strict:
+            self.fault(here, UNKNOWN_KEY, message)
+        else:
+            self.warn(here, UNKNOWN_KEY, message + "; it is passed over")
 
     def warn(self, at: Cursor, code: str, message: str) -> None:
         """Note something that does not stop the document from being used."""

@@ -25,7 +25,7 @@ GATEWAY = {"myASN": 64512, "peerASN": 64512, "peerAddress": "192.168.1.1"}
 
 def configured(*objects, **options):
     outcome = load([document for each in objects for document in from_object(each)], strict=False, **options)
-    assert outcome.problems == ()
+    assert outcome.errors == ()
     return outcome.configuration
 
 
@@ -174,11 +174,11 @@ def test_a_pool_without_a_name_and_words_nobody_knows_are_told():
         "spec": {"addresses": ["10.0.0.0/24"]},
     }
 
-    assert sorted(problem.code for problem in load(from_object(pool)).problems) == [
+    assert sorted(problem.code for problem in load(from_object(pool)).errors) == [
         "pool.missing_name",
         "yaml.unknown_key",
     ]
-    assert [problem.is_warning for problem in load(from_object(pool), strict=False).problems] == [True, False]
+    assert [problem.code for problem in load(from_object(pool), strict=False).errors] == ["pool.missing_name"]
 
 
 @pytest.mark.parametrize(
@@ -223,4 +223,23 @@ def test_bad_annotations_of_a_pool_are_told(name, text, code):
         "spec": {"addresses": ["10.0.0.0/24"]},
     }
 
-    assert [problem.code for problem in load(from_object(given)).problems] == [code]
+    assert [problem.code for problem in load(from_object(given)).errors] == [code]
+
+
+def test_a_pool_that_nobody_announces_is_told():
+    outcome = load(from_object(POOL | {"spec": {"addresses": ["10.0.0.0/24"]}}))
+
+    assert [(problem.code, problem.is_warning) for problem in outcome.problems] == [("pool.not_announced", True)]
+
+
+def test_an_advertisement_of_names_that_nobody_has_is_told():
+    spec = {"ipAddressPools": ["aa", "gone"], "peers": ["gatevay"]}
+    way = {"apiVersion": "metallb.io/v1beta1", "kind": "BGPAdvertisement", "metadata": {"name": "w"}, "spec": spec}
+    pool = {**POOL, "metadata": {"name": "aa"}, "spec": {"addresses": ["10.0.0.0/24"]}}
+    outcome = load([document for each in (pool, PEER | {"spec": GATEWAY}, way) for document in from_object(each)])
+
+    assert [(problem.path, problem.code) for problem in outcome.problems] == [
+        ("spec.ipAddressPools[1]", "adv.unknown_pool"),
+        ("spec.peers[0]", "bgpadv.unknown_peer"),
+    ]
+    assert outcome.problems[1].message == "there is no peer 'gatevay'; did you mean 'gateway'?"
