@@ -45,8 +45,10 @@ def read(text: str, origin: bytes, ttl: int = 3600) -> Reading:
     """Read a zone file; names without a final dot are below `origin`, `ttl` holds until a $TTL or a record sets one."""
     reader = _Reader(origin, ttl)
     refused = []
-    for number, line, starts_blank in _entries(text):
+    for number, line, starts_blank, is_whole in _entries(text):
         try:
+            if not is_whole:
+                raise ValueError("a parenthesis is never closed")
             reader.entry(line, starts_blank)
         except ValueError as error:
             refused.append(Refused(number, line.strip(), str(error)))
@@ -133,8 +135,8 @@ class _Reader:
         raise ValueError("the record has no type")
 
 
-def _entries(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Join lines within parentheses and drop comments; give the first line's number and whether it starts blank."""
+def _entries(text: str) -> Iterator[tuple[int, str, bool, bool]]:
+    """Join lines within parentheses and drop comments; give the first line's number, whether it starts blank, whether it ends."""
     depth, start = 0, 0
     parts: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -143,10 +145,10 @@ def _entries(text: str) -> Iterator[tuple[int, str, bool]]:
         kept, depth = _without_comment(line, depth)
         parts.append(kept)
         if depth <= 0 and " ".join(parts).strip():
-            yield start, " ".join(parts), parts[0][:1].isspace()
+            yield start, " ".join(parts), parts[0][:1].isspace(), True
             depth = 0
     if depth > 0:
-        yield start, " ".join(parts), parts[0][:1].isspace()
+        yield start, " ".join(parts), parts[0][:1].isspace(), False
 
 
 def _without_comment(line: str, depth: int) -> tuple[str, int]:

@@ -1,0 +1,90 @@
+"""Rate limiting: who is spared, who is not, and that a flood costs no memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.dns.fastpath import Compiled
+from suite.dns.catalogue import Zones
+from suite.dns.cookie import server_cookie
+from suite.dns.ratelimit import RateLimiter, Verdict, slipped
+from suite.dns.settings import Settings
+
+NOW = 1_700_000_000
+DATA = bytes.fromhex("123484000001000100000000")
+DENIAL = bytes.fromhex("123484030001000000010000")
+ABROAD, NEIGHBOUR, ELSEWHERE = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 200]), bytes([198, 51, 100, 1])
+
+
+def limiter(rate: int = 3, slip: int = 2) -> RateLimiter:
+    return RateLimiter(rate, slip, ((bytes([203, 0, 113, 0]), 24),), salt=7)
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        (bytes([10, 1, 2, 3]), True), (bytes([172, 31, 0, 1]), True), (bytes([172, 32, 0, 1]), False),
+        (bytes([192, 168, 7, 7]), True), (bytes([127, 0, 0, 1]), True), (bytes([100, 64, 0, 1]), True),
+        (bytes([203, 0, 113, 9]), True), (bytes([203, 0, 114, 9]), False), (ABROAD, False),
+        (bytes.fromhex("fd00") + bytes(14), True), (bytes(15) + b"\1", True), (bytes.fromhex("20010db8") + bytes(12), False),
+    ],
+)  # fmt: skip
+def test_private_and_own_networks_are_spared(client, expected):
+    assert limiter().spares(client) is expected
+
+
+def test_above_the_rate_replies_are_dropped_and_every_second_slips():
+    limit = limiter()
+
+    verdicts = [limit.admit(ABROAD, DATA, NOW) for _ in range(7)]
+
+    assert verdicts == [Verdict.SEND] * 3 + [Verdict.DROP, Verdict.SLIP, Verdict.DROP, Verdict.SLIP]
+
+
+def test_a_neighbour_in_the_same_network_shares_the_rate():
+    limit = limiter(rate=1)
+    limit.admit(ABROAD, DATA, NOW)
+
+    assert limit.admit(NEIGHBOUR, DATA, NOW) is Verdict.DROP
+
+
+def test_another_network_has_its_own_rate():
+    limit = limiter(rate=1)
+    limit.admit(ABROAD, DATA, NOW)
+
+    assert limit.admit(ELSEWHERE, DATA, NOW) is Verdict.SEND
+
+
+def test_a_flood_of_denials_leaves_answers_alone():
+    limit = limiter(rate=1)
+    limit.admit(ABROAD, DENIAL, NOW)
+    limit.admit(ABROAD, DENIAL, NOW)
+
+    assert limit.admit(ABROAD, DATA, NOW) is Verdict.SEND
+
+
+def test_a_quiet_client_starts_afresh():
+    limit = limiter(rate=1)
+    for _ in range(100):
+        limit.admit(ABROAD, DATA, NOW)
+
+    assert limit.admit(ABROAD, DATA, NOW + 5) is Verdict.SEND
+
+
+def test_a_slipped_reply_is_a_truncated_one_no_longer_than_the_query():
+    query = bytes.fromhex("123401000001000000000000") + b"\3web\7service\0\0\1\0\1"
+
+    reply = slipped(query, DATA)
+
+    assert reply == bytes.fromhex("123486000001000000000000") + b"\3web\7service\0\0\1\0\1"
+
+
+def test_a_client_with_a_good_cookie_is_never_limited():
+    settings = Settings(cookie_secrets=(bytes(16),), rate=1)
+    answers = Compiled(Zones(), settings, lambda: NOW)
+    whole = bytes(8) + server_cookie(bytes(16), bytes(8), ABROAD, NOW)
+    query = bytes.fromhex("1234 0000 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00000000 001c 000a 0018") + whole
+
+    sent = [answers.limited(answers.limiter, query, DATA, ABROAD) for _ in range(5)]
+
+    assert sent == [DATA] * 5
