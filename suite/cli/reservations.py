@@ -54,7 +54,7 @@ def reservation(address: str, name: str = "", note: str = "") -> Reservation:
     Raises:
         ValueError: no address or block, no name of a Service, or a block for a name.
     """
-    span = parse_range(address)
+    span, note = parse_range(address), note.strip()
     ref = None if name in NOBODY else parse_ref(name)
     if span.size == 1:
         return Reservation(span.first, ref, note)

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORMS = '"tue 14:03", "yesterday 9:00", "14:03", "-2h", "2026-11-22 14:03" or ISO 8601'
 
 _SPAN = re.compile(r"(?:\d+[wdhms])+")
@@ -46,6 +47,13 @@ def understand(text: str, now: datetime, zone: tzinfo) -> Understood:
     Raises:
         ValueError: no such form, or a time that does not exist (``25:00``); the message lists the forms.
     """
+    try:
+        return _understand(text, now, zone)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999") from None
+
+
+def _understand(text: str, now: datetime, zone: tzinfo) -> Understood:
     words = text.strip().lower()
     if (instant := _relative(words, now)) is not None:
         return Understood(instant.astimezone(UTC), instant.astimezone(zone))
@@ -62,7 +70,7 @@ def _relative(words: str, now: datetime) -> datetime | None:
     if words == "now":
         return now
     if words.startswith("@") and words[1:].isdecimal():
-        return _from_epoch(int(words[1:]))
+        return EPOCH + timedelta(seconds=int(words[1:]))
     span = (
         words[1:].strip()
         if words.startswith("-")
@@ -73,22 +81,7 @@ def _relative(words: str, now: datetime) -> datetime | None:
     span = span.replace(" ", "")
     if not _SPAN.fullmatch(span):
         return None
-    seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(span))
-    return _before(now, seconds)
-
-
-def _from_epoch(seconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise ValueError(f"@{seconds} lies outside the years 1 to 9999") from None
-
-
-def _before(now: datetime, seconds: int) -> datetime:
-    try:
-        return now - timedelta(seconds=seconds)
-    except OverflowError:
-        raise ValueError(f"{seconds} seconds ago lies before the year 1") from None
+    return now - timedelta(seconds=sum(int(count) * UNITS[unit] for count, unit in _PART.findall(span)))
 
 
 def _named_day(words: str, now: datetime) -> datetime | None:
