@@ -13,6 +13,8 @@ GROUP = "metallb.io/"
 RESOURCES = ("IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer", "BFDProfile", "Community")
 NATIVE = "Configuration"
 """The kind of our own file, and of the old ConfigMap's content."""
+CREDENTIAL = "Secret"
+"""A Kubernetes Secret, which may hold the password of a peer."""
 SKIPPED = "Skipped"
 
 
@@ -79,7 +81,7 @@ def _documents(at: Cursor) -> Iterator[Document]:
     elif kind == "List" or (kind.endswith("List") and version.startswith(GROUP)):
         for item in at.under("items").items():
             yield from _documents(item)
-    elif version.startswith(GROUP) and kind in RESOURCES:
+    elif (version.startswith(GROUP) and kind in RESOURCES) or (version, kind) == ("v1", CREDENTIAL):
         yield Document(kind, at)
     else:
         yield Document(SKIPPED, at, (_skipped(at, kind, version),))

@@ -9,7 +9,8 @@ from suite.config.checks import check
 from suite.config.document import NATIVE, RESOURCES, Document
 from suite.config.draft import Draft
 from suite.config.native import read_native
-from suite.config.resources import Secret, read_resource, resolve_secrets
+from suite.config.resources import read_resource
+from suite.config.secrets import Secret, resolve_secrets, secrets_in
 from suite.config.shape import Dialect, Reading
 from suite.config.tree import to_plain
 from suite.model.configuration import Configuration
@@ -44,8 +45,8 @@ def load(
     """Read all documents together and check them against each other; every problem is told, in the order of the text.
 
     ``strict`` makes a key that nobody knows an error (files) instead of a warning (a cluster).  ``nodes`` are those
-    known from elsewhere, ``secrets`` the Secrets of the cluster by ``namespace/name``; None leaves references to
-    them alone.
+    known from elsewhere, ``secrets`` the Secrets of the cluster by ``namespace/name``; with None only those among the
+    documents are known, and references to others are left alone.
     """
     documents = tuple(documents)
     draft = Draft()
@@ -54,8 +55,8 @@ def load(
         found += document.problems
         _read(document, strict, draft, found)
     reading = Reading(problems=found)
-    if secrets is not None:
-        resolve_secrets(draft, secrets, reading)
+    known = secrets_in(documents) | dict(secrets or {})
+    resolve_secrets(draft, known, reading, is_complete=secrets is not None)
     attempt = check(draft, tuple(nodes), reading)
     attempt = replace(attempt, digest=digest_of(documents, draft))
     order = {document.at.source: number for number, document in enumerate(reversed(documents))}

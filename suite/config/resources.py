@@ -1,7 +1,7 @@
 """MetalLB's custom resources (group metallb.io) to the same draft that our own file fills."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from suite.config.build import bgp_from, l2_from, peer_from, pool_from
 from suite.config.document import Document
@@ -47,14 +47,6 @@ SPECS: dict[str, Group] = {
     "Community": COMMUNITY,
 }
 """The shape of each kind's ``spec``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A Kubernetes Secret, as far as passwords need it."""
-
-    type: str
-    password: str = field(default="", repr=False)
 
 
 def read_resource(document: Document, reading: Reading, draft: Draft) -> None:
@@ -126,23 +118,3 @@ READERS: dict[str, Callable[[Document, Form, Reading, Draft], None]] = {
     "BFDProfile": _profile,
     "Community": _community,
 }
-
-
-def resolve_secrets(draft: Draft, secrets: Mapping[str, Secret], reading: Reading) -> None:
-    """Put the passwords that Secrets hold into the peers that name them."""
-    for number, placed in enumerate(draft.peers):
-        reference = placed.value.password_secret
-        if reference is None or placed.form is None or "password_file" in placed.form.given:
-            continue
-        at = placed.place("password_secret")
-        secret = secrets.get(f"{reference.namespace}/{reference.name}")
-        if secret is None:
-            message = f"there is no Secret {reference.namespace}/{reference.name}"
-            reading.fault(at, "peer.secret_not_found", message, transient=True)
-        elif secret.type != "kubernetes.io/basic-auth":
-            message = f"the Secret is of type {secret.type!r}; it must be kubernetes.io/basic-auth"
-            reading.fault(at, "peer.secret_wrong_type", message)
-        elif not secret.password:
-            reading.fault(at, "peer.secret_without_password", "the Secret has no key named password")
-        else:
-            draft.peers[number] = replace(placed, value=replace(placed.value, password=secret.password))

@@ -12,7 +12,7 @@ from suite.config.document import from_object, from_settings
 from suite.config.loading import Outcome, load
 from suite.config.pool_settings import PREFERRED_NODES
 from suite.config.resolve import L2Way, distinct, l2_way, namespaces_of, preferred_scores, resolve, selected
-from suite.config.resources import Secret
+from suite.config.secrets import Secret
 from suite.config.shape import Dialect, Reading
 from suite.config.tree import Cursor, from_plain
 from suite.config.values import CodedError, duration_text, family_of, parse_community

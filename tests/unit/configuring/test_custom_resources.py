@@ -8,7 +8,7 @@ from suite.config.admission import admit, without_references
 from suite.config.backends import check_frr, check_native
 from suite.config.document import from_object, read_text
 from suite.config.loading import load
-from suite.config.resources import Secret
+from suite.config.secrets import Secret
 from suite.model.advertisement import PreferredNodes
 from suite.model.peer import Peer
 from suite.model.pool import ServiceAllocation
@@ -243,3 +243,45 @@ def test_an_advertisement_of_names_that_nobody_has_is_told():
         ("spec.peers[0]", "bgpadv.unknown_peer"),
     ]
     assert outcome.problems[1].message == "there is no peer 'gatevay'; did you mean 'gateway'?"
+
+
+@pytest.mark.parametrize("held", ["stringData: {password: geheim}", "data: {password: Z2VoZWlt}"])
+def test_a_secret_may_stand_beside_the_peer(held):
+    text = f"""\
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/basic-auth
+metadata: {{name: s, namespace: n}}
+{held}
+---
+apiVersion: metallb.io/v1beta2
+kind: BGPPeer
+metadata: {{name: gateway}}
+spec: {{myASN: 1, peerASN: 2, peerAddress: 192.0.2.1, passwordSecret: {{name: s, namespace: n}}}}
+"""
+    outcome = load(read_text(text))
+
+    assert outcome.problems == ()
+    assert outcome.configuration.peers[0].password == "geheim"
+
+
+def test_a_secret_that_is_elsewhere_is_left_to_whoever_knows_it():
+    outcome = load(from_object(PEER | {"spec": GATEWAY | {"passwordSecret": {"name": "s", "namespace": "n"}}}))
+
+    assert outcome.problems == ()
+    assert outcome.configuration.peers[0].password == ""
+
+
+@pytest.mark.parametrize(
+    "held", ["data: {password: '%%%'}", "data: {password: /w==}", "data: []", "data: {user: eA==}"]
+)
+def test_a_secret_without_a_readable_password_is_told(held):
+    secret = (
+        f"{{apiVersion: v1, kind: Secret, type: kubernetes.io/basic-auth, metadata: {{name: s, namespace: n}}, {held}}}"
+    )
+    spec = "{myASN: 1, peerASN: 2, peerAddress: 192.0.2.1, passwordSecret: {name: s, namespace: n}}"
+    peer = f"{{apiVersion: metallb.io/v1beta2, kind: BGPPeer, metadata: {{name: g}}, spec: {spec}}}"
+
+    assert [problem.code for problem in load(read_text(f"{secret}\n---\n{peer}")).problems] == [
+        "peer.secret_without_password"
+    ]
