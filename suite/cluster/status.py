@@ -6,7 +6,7 @@ after whatever restart.  The words are MetalLB's where it has words, because peo
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,6 +114,15 @@ def outcome_of(snapshot: Snapshot, ref: ServiceRef) -> Outcome:
     )
 
 
+def outcomes_of(snapshot: Snapshot, touched: Iterable[ServiceRef] | None = None) -> Iterator[Outcome]:
+    """The outcomes of these Services, or of all; one that is gone has no object left to say anything."""
+    return (
+        outcome_of(snapshot, ref)
+        for ref in (snapshot.services if touched is None else touched)
+        if ref in snapshot.services
+    )
+
+
 def plan_writes(standing: Standing, outcome: Outcome, *, now: datetime, with_ip_mode: bool = True) -> Writes:
     """What to send so that the object says what the database says; empty when it does already.
 
@@ -185,7 +194,7 @@ def _versioned(standing: Standing, body: Body) -> Body:
 
 def _notes(
     standing: Standing, outcome: Outcome, addresses: tuple[str, ...], condition: tuple[str, str, str]
-) -> Iterable[Note]:
+) -> Iterator[Note]:
     lost = tuple(address for address in standing.ingress if address and address not in addresses)
     if lost:
         why = outcome.refusal.message if outcome.refusal else "it has other addresses now"

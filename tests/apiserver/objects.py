@@ -10,9 +10,11 @@ import copy
 import json
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 Body = dict[str, Any]
@@ -80,6 +82,7 @@ class Objects:
         self.compacted = 0
         self.journal: list[Entry] = []
         self._objects: dict[Key, Body] = {}
+        self._order: dict[Resource, list[Key]] = {}
         self._news = asyncio.Event()
 
     def get(self, key: Key) -> Body:
@@ -87,9 +90,12 @@ class Objects:
             raise Refused(404, "NotFound", f'{key.resource.plural} "{key.name}" not found')
         return self._objects[key]
 
-    def find(self, resource: Resource, namespace: str, selects: Selects) -> Iterator[tuple[Key, Body]]:
-        for key in sorted(self._objects, key=lambda key: (key.resource.plural, key.namespace, key.name)):
-            if key.resource == resource and namespace in {"", key.namespace} and selects(self._objects[key]):
+    def find(
+        self, resource: Resource, namespace: str, selects: Selects, after: tuple[str, str] = ("", "")
+    ) -> Iterator[tuple[Key, Body]]:
+        order = self._order.get(resource, [])
+        for key in order[bisect_right(order, after, key=lambda key: (key.namespace, key.name)) :]:
+            if namespace in {"", key.namespace} and selects(self._objects[key]):
                 yield key, self._objects[key]
 
     def create(self, key: Key, body: Body) -> Body:
@@ -129,19 +135,18 @@ class Objects:
 
     def page(self, resource: Resource, namespace: str, selects: Selects, limit: int, token: str) -> Body:
         """One page of a list; the version is that of the first page."""
-        found = list(self.find(resource, namespace, selects))
         version, start = self.version, ("", "")
         if token:
             version, *start_at = json.loads(urlsafe_b64decode(token))
             start = (start_at[0], start_at[1])
             if version < self.compacted:
                 raise Refused(410, "Expired", "The provided continue parameter is too old")
-        found = [(key, body) for key, body in found if (key.namespace, key.name) > start]
+        found = list(islice(self.find(resource, namespace, selects, start), limit + 1 if limit else None))
         metadata: Body = {"resourceVersion": str(version)}
         if limit and len(found) > limit:
             last = found[limit - 1][0]
             rest = json.dumps([version, last.namespace, last.name]).encode()
-            metadata |= {"continue": urlsafe_b64encode(rest).decode(), "remainingItemCount": len(found) - limit}
+            metadata["continue"] = urlsafe_b64encode(rest).decode()
             found = found[:limit]
         return {
             "kind": f"{resource.kind}List",
@@ -212,12 +217,15 @@ class Objects:
         stored = copy.deepcopy(body)
         stored["metadata"]["resourceVersion"] = str(self.version)
         stored |= {"kind": key.resource.kind, "apiVersion": key.resource.api_version}
+        if before is None:
+            insort(self._order.setdefault(key.resource, []), key)
         self._objects[key] = stored
         self._told(Entry(self.version, type_, key.resource, stored, before))
         return stored
 
     def _remove(self, key: Key) -> Body:
         before = self._objects.pop(key)
+        self._order[key.resource].remove(key)
         self.version += 1
         last = copy.deepcopy(before)
         last["metadata"]["resourceVersion"] = str(self.version)

@@ -26,7 +26,7 @@ class Running:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self._socket = socket.socket()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -57,7 +57,7 @@ class Running:
 
     async def start(self) -> None:
         if self._socket.fileno() < 0:
-            self._socket = socket.socket()
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind(("127.0.0.1", self.port))
         config = uvicorn.Config(

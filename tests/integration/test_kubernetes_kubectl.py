@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -69,7 +70,7 @@ def test_apply_then_describe_shows_the_address_and_the_event(tmp_path):
         described = " ".join((await kubectl("describe", "service", "coffee")).split())
 
         assert "LoadBalancer Ingress: 10.0.42.0 (VIP)" in described
-        assert 'Normal IPAllocated 0s suite-controller Assigned IP "10.0.42.0"' in described.replace("1s", "0s")
+        assert re.search(r'Normal IPAllocated \S+ suite-controller Assigned IP "10.0.42.0"', described)
 
     play(tmp_path, scenario)
 
