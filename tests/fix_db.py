@@ -22,10 +22,22 @@ import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from suite.model.address import parse_range
+from suite.model.changes import Changes
+from suite.model.configuration import Configuration, StaticRecord
+from suite.model.event import Action, Event
+from suite.model.lease import Lease, LeaseState, Reservation
+from suite.model.node import Namespace, Node
+from suite.model.pool import Pool
+from suite.model.refusal import Reason, Refusal
+from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,3 +221,30 @@ def fresh_database(request: pytest.FixtureRequest, kind: str) -> Iterator[Databa
         yield database
     with contextlib.closing(server.connect()) as connection:  # anew: a test may have restarted the server
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+# ---- something to write ---------------------------------------------------------------------------------------------
+
+COFFEE = ServiceRef("default", "coffee")
+TEA = ServiceRef("default", "tea")
+
+
+def _lease(ref: ServiceRef, address: str, *ports: Port) -> Lease:
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    return Lease(ip_address(address), ref, "pool", LeaseState.BOUND, str(ref), noon, ports=ports)
+
+
+EVERYTHING = Changes(
+    opened=(_lease(COFFEE, "10.0.42.0", Port(80)), _lease(TEA, "2001:db8::1", Port(53, "UDP", "dns"))),
+    services=(Service(COFFEE, labels=(("app", "coffee"),)), Service(TEA)),
+    endpoints=(Endpoints(COFFEE, (Endpoint("10.1.0.4", "node-a"),)),),
+    nodes=(Node("node-a", addresses=(ip_address("10.0.10.1"),)),),
+    namespaces=(Namespace("default", (("team", "kitchen"),)),),
+    refusals=((ServiceRef("default", "milk"), Refusal(Reason.POOL_EXHAUSTED, "pool has no free address")),),
+    reserved=(Reservation(ip_address("10.0.42.9"), TEA, "the printer"), Reservation(ip_address("10.0.42.16"), last=ip_address("10.0.42.31"))),
+    drained=("old",),
+    records=(StaticRecord("router.lan.", "A", "10.0.0.1"), StaticRecord("router.lan.", "TXT", "attic", 60)),
+    configuration=Configuration(pools=(Pool("pool", (parse_range("10.0.42.0/24"),)),), digest="d1"),
+    withheld="w1",
+    events=(Event(Action.ALLOCATED, COFFEE, ip_address("10.0.42.0"), "pool"), Event(Action.CONFIGURED)),
+)  # fmt: skip

@@ -14,6 +14,7 @@ import gzip
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -233,20 +234,26 @@ def _tables_of_lines(file: Any, source: Path) -> Tables:
     header: dict[str, Any] = {}
 
     def rows() -> Iterator[list[Any]]:
-        for line in file:
-            entry = json.loads(line)
-            if isinstance(entry, dict):
-                header.update(entry)
-                return
-            yield entry
+        with _readable(source):
+            for line in file:
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    header.update(entry)
+                    return
+                yield entry
 
+    with _readable(source), contextlib.closing(file):
+        header.update(json.loads(file.readline()))
+        while "end" not in header:
+            name, columns = header.pop("table"), header.pop("columns")
+            yield name, columns, rows()
+
+
+@contextlib.contextmanager
+def _readable(source: Path) -> Iterator[None]:
     try:
-        with contextlib.closing(file):
-            header.update(json.loads(file.readline()))
-            while "end" not in header:
-                name, columns = header.pop("table"), header.pop("columns")
-                yield name, columns, rows()
-    except (OSError, EOFError, ValueError, KeyError) as error:
+        yield
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
         raise StoreError(f"{source} is cut off or damaged ({error})", "copy it again, or use another backup") from error
 
 

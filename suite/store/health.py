@@ -27,7 +27,7 @@ INVARIANTS = (
     ),
     ("SELECT name FROM pool WHERE valid_to IS NULL GROUP BY name HAVING count(*) > 1", "pool {} stands twice"),
     (
-        "SELECT revision FROM lease, head WHERE lease.revision > head.revision",
+        "SELECT lease.revision FROM lease, head WHERE lease.revision > head.revision",
         "a lease of revision {} lies in the future",
     ),
 )

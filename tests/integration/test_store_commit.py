@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
+from fix_db import EVERYTHING
 
 from suite.model.address import parse_range
 from suite.model.changes import Changes, Closing
-from suite.model.configuration import Configuration, StaticRecord
+from suite.model.configuration import Configuration
 from suite.model.event import Action, Event
-from suite.model.lease import Lease, LeaseState, Reservation
-from suite.model.node import Namespace, Node
+from suite.model.lease import Lease, LeaseState
+from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.model.pool import Pool
-from suite.model.refusal import Reason, Refusal
-from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef
+from suite.model.service import Port, Service, ServiceRef
 from suite.store.errors import Conflict
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -33,21 +33,6 @@ def allocation(ref=COFFEE, address=FIRST, **options):
     event = Event(Action.ALLOCATED, ref, address, "pool", "first free address")
     return Changes(opened=(lease(ref, address, **options),), services=(Service(ref),), events=(event,))
 
-
-EVERYTHING = Changes(
-    opened=(lease(), lease(TEA, ip_address("2001:db8::1"), ports=(Port(53, "UDP", "dns"),))),
-    services=(Service(COFFEE, labels=(("app", "coffee"),)), Service(TEA)),
-    endpoints=(Endpoints(COFFEE, (Endpoint("10.1.0.4", "node-a"),)),),
-    nodes=(Node("node-a", addresses=(ip_address("10.0.10.1"),)),),
-    namespaces=(Namespace("default", (("team", "kitchen"),)),),
-    refusals=((ServiceRef("default", "milk"), Refusal(Reason.POOL_EXHAUSTED, "pool has no free address")),),
-    reserved=(Reservation(ip_address("10.0.42.9"), TEA, "the printer"), Reservation(ip_address("10.0.42.16"), last=ip_address("10.0.42.31"))),
-    drained=("old",),
-    records=(StaticRecord("router.lan.", "A", "10.0.0.1"), StaticRecord("router.lan.", "TXT", "attic", 60)),
-    configuration=Configuration(pools=(Pool("pool", (parse_range("10.0.42.0/24"),)),), digest="d1"),
-    withheld="w1",
-    events=(Event(Action.ALLOCATED, COFFEE, FIRST, "pool"), Event(Action.CONFIGURED)),
-)  # fmt: skip
 
 NOTHING_LEFT = Changes(
     services_gone=(COFFEE, TEA),
