@@ -50,11 +50,13 @@ def find_zone(name: str) -> tzinfo:
     """
     if name in {"UTC", "utc", "Z"}:
         return UTC
+    name = name.removeprefix(":")
     try:
-        if name:
-            return ZoneInfo(name.removeprefix(":"))
-        with LOCALTIME.open("rb") as file:
-            return ZoneInfo.from_file(file, key=_zone_name())
+        if name and not name.startswith("/"):
+            return ZoneInfo(name)
+        path = Path(name) if name else LOCALTIME
+        with path.open("rb") as file:
+            return ZoneInfo.from_file(file, key=_zone_name(path))
     except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
         raise Fault(
             f"{name!r} is no time zone this machine knows",
@@ -66,5 +68,5 @@ def find_zone(name: str) -> tzinfo:
         return UTC
 
 
-def _zone_name() -> str:
-    return str(LOCALTIME.resolve()).partition("zoneinfo/")[2] or "local"
+def _zone_name(path: Path) -> str:
+    return str(path.resolve()).partition("zoneinfo/")[2] or "local"

@@ -198,7 +198,7 @@ def test_a_backup_is_not_restored_over_a_database(suite, tmp_path):
 
     result = suite("db", "restore", tmp_path / "backup")
 
-    assert result.exit_code == 3
+    assert result.exit_code == 5
     assert "a backup is restored into an empty database only" in result.stderr
 
 
