@@ -418,7 +418,7 @@ def _welcome(peer: _Peer, nonce: bytes, now: float, memory: float) -> None:
         peer.returns.append(now)
     while peer.returns and peer.returns[0] < now - memory:
         peer.returns.popleft()
-    peer.nonce, peer.highest, peer.seen = nonce, 0, 0
+    peer.nonce, peer.highest, peer.seen, peer.is_live = nonce, 0, 0, False
     peer.beat, peer.is_established, peer.is_contemporary = None, False, False
     peer.claims, peer.claims_digest, peer.parts, peer.parts_digest = frozenset(), NO_CLAIMS, {}, NO_CLAIMS
     peer.next_part = 0
