@@ -55,7 +55,7 @@ class Status:
         ]
         found += [self.database] if self.database else []
         found += (
-            ["the newest configuration is bad and kept out; the last good one is in force"] if self.is_stale else []
+            ["the newest configuration is bad and kept out; what was in force before stays so"] if self.is_stale else []
         )
         if self.withheld:
             found.append(

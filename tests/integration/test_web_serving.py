@@ -120,7 +120,7 @@ def test_status_lists_every_role_and_every_problem(serving):
     ]
     assert document["config_stale"] is True
     assert document["troubles"] == [
-        "the newest configuration is bad and kept out; the last good one is in force",
+        "the newest configuration is bad and kept out; what was in force before stays so",
         "config.yaml:3: address-pools[0]: no addresses",
     ]
 
