@@ -228,11 +228,9 @@ class Connection:
             self._send(self.cause.notification, self.cause.text)
 
     def _send_cease(self, now: float) -> None:
-        notification = self.cause.notification if self.cause else None
-        if notification is not None and notification.code == Code.CEASE:
-            self._send_notification(now)
-        else:
-            self._send(Notification(Code.CEASE, Cease.UNSPECIFIC))
+        wanted = self.cause.notification if self.cause else None
+        is_cease = wanted is not None and wanted.code == Code.CEASE
+        self._send(wanted if wanted is not None and is_cease else Notification(Code.CEASE, Cease.UNSPECIFIC))
 
     def _send_hold_expired(self, now: float) -> None:
         self._send(Notification(Code.HOLD_TIMER_EXPIRED))

@@ -22,6 +22,7 @@ from suite.bgp.session import Session, Stop
 from suite.bgp.socket_option import MD5_KEY_LIMIT, Option, device_option, md5_option, session_options
 from suite.bgp.status import Connect, Disconnect, SessionStatus, StateChanged
 
+CLOSING_LIMIT = 16  # connections of one peer that may linger at a time; more are reset at once
 LINGER = 2.0  # seconds a closed connection may take to hand over its last octets before it is reset
 BACKLOG = 128
 
@@ -95,6 +96,18 @@ class Peer:
         gone = [link.closed for link in self._closing]
         if gone:
             await asyncio.wait(gone, timeout=LINGER)
+
+    async def drain(self, text: str = "", settle: float = 0.0) -> None:
+        """Withdraw everything, give the network `settle` seconds to turn away, then stop with a Cease.
+
+        A peer that takes no octets is not waited for longer than LINGER seconds.
+        """
+        self.announce({})
+        deadline = self._loop.time() + LINGER
+        while self._session.status().pending and self._loop.time() < deadline:  # noqa: ASYNC110 - ends by itself
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(settle)
+        await self.stop(Stop.CEASE, text)
 
     def abort(self) -> None:
         """Reset every connection and forget the rest, as the end of the process would."""
@@ -240,6 +253,8 @@ class Peer:
             self._closing.add(link)
             link.closed.add_done_callback(lambda _: self._closing.discard(link))
             link.finish(last)
+            if len(self._closing) > CLOSING_LIMIT:
+                link.abort()
 
 
 class _Link(asyncio.Protocol):

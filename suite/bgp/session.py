@@ -7,6 +7,7 @@ any clock that does not go backwards. Memory is bounded: output is made when ask
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from enum import Enum
 
 from suite.bgp.collision import Contender, Speakers, keeps_new
@@ -76,13 +77,13 @@ class Session:
             if how is Stop.GRACEFUL and self._may_leave_silently(connection):
                 connection.fire(Event.TCP_FAILS, now, Cause(Origin.STOPPED, "left for a graceful restart"))
             else:
-                connection.fire(Event.MANUAL_STOP, now, Cause(Origin.STOPPED, f"sent {cease}", cease))
+                connection.fire(Event.MANUAL_STOP, now, Cause(Origin.STOPPED, "stopped", cease))
             connection.timers.clear()
         self._settle(now)
 
     def reset(self, now: float, notification: Notification) -> None:
         """End the connection with a Cease and come back after the pause; with BFD_DOWN for RFC 9384."""
-        for connection in list(self._connections):
+        for connection in [c for c in self._connections if c.state >= State.OPEN_SENT]:
             connection.fire(Event.AUTOMATIC_STOP, now, Cause(Origin.SENT, f"sent {notification}", notification))
         self._settle(now)
 
@@ -250,6 +251,10 @@ class Session:
         self._current = connection
         self._established_at = now
         self._counters["established"] += 1
+        # The R bit speaks of the first connection after a restart only (RFC 4724 section 3).
+        self.config = replace(self.config, restarting=False)
+        for each in self._connections:
+            each.config = self.config
         for rival in [c for c in self._connections if c is not connection]:
             self._dump(rival, now)
         exporter = Exporter(self.config, agreed, connection.local, connection.remote)

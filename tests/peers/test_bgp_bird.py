@@ -242,6 +242,20 @@ def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
         assert "node drained, back at 14:00" in bird.log()
 
 
+def test_a_drain_withdraws_before_the_session_closes(bgplab: BgpLab) -> None:
+    bird = bgplab.bird("debug protocols { routes, states };\n" + bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config())
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert bird.has("10.10.10.10/32"), bird.log()
+
+        speaker.call(peer.drain, "drained", 0.3)
+
+        log = bird.log()
+        assert 0 < log.find("removed [sole] 10.10.10.10/32") < log.find("Administrative shutdown"), log
+
+
 def test_a_router_that_shuts_down_is_heard_and_asked_again(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 

@@ -79,6 +79,27 @@ def test_a_dead_path_resets_the_session_and_it_comes_back() -> None:
     assert lone.link == first + 1
 
 
+def test_a_reset_leaves_an_attempt_to_connect_alone() -> None:
+    lone = Lone(config())
+
+    lone.session.reset(1.0, Notification(6, Cease.BFD_DOWN))
+
+    assert (lone.session.state, lone.session.next_event()) == (State.CONNECT, None)
+
+
+def test_only_the_first_open_after_a_restart_says_so() -> None:
+    lone = Lone(config(graceful_restart=60, restarting=True)).connect()
+    [first] = lone.heard()
+    lone.say(peer_open(), KEEPALIVE)
+    lone.session.lost(lone.link, 1.0)
+    lone.settle()
+    lone.wait(5)
+
+    [second] = lone.connect().heard()
+
+    assert [first.capabilities[-1].restarting, second.capabilities[-1].restarting] == [True, False]
+
+
 def test_routes_are_sent_again_after_every_end() -> None:
     wire = Wire(config(), config(64513, passive=True))
     wire.a.announce(ROUTES, 0.0)
