@@ -96,7 +96,9 @@ class FileSource:
                     if batch is not None:
                         await deliver(batch)
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(self._interval):  # wait_for may swallow a cancellation on Python 3.11
+                        async with asyncio.timeout(
+                            self._interval
+                        ):  # wait_for may swallow a cancellation on Python 3.11
                             await self._news.wait()
                     if self._listing.identity != watched:
                         break  # another directory stands there now; the kernel still watches the old one
