@@ -193,7 +193,7 @@ def _families(
         return ()
     written = []
     for number, word in enumerate(_list(spec, "ipFamilies", "spec.ipFamilies")[:3]):
-        if word not in ("IPv4", "IPv6"):  # noqa: PLR6201 - what stands there may be unhashable
+        if word not in ("IPv4", "IPv6"):  # a tuple: what stands there may be unhashable
             raise _Malformed(f"spec.ipFamilies[{number}]", f"{shown(str(word))} is neither IPv4 nor IPv6")
         written.append(4 if word == "IPv4" else 6)
     asked = [address.version for address in wishes.requested]
