@@ -82,10 +82,12 @@ def running(zones: Zones, *arguments: Any, **options: Any) -> Iterator[Running]:
         )
         yield here
     finally:
-        here.run(here.server.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            here.run(here.server.stop())
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
 
 def _made(loop: asyncio.AbstractEventLoop, listen: Any, arguments: Any, options: Any) -> Server:

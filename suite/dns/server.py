@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ class Server:
         self._journal = Journal()
         self._revision = 0
         self._links: list[_Link] = []
+        self._udp: list[socket.socket] = []
+        self._listeners: list[socket.socket] = []
         self._progress = asyncio.Condition()
         self._is_stopping = False
         self.restarts = 0
@@ -88,18 +91,27 @@ class Server:
 
     async def start(self) -> None:
         """Open the sockets and start the workers; OSError when an address cannot be bound. Port 0 picks a free one."""
-        pairs = [_open_pair(address, port) for address, port in self.addresses]
-        self.addresses = [(listener.getsockname()[0], listener.getsockname()[1]) for _, listener in pairs]
-        self._listeners = [listener for _, listener in pairs]
-        self._udp = [sock for sock, _ in pairs]
-        for _ in range(1, self._workers):
-            self._udp += [open_socket(address, port) for address, port in self.addresses]
+        self._open()
         count = len(self.addresses)
         for number in range(self._workers):
             self._take(await self._spawn("udp"), list(range(number * count, (number + 1) * count)))
         if self._processes:
             await self._spawn("udp")
         self._take(await self._spawn("tcp"), [0])
+
+    def _open(self) -> None:
+        """Open all sockets, or none."""
+        with ExitStack() as undo:
+            pairs = [_open_pair(address, port, undo) for address, port in self.addresses]
+            self.addresses = [(listener.getsockname()[0], listener.getsockname()[1]) for _, listener in pairs]
+            more = [
+                undo.enter_context(open_socket(address, port))
+                for _ in range(1, self._workers)
+                for address, port in self.addresses
+            ]
+            undo.pop_all()
+        self._listeners = [listener for _, listener in pairs]
+        self._udp = [*(sock for sock, _ in pairs), *more]
 
     async def publish(self, updates: Iterable[Update], revision: int) -> None:
         """Make updates visible; returns when the next query to any worker sees them.
@@ -139,7 +151,9 @@ class Server:
         for link in links:
             await asyncio.to_thread(_join, link.body)
             if link.task is not None:
-                await link.task
+                link.task.cancel()
+                await asyncio.gather(link.task, return_exceptions=True)
+            link.writer.close()
         for sock in (*self._udp, *self._listeners):
             sock.close()
 
@@ -207,17 +221,16 @@ class Server:
         await asyncio.to_thread(_join, dead.body)
 
 
-def _open_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+def _open_pair(address: str, port: int, undo: ExitStack) -> tuple[socket.socket, socket.socket]:
     """Bind UDP and TCP to one port; a free one, when it is to be picked, must be free for both."""
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS - 1 if not port else 0):
         listener = open_listener(address, port)
         try:
-            return open_socket(address, listener.getsockname()[1]), listener
+            return undo.enter_context(open_socket(address, listener.getsockname()[1])), undo.enter_context(listener)
         except OSError:
             listener.close()
-            if port or attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+    listener = undo.enter_context(open_listener(address, port))
+    return undo.enter_context(open_socket(address, listener.getsockname()[1])), listener
 
 
 def _join(body: subprocess.Popen[bytes] | threading.Thread) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _BUSY_IDLE = 2.0
 _PER_TURN = 64
+_RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class Limits:
 def open_listener(address: str, port: int) -> socket.socket:
     """Bind and listen; v6 sockets take v6 only."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    sock.bind((address, port))
-    sock.listen(512)
-    sock.setblocking(False)
+    with ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.listen(512)
+        sock.setblocking(False)
+        undo.pop_all()
     return sock
 
 
@@ -119,6 +124,10 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def abort(self) -> None:
+        """Reset the connection: what the client did not read leaves the kernel's memory too."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -198,7 +207,11 @@ class Connection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        self._transport.abort()
+        """End a connection that idles or drips; one that does not read is reset."""
+        if self._is_writable and self._stream is None:
+            self._transport.close()
+        else:
+            self.abort()
 
 
 def packed(address: str) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -63,16 +64,18 @@ class Answers(Protocol):
 def open_socket(address: str, port: int, receive_buffer: int = 4 << 20) -> socket.socket:
     """Bind a UDP socket that shares its port with other workers and, on a wildcard address, learns who was asked."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.setblocking(False)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, int(address == "::"))
-    elif address == "0.0.0.0":  # noqa: S104 - compared, not bound
-        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-    sock.bind((address, port))
+    with ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, int(address == "::"))
+        elif address == "0.0.0.0":  # noqa: S104 - compared, not bound
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        sock.bind((address, port))
+        undo.pop_all()
     return sock
 
 

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from suite.dns import feed
@@ -141,6 +142,8 @@ class TcpWorker:
             pass
         server.stop()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     def _obey(self, verb: str, *fields: Any) -> tuple[Any, ...]:
         if verb == "count":
@@ -154,11 +157,15 @@ def run(kind: str, control: socket.socket, sockets: list[socket.socket]) -> None
     """Serve as a worker of one kind, "udp" or "tcp"; the first control frame holds settings and limits."""
     control.setblocking(True)
     settings, limits = feed.decode(_exactly(control, int.from_bytes(_exactly(control, 4))))
-    if kind == "udp":
-        Worker(control, sockets, feed.unpack_settings(settings)).run()
-    else:
-        control.setblocking(False)
-        asyncio.run(TcpWorker(control, sockets, feed.unpack_settings(settings), Limits(*limits)).run())
+    try:
+        if kind == "udp":
+            Worker(control, sockets, feed.unpack_settings(settings)).run()
+        else:
+            control.setblocking(False)
+            asyncio.run(TcpWorker(control, sockets, feed.unpack_settings(settings), Limits(*limits)).run())
+    finally:
+        for sock in (control, *sockets):
+            sock.close()
 
 
 def _exactly(sock: socket.socket, size: int) -> bytes:

@@ -47,9 +47,7 @@ def read(text: str, origin: bytes, ttl: int = 3600) -> Reading:
     refused = []
     for number, line, starts_blank, is_whole in _entries(text):
         try:
-            if not is_whole:
-                raise ValueError("a parenthesis is never closed")
-            reader.entry(line, starts_blank)
+            reader.entry(line, starts_blank=starts_blank, is_whole=is_whole)
         except ValueError as error:
             refused.append(Refused(number, line.strip(), str(error)))
     return Reading(tuple(reader.found.values()), tuple(refused))
@@ -83,7 +81,9 @@ class _Reader:
         self._ttl = ttl
         self._owner: bytes | None = None
 
-    def entry(self, line: str, starts_blank: bool) -> None:
+    def entry(self, line: str, *, starts_blank: bool, is_whole: bool) -> None:
+        if not is_whole:
+            raise ValueError("a parenthesis is never closed")
         words = _split(line)
         if words[0].startswith("$"):
             self._directive(words)

@@ -1,0 +1,157 @@
+"""Workers: changes are visible when publish returns, a dead one is replaced, replies leave from the asked address."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+import pytest
+from dns_running import running
+
+from suite.dns.catalogue import Zones
+from suite.dns.feed import ChangeZone, RemoveZone, SetState
+from suite.dns.name import from_text
+from suite.dns.rdata import parse_rdata
+from suite.dns.rrset import RRset
+from suite.dns.zone import Zone, ZoneError
+
+ORIGIN = from_text("service.")
+WEB = from_text("web.service.")
+QUERY = b"\x12\x34\0\0\0\1\0\0\0\0\0\0" + WEB + b"\0\1\0\1"
+DEADLINE = 5.0
+
+
+def zones(*, ready: bool = True) -> Zones:
+    soa = RRset(ORIGIN, 6, 30, (parse_rdata(6, "ns.service. host.service. 1 2 3 4 5"),))
+    return Zones.of([Zone.build(ORIGIN, [soa, RRset(WEB, 1, 30, (b"\x0a\0\0\1",), leased=True)])], ready=ready)
+
+
+def workers(here, kind: str = "udp"):
+    return [link for link in here.server._links if link.kind == kind and link.taken]
+
+
+@pytest.mark.parametrize("processes", [True, False], ids=["processes", "threads"])
+def test_a_change_is_visible_to_the_next_query(processes):
+    with running(zones(), processes=processes) as here:
+        for number in range(2, 40):
+            here.publish(
+                ChangeZone(ORIGIN, (RRset(WEB, 1, 30, (bytes([10, 0, 0, number]),)),), number), revision=number
+            )
+
+            assert here.udp(QUERY)[-4:] == bytes([10, 0, 0, number])
+            assert here.tcp(QUERY)[-4:] == bytes([10, 0, 0, number])
+
+
+def test_before_the_first_zones_every_answer_is_servfail():
+    with running(zones(ready=False), processes=False) as here:
+        assert here.udp(QUERY)[3] & 0xF == 2
+
+
+def test_out_of_date_addresses_are_servfail_and_come_back():
+    with running(zones(), processes=False) as here:
+        here.publish(SetState(ready=True, stale=True), revision=2)
+        stale = here.udp(QUERY)[3] & 0xF
+        here.publish(SetState(ready=True, stale=False), revision=3)
+
+        assert (stale, here.udp(QUERY)[3] & 0xF) == (2, 0)
+
+
+def test_a_removed_zone_is_refused():
+    with running(zones(), processes=False) as here:
+        here.publish(RemoveZone(ORIGIN), revision=2)
+
+        assert here.udp(QUERY)[3] & 0xF == 5
+
+
+def test_a_change_that_breaks_a_rule_changes_nothing():
+    with running(zones(), processes=False) as here:
+        with pytest.raises(ZoneError):
+            here.publish(ChangeZone(ORIGIN, (RRset(WEB, 5, 30, (ORIGIN,)),), 2), revision=2)
+
+        assert here.udp(QUERY)[-4:] == b"\x0a\0\0\1"
+
+
+def test_a_dead_worker_loses_no_packet_and_the_spare_knows_the_last_change():
+    with running(zones(), processes=True) as here:
+        here.publish(ChangeZone(ORIGIN, (RRset(WEB, 1, 30, (b"\x0a\0\0\2",)),), 2), revision=2)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(DEADLINE)
+            sock.connect(here.address())
+            os.kill(workers(here)[0].body.pid, signal.SIGKILL)
+            for number in range(50):
+                sock.send(number.to_bytes(2) + QUERY[2:])
+
+            answers = [sock.recv(512) for _ in range(50)]
+
+    assert [answer[-4:] for answer in answers] == [b"\x0a\0\0\2"] * 50
+
+
+def test_worker_after_worker_may_die():
+    with running(zones(), processes=True) as here:
+        for number in range(2, 5):
+            os.kill(workers(here)[0].body.pid, signal.SIGKILL)
+            here.publish(
+                ChangeZone(ORIGIN, (RRset(WEB, 1, 30, (bytes([10, 0, 0, number]),)),), number), revision=number
+            )
+
+            assert here.udp(QUERY)[-4:] == bytes([10, 0, 0, number])
+
+
+def test_the_tcp_worker_is_replaced_too():
+    with running(zones(), processes=True) as here:
+        os.kill(workers(here, "tcp")[0].body.pid, signal.SIGKILL)
+
+        assert here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
+
+
+def test_two_workers_share_a_port():
+    with running(zones(), workers=2, processes=True) as here:
+        for _ in range(50):
+            assert here.udp(QUERY)[-4:] == b"\x0a\0\0\1"
+
+        assert here.run(here.server.counts())["udp A NOERROR"] == 50
+
+
+@pytest.mark.parametrize(("wildcard", "asked"), [("0.0.0.0", "127.1.2.3"), ("::", "::1")])
+def test_a_reply_leaves_from_the_address_that_was_asked(wildcard, asked):
+    with running(zones(), listen=[(wildcard, 0)], processes=False) as here:
+        family = socket.AF_INET6 if ":" in asked else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(DEADLINE)
+            sock.sendto(QUERY, (asked, here.server.addresses[0][1]))
+
+            assert sock.recvfrom(512)[1][0] == asked
+
+
+def test_counters_tell_type_rcode_and_transport():
+    with running(zones(), processes=False) as here:
+        for _ in range(3):
+            here.udp(QUERY)
+        here.tcp(QUERY)
+
+        counts = here.run(here.server.counts())
+
+    assert (counts["udp A NOERROR"], counts["tcp A NOERROR"]) == (3, 1)
+
+
+def test_an_address_in_use_is_an_error_at_start():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        with pytest.raises(OSError, match="in use"), running(zones(), listen=[("127.0.0.1", taken.getsockname()[1])]):
+            pass
+
+
+def test_a_mixture_of_many_packets_is_answered_in_one_batch():
+    with running(zones(), processes=False) as here, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(DEADLINE)
+        sock.connect(here.address())
+        odd = b"\x99\x99\x28\0\0\0\0\0\0\0\0\0"
+        for number in range(100):
+            sock.send(odd if number % 3 == 0 else number.to_bytes(2) + QUERY[2:])
+
+        answers = [sock.recv(512) for _ in range(100)]
+
+    assert sum(answer[3] & 0xF == 4 for answer in answers) == 34
