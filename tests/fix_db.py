@@ -59,13 +59,14 @@ class Postgres:
     def user(self) -> str:
         return self.account.pw_name if self.account else pwd.getpwuid(os.geteuid()).pw_name
 
-    def create(self) -> None:
+    def create(self, *, is_durable: bool) -> None:
         self._run("initdb", "-D", str(self.folder / "data"), "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         settings = (
             f"unix_socket_directories = '{self.folder}'",
             "listen_addresses = ''",
             "max_connections = 200",
             "log_min_messages = fatal",
+            f"fsync = {'on' if is_durable else 'off'}",
         )
         with (self.folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in settings)
@@ -162,15 +163,15 @@ def _binaries() -> list[Path]:
 
 
 @contextlib.contextmanager
-def private_server(place: str) -> Iterator[Postgres]:
-    """A server with its data in a temporary folder in `place`."""
+def private_server(place: str, *, is_durable: bool = False) -> Iterator[Postgres]:
+    """A server with its data in a temporary folder in `place`; without durability it survives a kill, no power cut."""
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="suite-pg-", dir=place))
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
     server = Postgres(_binaries()[0].parent, folder, account)
     try:
-        server.create()
+        server.create(is_durable=is_durable)
         yield server
     finally:
         _end(server)
