@@ -18,7 +18,12 @@ def sources(*folders: str) -> dict[str, str]:
 @cache
 def trees(*folders: str) -> dict[str, ast.Module]:
     """The same, parsed."""
-    return {path: ast.parse(text) for path, text in sources(*folders).items()}
+    return {path: _parsed(path) for path in sources(*folders)}
+
+
+@cache
+def _parsed(path: str) -> ast.Module:
+    return ast.parse(text(path))
 
 
 @cache

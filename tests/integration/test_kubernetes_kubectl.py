@@ -16,7 +16,9 @@ from suite.model.service import ServiceRef
 
 pytestmark = [
     pytest.mark.peer,
-    pytest.mark.skipif(shutil.which("kubectl") is None, reason="beyond this machine: no kubectl (Debian 12 has only that of 2021)"),
+    pytest.mark.skipif(
+        shutil.which("kubectl") is None, reason="beyond this machine: no kubectl (Debian 12 has only that of 2021)"
+    ),
 ]
 
 COFFEE = ServiceRef("default", "coffee")
