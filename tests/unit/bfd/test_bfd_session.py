@@ -127,6 +127,36 @@ def test_a_side_that_is_disabled_says_so_and_stays_down() -> None:
     assert changes(wire.b) == ["UP>DOWN NEIGHBOR_SIGNALED_DOWN"]
 
 
+def test_a_side_that_is_enabled_again_comes_up_again() -> None:
+    wire = up()
+    wire.a.disable(wire.now)
+    wire.run(8.0)
+
+    wire.a.start(wire.now)
+    wire.run(14.0)
+
+    assert (wire.a.state, wire.b.state) == (BfdState.UP, BfdState.UP)
+
+
+def test_a_passive_side_falls_quiet_with_its_peer() -> None:
+    quiet = session(2, BfdProfile(passive=True))
+    quiet.receive(packet(BfdState.DOWN, 0), 1.0)
+    quiet.packets_to_send(1.0)
+
+    quiet.handle_timer(quiet.status().detection_time + 1.0)
+
+    assert (quiet.next_timer(), quiet.state) == (None, BfdState.DOWN)
+
+
+def test_silence_of_a_session_that_never_came_up_is_no_change() -> None:
+    bfd = session(1)
+    bfd.receive(packet(BfdState.UP), 0.0)
+
+    bfd.handle_timer(10.0)
+
+    assert (bfd.next_event(), bfd.status().remote_discriminator) == (None, 0)
+
+
 def test_a_passive_side_waits_to_be_spoken_to() -> None:
     quiet = session(2, BfdProfile(passive=True))
 

@@ -136,3 +136,37 @@ def test_hops_that_old_speakers_prepended_stay_in_front_of_the_real_path() -> No
 
 def test_a_real_path_longer_than_the_path_is_ignored() -> None:
     assert merge_as4_path(path(1), path(4200000001, 2)) == path(1)
+
+
+def test_to_an_old_peer_an_aggregator_goes_twice() -> None:
+    attributes = PathAttributes(aggregator=(4200000001, IPv4Address("10.0.0.1")))
+
+    octets = encode_attributes(attributes, four_octet=False)
+
+    assert octets.hex() == "c007065ba00a000001" + "c01208fa56ea010a000001"
+
+
+def test_from_an_old_peer_the_second_aggregator_is_read_and_set_aside() -> None:
+    octets = bytes.fromhex("c007065ba00a000001" + "c01208fa56ea010a000001")
+
+    update = decode_update(bytes(2) + len(octets).to_bytes(2) + octets, Dialect(four_octet=False))
+
+    assert (update.attributes.aggregator, update.faults) == ((23456, IPv4Address("10.0.0.1")), ())
+
+
+def test_a_set_in_front_of_the_real_path_counts_as_one_hop() -> None:
+    old = (Segment(SegmentKind.SET, (7, 8)), *path(23456))
+
+    assert merge_as4_path(old, path(4200000001)) == (Segment(SegmentKind.SET, (7, 8)), *path(4200000001))
+
+
+def test_an_ipv4_route_may_stand_in_mp_reach_with_an_ipv4_next_hop() -> None:
+    update = Update(attributes=PathAttributes(Origin.IGP, ()), reach=Reach(IPV4, (IPv4Address("10.9.0.2"),), (VIP,)))
+
+    assert decode_update(encode_update(update, four_octet=True), BOTH) == update
+
+
+def test_withdrawals_of_a_family_nobody_agreed_on_are_ignored() -> None:
+    update = Update(unreach=Unreach(IPV6, (NET6,)))
+
+    assert decode_update(encode_update(update, four_octet=True), Dialect()).unreach is None

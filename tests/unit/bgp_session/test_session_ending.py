@@ -227,6 +227,34 @@ def test_a_route_refresh_of_an_unknown_kind_is_ignored() -> None:
     assert (lone.heard(), lone.session.state) == ([], State.ESTABLISHED)
 
 
+@pytest.mark.parametrize(("delay", "state"), [(0.0, State.OPEN_SENT), (5.0, State.CONNECT)], ids=["no delay", "delay"])
+def test_a_peer_of_another_version_is_left_and_asked_again_later(delay: float, state: State) -> None:
+    lone = Lone(config(delay_open_time=delay)).connect()
+    before = lone.session.state
+
+    lone.say(Notification(2, 1, b"\0\3"))
+
+    assert (before, lone.session.state) == (state, State.IDLE)
+    assert lone.session.next_timer() == 1.0
+
+
+def test_an_incoming_connection_that_is_lost_leaves_nothing_behind() -> None:
+    lone = Lone(config(passive=True))
+    link = lone.session.accepted(IPv4Address("10.9.0.1"), IPv4Address("10.9.0.2"), 0.0)
+
+    lone.session.lost(link, 1.0)
+
+    assert (lone.session.state, lone.session.next_timer()) == (State.ACTIVE, None)
+
+
+def test_an_attempt_waiting_to_open_falls_back_when_tcp_fails() -> None:
+    lone = Lone(config(delay_open_time=5.0)).connect()
+
+    lone.session.lost(lone.link, 1.0)
+
+    assert lone.session.state is State.ACTIVE
+
+
 def test_octets_behind_the_end_of_a_connection_are_ignored() -> None:
     lone = in_state(State.ESTABLISHED)
 

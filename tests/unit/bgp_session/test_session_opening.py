@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from bgp_wire import Lone, Wire, config, peer_open
 
-from suite.bgp.capability import FourOctetAs, GracefulRestart, Multiprotocol
+from suite.bgp.capability import ExtendedNextHop, FourOctetAs, GracefulRestart, Multiprotocol
 from suite.bgp.collision import Contender, Speakers, keeps_new
 from suite.bgp.fsm import State
 from suite.bgp.message import KEEPALIVE, Keepalive
@@ -191,6 +191,15 @@ def test_a_peer_known_only_by_its_kind_is_taken(kind: PeerKind, asn: int, intern
     lone.say(peer_open(asn=asn), KEEPALIVE)
 
     assert (lone.session.status().peer_as, lone.session.status().internal) == (asn, internal)
+
+
+@pytest.mark.parametrize("theirs", [True, False], ids=["agreed", "not agreed"])
+def test_ipv6_next_hops_for_ipv4_need_both_sides(theirs: bool) -> None:
+    capabilities = (ExtendedNextHop(((IPV4, 2),)),) if theirs else ()
+
+    lone = Lone(config(extended_next_hop=True)).establish(*capabilities)
+
+    assert lone.session.negotiated.dialect.extended_next_hop is theirs
 
 
 def test_a_peer_without_capabilities_speaks_ipv4_with_two_octets() -> None:
