@@ -23,7 +23,6 @@ def upgrade(target: Target) -> None:
 
     A SQLite file is copied first, beside itself.  `suite run` does the same by itself.
     """
-    target.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with target.store(create=True) as store:
         click.echo(f"{target.database_url()} has schema {store.current_schema()[0]}, the one of this release")
 
@@ -100,8 +99,8 @@ def restore(file: Path, target: Target, above: int) -> None:
     from suite.store import restore as restore_into
 
     url = target.database_url()
-    target.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with store_errors(url):
+        target.make_state()
         restore_into(url, file, above=above, actor=order("").actor, password_file=target.password_file)
     with target.store() as store:
         snapshot = store.read()

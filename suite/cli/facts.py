@@ -14,7 +14,7 @@ from suite.cli.clock import now
 from suite.cli.documents import load_file
 from suite.cli.fault import Fault
 from suite.cli.health import PRIVILEGED_PORTS, Facts, Listener
-from suite.cli.target import Target
+from suite.cli.target import Target, is_missing
 
 if TYPE_CHECKING:
     from suite.store.store import Store
@@ -44,14 +44,16 @@ def gather(target: Target) -> Facts:
 
 def _state(target: Target) -> dict[str, Any]:
     path = target.state
-    existing = next(each for each in (path, *path.absolute().parents) if each.exists())
-    disk = os.statvfs(existing)
-    found: dict[str, Any] = {"state": path, "free_disk": disk.f_bavail * disk.f_frsize}
+    existing = next(each for each in (path, *path.absolute().parents) if not is_missing(each))
+    found: dict[str, Any] = {"state": path}
     if not os.access(existing, os.W_OK | os.X_OK):
         found["state_fault"] = (
             "cannot be written" if existing == path else f"cannot be made: {existing} cannot be written"
         )
-    if existing == path:
+    with suppress(PermissionError):
+        disk = os.statvfs(existing)
+        found["free_disk"] = disk.f_bavail * disk.f_frsize
+    with suppress(OSError):
         status = path.stat()
         found |= {"state_mode": stat.S_IMODE(status.st_mode), "state_owner": status.st_uid}
     return found
@@ -76,7 +78,7 @@ def _database(target: Target) -> dict[str, Any]:
     except Fault:
         return {}  # the configuration's own problems are told beside it
     path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not path.exists():
+    if url.startswith("sqlite:///") and is_missing(path):
         return {"database": url}
     try:
         with target.store() as store:

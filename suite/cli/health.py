@@ -69,7 +69,8 @@ class Facts:
     state_owner: int | None = None
     state_fault: str = ""
     """Why it cannot be written; empty when it can, or could be made."""
-    free_disk: int = LEAST_DISK
+    free_disk: int | None = None
+    """Octets; None where nobody may know."""
     database: str = ""
     database_fault: str = ""
     """Why the database cannot be used; empty when it can, or when there is none yet."""
@@ -119,6 +120,8 @@ def check_state(facts: Facts) -> Iterable[Finding]:
 
 def check_disk(facts: Facts) -> Iterable[Finding]:
     """There is room for the database to grow."""
+    if facts.free_disk is None:
+        return
     text = f"{facts.free_disk >> 20} MiB free where {facts.state} is"
     if facts.free_disk < LEAST_DISK:
         yield Finding("disk", Severity.ERROR, text, "make room: a full disk stops allocation, though nothing is lost")

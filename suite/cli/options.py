@@ -21,7 +21,7 @@ _PLACES = (
     ),
     click.option(
         "--state",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=click.Path(file_okay=False, readable=False, path_type=Path),
         envvar="SUITE_STATE",
         help="The state directory: database, socket, last snapshot.  [default: $STATE_DIRECTORY, else /var/lib/suite for "
         "root, else ~/.local/state/suite]",

@@ -53,11 +53,17 @@ class Target:
         url = self.database_url()
         self._require_file(url, create=create)
         with store_errors(url):
+            if create:
+                self.make_state()
             store = open_store(url, password_file=self.password_file, create=create)
             try:
                 yield store
             finally:
                 store.close()
+
+    def make_state(self) -> None:
+        """Make the state directory, for this user alone."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
     def password_file(self) -> str:
@@ -75,7 +81,7 @@ class Target:
 
     def _require_file(self, url: str, *, create: bool) -> None:
         name = url.removeprefix("sqlite:///")
-        if create or name == url or Path(name).exists():
+        if create or name == url or not is_missing(Path(name)):
             return
         raise Fault(
             "there is no database yet",
@@ -94,6 +100,17 @@ def state_directory(environment: Mapping[str, str], uid: int, home: Path) -> Pat
     return Path(environment.get("XDG_STATE_HOME") or home / ".local/state") / "suite"
 
 
+def is_missing(path: Path) -> bool:
+    """Whether there is surely no such file; one that this user may not see is left to whoever opens it."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 @contextmanager
 def store_errors(where: str) -> Iterator[None]:
     """What goes wrong with a database or one of its files, told as a fault."""
@@ -103,6 +120,14 @@ def store_errors(where: str) -> Iterator[None]:
         yield
     except StoreError as error:
         raise store_fault(error, where) from error
+    except OSError as error:
+        fix = (
+            "run this command as the user who runs the suite, or with sudo"
+            if isinstance(error, PermissionError)
+            else ""
+        )
+        what = error.strerror or str(error)
+        raise Fault(what, where=error.filename or without_password(where), fix=fix, code=Exit.UNAVAILABLE) from error
 
 
 def without_password(url: str) -> str:
