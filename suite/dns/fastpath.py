@@ -95,7 +95,8 @@ class Denials:
 class Entry(NamedTuple):
     """The parts of one reply. Without `denials`, `tail` holds all records; with it, the SOA is the zone's present one.
 
-    `lasts` says how long the whole reply may be kept: not at all, until any zone changes, or until its name does.
+    `lasts` says how long the whole reply may be kept: until any zone changes (and, for a denied name, only from the second
+    time it is asked), or until its own name does.
     """
 
     flags: int
@@ -127,6 +128,7 @@ class Compiled:
         self.limiter = RateLimiter(settings.rate, settings.slip, settings.spared, salt) if settings.rate else None
         self._denying: dict[bytes, Denials] = {}
         self._ready_keys: dict[bytes, list[bytes]] = {}
+        self._denied_once: set[int] = set()
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
         self._denying_below: dict[bytes, Denials] = {}
@@ -177,7 +179,7 @@ class Compiled:
         if len(octets) > limit or (not has_opt and len(packet) != end + 4):
             return None
         self.counts[counter] += 1
-        if lasts and folded == name and len(packet) <= end + 15:
+        if folded == name and len(packet) <= end + 15 and (lasts or self._is_known(packet)):
             self._make_ready(packet, octets, folded, entry)
         return octets
 
@@ -230,6 +232,16 @@ class Compiled:
             end = packet.find(0, HEADER_SIZE) + 1
             self.counts[self._counter(_QUESTIONS.get(packet[end : end + 4], 0), octets[3] & 0xF)] += 1
         return octets
+
+    def _is_known(self, packet: bytes) -> bool:
+        """Tell whether a denied question was seen before: only what is asked again is worth keeping ready."""
+        mark = hash(packet[2:])
+        if mark in self._denied_once:
+            return True
+        if len(self._denied_once) >= READY_LIMIT:
+            self._denied_once.clear()
+        self._denied_once.add(mark)
+        return False
 
     def _counter(self, qtype: int, rcode: int) -> int:
         index = self._counters.setdefault((qtype, rcode), len(self.counts))

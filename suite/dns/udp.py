@@ -43,6 +43,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _HEADER_WORDS = ctypes.sizeof(_Mmsghdr) // 4
 _LEN_WORD = _Mmsghdr.len.offset // 4
 _CMSG_HEADER = socket.CMSG_LEN(0)
+_LENGTH_WORDS = range(1, 2 * BATCH, 2)
 _ZEROS = memoryview(bytes(4 * BATCH)).cast("I")
 _SIZE: Literal["Q", "I"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
 
@@ -97,29 +98,35 @@ class Endpoint:
         count: int = self._recvmmsg(self.fd, self._receive, BATCH, _MSG_DONTWAIT, None)
         if count <= 0:
             return 0
-        slot, buffer, lengths, counts = self._slot, self._buffer, self._lengths, answers.counts
-        get, get_fleeting = answers.ready.get, answers.fleeting_ready.get
-        packets = bytes(self._view[: count * slot])
+        packets = bytes(self._view[: count * self._slot])
         if answers.limiter is not None and not self._spared.issuperset(self._senders(count)):
             self._serve_limited(answers, answers.limiter, packets, count)
             return count
-        missed: list[int] = []
-        at = 0
-        for size in self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist():
-            key = packets[at + 2 : at + size]
-            hit = get(key) or get_fleeting(key)
-            if hit is not None:
-                wire, length, counter = hit
-                buffer[at + 2 : at + length] = wire
-                lengths[at // slot * 2 + 1] = length
-                counts[counter] += 1
-            else:
-                missed.append(at)
-            at += slot
+        missed = self._answer_ready(answers, packets, count)
         if self._is_wildcard:
             self._forget_interfaces(count)
         self._answer_missed(answers, packets, count, missed)
         return count
+
+    def _answer_ready(self, answers: Answers, packets: bytes, count: int) -> list[int]:
+        """Write the ready-made replies over their queries; return the slots that have none.
+
+        This loop is the server's speed: per packet two slices, a lookup and three stores, about 0.2 microseconds.
+        """
+        get, get_fleeting, counts = answers.ready.get, answers.fleeting_ready.get, answers.counts
+        view, lengths, missed = self._view, self._lengths, []
+        sizes = self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist()
+        for size, at, word in zip(sizes, self._behind_ids, _LENGTH_WORDS, strict=False):
+            key = packets[at : at + size - 2]
+            hit = get(key) or get_fleeting(key)
+            if hit is not None:
+                wire, length, counter = hit
+                view[at : at + length - 2] = wire
+                lengths[word] = length
+                counts[counter] += 1
+            else:
+                missed.append(word >> 1)
+        return missed
 
     def _senders(self, count: int) -> Sequence[int | bytes]:
         """Sender addresses of a batch: words for IPv4, sixteen octets for IPv6."""
@@ -149,12 +156,11 @@ class Endpoint:
 
     def _answer_missed(self, answers: Answers, packets: bytes, count: int, missed: list[int]) -> None:
         """Try the rest quickly, send all that is ready, and only then do the work that may take long."""
-        slot, sizes = self._slot, self._receive_words
+        quick, slot, sizes, client = answers.quick, self._slot, self._receive_words, self._client
         later = []
-        for at in missed:
-            index = at // slot
-            packet = packets[at : at + sizes[index * _HEADER_WORDS + _LEN_WORD]]
-            reply = answers.quick(packet, self._client(index))
+        for index in missed:
+            packet = packets[index * slot : index * slot + sizes[index * _HEADER_WORDS + _LEN_WORD]]
+            reply = quick(packet, client(index))
             if reply is None:
                 later.append((index, packet))
             else:
@@ -172,7 +178,7 @@ class Endpoint:
 
     def _place(self, index: int, reply: bytes) -> None:
         at = index * self._slot
-        self._buffer[at : at + len(reply)] = reply
+        self._view[at : at + len(reply)] = reply
         self._lengths[index * 2 + 1] = len(reply)
 
     def _send(self, start: int, stop: int) -> None:
@@ -202,6 +208,7 @@ class Endpoint:
         slot = self._slot
         self._buffer = bytearray(BATCH * slot)
         self._view = memoryview(self._buffer)
+        self._behind_ids = list(range(2, BATCH * slot, slot))
         names, control = bytearray(BATCH * _NAME_SIZE), bytearray(BATCH * _CONTROL_SIZE)
         self._names, self._control_words = memoryview(names), memoryview(control).cast("I")
         self._name_words = self._names.cast("I")
