@@ -46,7 +46,7 @@ def _state(target: Target) -> dict[str, Any]:
     path = target.state
     existing = next(each for each in (path, *path.absolute().parents) if not is_missing(each))
     found: dict[str, Any] = {"state": path}
-    if not os.access(existing, os.W_OK | os.X_OK):
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         found["state_fault"] = (
             "cannot be written" if existing == path else f"cannot be made: {existing} cannot be written"
         )
