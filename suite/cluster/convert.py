@@ -44,6 +44,8 @@ class Slice:
 
     ref: ServiceRef
     endpoints: tuple[Endpoint, ...]
+    ports: tuple[str, ...] | None = None
+    """Names of the ports its pods serve; None where it does not say."""
 
 
 Value = Service | Slice | Node | Namespace
@@ -243,7 +245,15 @@ def _slice(key: Key, document: Mapping[str, Any], _: bool) -> tuple[Slice, tuple
     if not name:
         raise _Malformed("metadata.labels", f"the label {SERVICE_NAME} is missing: whose endpoints are these?")
     endpoints = tuple(_endpoints(document))
-    return Slice(ServiceRef(key.namespace, name), endpoints), ()
+    return Slice(ServiceRef(key.namespace, name), endpoints, _port_names(document)), ()
+
+
+def _port_names(document: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of its ports; empty when no pod has the ports that the Service's targetPorts name."""
+    if document.get("ports") is None:
+        return None
+    ports = [port for port in _list(document, "ports", "ports") if isinstance(port, dict)]
+    return tuple(sorted({_text(port, "name", "ports.name") for port in ports}))
 
 
 def _endpoints(document: Mapping[str, Any]) -> Iterator[Endpoint]:

@@ -98,8 +98,15 @@ class Inventory:
         slices = [self._values[key] for key in sorted(self._slices.get(ref, ()))]
         if not slices:
             return None
-        union = dict.fromkeys(each for part in slices if isinstance(part, Slice) for each in part.endpoints)
-        return Endpoints(ref, tuple(union))
+        return _union(ref, [part for part in slices if isinstance(part, Slice)])
+
+
+def _union(ref: ServiceRef, slices: list[Slice]) -> Endpoints:
+    endpoints = dict.fromkeys(each for part in slices for each in part.endpoints)
+    told = [part.ports for part in slices if part.endpoints]
+    if not told or None in told:
+        return Endpoints(ref, tuple(endpoints))
+    return Endpoints(ref, tuple(endpoints), tuple(sorted({name for ports in told for name in ports or ()})))
 
 
 def _is_only_status(now: object, before: object) -> bool:

@@ -16,7 +16,7 @@ from suite.model.node import Node
 from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.selector import any_matches
-from suite.model.service import Service, ServiceRef
+from suite.model.service import Endpoints, Service, ServiceRef
 from suite.model.snapshot import Snapshot
 
 
@@ -223,12 +223,21 @@ def _endpoints(view: _View) -> Link:
         )
     ready = sum(endpoint.is_ready for endpoint in known.endpoints)
     if not ready:
-        text = f"none of its {len(known.endpoints)} endpoints is ready" if known.endpoints else "it has no endpoints"
-        return Link("endpoints", Verdict.BROKEN, text, Reason.NO_ENDPOINTS)
+        return Link("endpoints", Verdict.BROKEN, _nobody_ready(view.service, known), Reason.NO_ENDPOINTS)
+    unserved = known.unserved(view.service.ports)
+    nowhere = "; ".join(f"no pod names the targetPort {port.target} of port {port}" for port in unserved)
+    if unserved == view.service.ports and unserved:
+        return Link("endpoints", Verdict.BROKEN, nowhere, Reason.NO_ENDPOINTS)
     nodes = ", ".join(sorted(known.ready_nodes() - {""}))
-    return Link(
-        "endpoints", Verdict.OK, f"{ready} of {len(known.endpoints)} are ready" + (f", on {nodes}" if nodes else "")
-    )
+    text = f"{ready} of {len(known.endpoints)} are ready" + (f", on {nodes}" if nodes else "")
+    return Link("endpoints", Verdict.OK, text + (f"; {nowhere}" if nowhere else ""))
+
+
+def _nobody_ready(service: Service, known: Endpoints) -> str:
+    if known.endpoints:
+        return f"none of its {len(known.endpoints)} endpoints is ready"
+    wanted = ", ".join(f"{key}={value}" for key, value in service.selector)
+    return f"it has no endpoints: no pod has the labels {wanted}" if wanted else "it has no endpoints"
 
 
 def _announcement(view: _View) -> Link:

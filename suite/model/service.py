@@ -121,6 +121,12 @@ class Endpoints:
 
     ref: ServiceRef
     endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[str, ...] | None = None
+    """Names of the Service's ports that some pod serves; None where its slices do not say."""
+
+    def unserved(self, ports: tuple[Port, ...]) -> tuple[Port, ...]:
+        """Which of the Service's ``ports`` lead nowhere: no pod has a port of the name their targetPort gives."""
+        return () if self.ports is None else tuple(port for port in ports if port.name not in self.ports)
 
     def ready_nodes(self) -> frozenset[str]:
         """Nodes with at least one ready endpoint."""

@@ -48,6 +48,31 @@ def test_usable_is_ready_or_unknown_or_serving(conditions, is_ready):
     assert endpoint_slice({"addresses": ["10.1.0.5"], "conditions": conditions}).endpoints[0].is_ready is is_ready
 
 
+@pytest.mark.parametrize(
+    ("ports", "names"),
+    [
+        ({}, None),
+        ({"ports": None}, None),
+        ({"ports": []}, ()),
+        ({"ports": [{"name": "https", "port": 8443}, {"port": 80}]}, ("", "https")),
+    ],
+    ids=["missing", "null", "none", "two"],
+)
+def test_a_slice_says_which_ports_its_pods_have(ports, names):
+    labels = {"kubernetes.io/service-name": "coffee"}
+    document = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "x", "labels": labels},
+    }
+
+    made = convert({**document, **ports}, in_cluster=True)
+
+    assert made is not None
+    assert isinstance(made.value, Slice)
+    assert made.value.ports == names
+
+
 def test_an_empty_slice_is_a_slice():
     assert endpoint_slice().endpoints == ()
 

@@ -4,7 +4,7 @@ from suite.cluster.convert import Key, Slice
 from suite.cluster.inventory import Inventory
 from suite.cluster.source import Batch
 from suite.model.node import Node
-from suite.model.service import Endpoint, Endpoints, Service, ServiceRef
+from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef
 
 COFFEE = ServiceRef("default", "coffee")
 KEY = Key("Service", "default", "coffee")
@@ -95,3 +95,23 @@ def test_after_a_full_batch_changes_start_anew():
 
     assert inventory.full() == Batch(nodes=(Node("compute2"),), is_full=True)
     assert inventory.changes() is None
+
+
+def test_ports_that_no_pod_names_are_seen_through_all_slices():
+    inventory = Inventory()
+    inventory.put(slice_key("x"), Slice(COFFEE, (Endpoint("10.1.0.1"),), ("http",)))
+    inventory.put(slice_key("y"), Slice(COFFEE, (Endpoint("10.1.0.2"),), ()))
+
+    [endpoints] = inventory.full().endpoints
+
+    assert endpoints.ports == ("http",)
+    assert endpoints.unserved((Port(80, name="http"), Port(443, name="https", target="tls"))) == (
+        Port(443, name="https", target="tls"),
+    )
+
+
+def test_a_slice_that_does_not_say_leaves_it_open():
+    inventory = Inventory()
+    inventory.put(slice_key("x"), Slice(COFFEE, (Endpoint("10.1.0.1"),)))
+
+    assert inventory.full().endpoints[0].unserved((Port(80),)) == ()
