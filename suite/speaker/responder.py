@@ -20,6 +20,7 @@ from random import Random, SystemRandom
 
 from suite.l2 import conflict, probe
 from suite.l2.arp import Claim
+from suite.l2.bind_address import BindError, BoundAddresses
 from suite.l2.burst import Bursts
 from suite.l2.frames import Templates
 from suite.l2.hardware import Mac, to_text
@@ -56,6 +57,7 @@ class Responder:
         self._templates: Templates | None = None
         self._duty: Duty | None = None
         self._heartbeats: HeartbeatLink | None = None
+        self._bound: BoundAddresses | None = None
         self._nodes: Mapping[str, NodeView] = {}
         self._settles_at: float | None = None
         self._leaving_at: float | None = None
@@ -83,6 +85,8 @@ class Responder:
             link.close()
         if self._heartbeats:
             self._heartbeats.close()
+        if self._bound:
+            self._bound.close()
         self._interfaces.close()
         self._channel.close()
         self._poll.close()
@@ -123,6 +127,7 @@ class Responder:
         self._duty.membership.settings = settings
         self._duty.membership.configure(wanted.addresses, wanted.keys)
         self._open_heartbeats(wanted)
+        self._open_bound(wanted.bind_device)
         self._look_at_links(now)
 
     def _open_heartbeats(self, wanted: Configure) -> None:
@@ -136,6 +141,15 @@ class Responder:
             for descriptor in self._heartbeats.filenos():
                 self._watch_for(descriptor, self._hear_fleet)
         self._heartbeats.know({name: each for name, each in wanted.addresses.items() if name != wanted.name})
+
+    def _open_bound(self, device: str | None) -> None:
+        """Find the device that is to carry owned addresses; without one, its kernel's owner carries them."""
+        interface = self._interfaces.by_name().get(device) if device else None
+        if self._bound is not None:
+            self._bound.close()
+        self._bound = BoundAddresses(interface.index) if interface else None
+        if device and interface is None:
+            self._channel.send({"kind": "trouble", "interface": device, "text": "does not exist; no address is bound"})
 
     def _leave(self, now: float) -> None:
         """Say goodbye, and stay until the successors have taken over or had the time to."""
@@ -293,8 +307,18 @@ class Responder:
             for name in placements(entry, self._duty.membership.name, self._duty.state.links) if entry else ():
                 if name in where:
                     where[name].add(address)
+        self._bind(owned)
         for name, addresses in where.items():
             self._equip(self._links[name], frozenset(addresses), now)
+
+    def _bind(self, owned: frozenset[Address]) -> None:
+        """Before the LAN hears of an address, this machine must accept its packets."""
+        if self._bound is None or self._bound.held == owned:
+            return
+        try:
+            self._bound.hold(owned)
+        except BindError as refused:
+            self._channel.send({"kind": "trouble", "interface": "", "text": str(refused)})
 
     def _equip(self, link: Link, addresses: frozenset[Address], now: float) -> None:
         before, watched = link.owned, self._probes[link.interface.name].addresses()
