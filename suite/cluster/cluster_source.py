@@ -65,6 +65,7 @@ class ClusterSource:
         self._inventory = Inventory()
         self._standings: dict[ServiceRef, Standing] = {}
         self._documents: dict[Key, list[Document]] = {}
+        self._uids: dict[Key, str] = {}
         self._has_configuration_news = False
         self._object_problems: dict[Key, tuple[Problem, ...]] = {}
         self._troubles: dict[str, Problem] = {}
@@ -76,6 +77,11 @@ class ClusterSource:
     def standing(self, ref: ServiceRef) -> Standing | None:
         """What a Service's object says now; None where there is none."""
         return self._standings.get(ref)
+
+    def uid(self, kind: str, ref: ServiceRef) -> str:
+        """The uid of a Service or ConfigMap; empty where it is not known."""
+        standing = self._standings.get(ref) if kind == "Service" else None
+        return standing.uid if standing else self._uids.get(Key(kind, *ref), "")
 
     def restate(self, document: dict[str, Any]) -> None:
         """Take a Service as the server answered it, ahead of the watch; an older version than known changes nothing."""
@@ -141,6 +147,7 @@ class ClusterSource:
             self._convert(key, item)
         else:
             self._documents[key] = list(from_object(_trimmed(item), str(key)))
+            self._uids[key] = str(item["metadata"].get("uid", ""))
             self._object_problems.pop(key, None)
             self._has_configuration_news = True
         self._news.set()

@@ -236,8 +236,8 @@ def quoted(addresses: Iterable[str]) -> str:
     return ", ".join(f'"{address}"' for address in addresses)
 
 
-def event_body(note: Note, ref: ServiceRef, uid: str, *, now: datetime, instance: str) -> Body:
-    """A ``v1`` Event about a Service.
+def event_body(note: Note, ref: ServiceRef, uid: str, *, now: datetime, instance: str, kind: str = "Service") -> Body:
+    """A ``v1`` Event about a Service, or another object of the core group.
 
     Its name is made of what it says, so that the same thing said again finds the Event that says it already, and only
     the count and the time of that one change (:func:`event_again`).
@@ -251,7 +251,7 @@ def event_body(note: Note, ref: ServiceRef, uid: str, *, now: datetime, instance
         "metadata": {"name": f"{ref.name[:230]}.{digest}", "namespace": ref.namespace},
         "involvedObject": {
             "apiVersion": "v1",
-            "kind": "Service",
+            "kind": kind,
             "namespace": ref.namespace,
             "name": ref.name,
             "uid": uid,

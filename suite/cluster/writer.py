@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from suite.cluster.backoff import Backoff
 from suite.cluster.connection import ApiError, Connection, Lost
-from suite.cluster.status import Note, Outcome, Standing, event_again, event_body, plan_writes
-from suite.model.service import ServiceRef
+from suite.cluster.status import Note, Outcome, Standing, event_again, event_body, plan_writes, problem_note
+from suite.model.problem import Problem
+from suite.model.service import ServiceRef, parse_ref
 
 WORKERS = 16
 """Writes at one time; the server answers a status patch in about 4 ms, and throttles who asks for more."""
@@ -35,6 +36,10 @@ class Standings(Protocol):
 
     def restate(self, document: dict[str, Any]) -> None:
         """Take a Service as the server answered it."""
+        ...
+
+    def uid(self, kind: str, ref: ServiceRef) -> str:
+        """The uid of a Service or ConfigMap; empty where it is not known."""
         ...
 
 
@@ -69,6 +74,7 @@ class StatusWriter:
         self._failures: dict[ServiceRef, Backoff] = {}
         self._news = asyncio.Event()
         self._with_ip_mode = True
+        self._complaints: set[Problem] = set()
         standings.on_standing = self._on_standing
 
     def tell(self, outcomes: Iterable[Outcome]) -> None:
@@ -92,6 +98,19 @@ class StatusWriter:
         standing = self._standings.standing(ref)
         if standing is not None and self._may_write():
             await self._event(note, ref, standing.uid)
+
+    async def complain(self, problems: Iterable[Problem]) -> None:
+        """Let the owners of objects see what is wrong with them: one Event for each problem that is new.
+
+        Takes the whole list of problems every time; those about anything but a Service or a ConfigMap are passed over.
+        """
+        current = {problem: about for problem in problems if (about := _about(problem)) is not None}
+        new = [problem for problem in current if problem not in self._complaints]
+        self._complaints = set(current)
+        for problem in new:
+            if self._may_write():
+                kind, ref = current[problem]
+                await self._try_event(problem_note(problem), ref, self._standings.uid(kind, ref), kind)
 
     async def run(self) -> None:
         """Write what is due, until cancelled."""
@@ -177,15 +196,15 @@ class StatusWriter:
         log("%s: %s; again in %.1f s", ref, message, wait)
         asyncio.get_running_loop().call_later(wait, self._enqueue, ref)
 
-    async def _try_event(self, note: Note, ref: ServiceRef, uid: str) -> None:
+    async def _try_event(self, note: Note, ref: ServiceRef, uid: str, kind: str = "Service") -> None:
         """An Event that cannot be sent is lost: it must not hold up what it speaks of."""
         try:
-            await self._event(note, ref, uid)
+            await self._event(note, ref, uid, kind)
         except (ApiError, Lost) as error:
             _log.debug("%s: Event %s not sent: %s", ref, note.reason, error)
 
-    async def _event(self, note: Note, ref: ServiceRef, uid: str) -> None:
-        body = event_body(note, ref, uid, now=self._now(), instance=self._instance)
+    async def _event(self, note: Note, ref: ServiceRef, uid: str, kind: str = "Service") -> None:
+        body = event_body(note, ref, uid, now=self._now(), instance=self._instance, kind=kind)
         path = f"/api/v1/namespaces/{ref.namespace}/events"
         try:
             await self._connection.create(path, body)
@@ -202,3 +221,14 @@ class StatusWriter:
         except (ApiError, Lost, ValueError):
             return False  # the field is optional; without it the server fills in the same
         return tuple(numbers) >= IP_MODE_SINCE
+
+
+def _about(problem: Problem) -> tuple[str, ServiceRef] | None:
+    """The object a problem is about, from its source (``ConfigMap metallb-system/config``)."""
+    kind, _, name = problem.source.partition(" ")
+    if kind not in {"Service", "ConfigMap"}:
+        return None
+    try:
+        return kind, parse_ref(name)
+    except ValueError:
+        return None

@@ -10,6 +10,7 @@ from apiserver.app import Api, Fault
 from fix_cluster import DEADLINE, ServerWorld, Told, listening, server_world
 
 from suite.cluster.status import Note, Outcome
+from suite.model.problem import Problem
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 
@@ -222,5 +223,30 @@ def test_a_flapping_refusal_does_not_flood_the_events():
             await until(lambda: world.writer.is_settled)
 
         assert reasons(api) == ["AllocationFailed", "ClearAssignment", "IPAllocated"]
+
+    play(scenario)
+
+
+def test_problems_of_objects_are_events_about_them_once():
+    problems = [
+        Problem(
+            "address-pools[0].protocol", "layer3 is no protocol", "pool.protocol", "ConfigMap metallb-system/config", 3
+        ),
+        Problem("x", "is deprecated; write y", "annotation.deprecated", "Service default/coffee", is_warning=True),
+        Problem("", "cannot be read", "cluster.unreachable", "/api/v1/nodes"),
+    ]
+
+    async def scenario(api: Api, world: ServerWorld, _: Told) -> None:
+        for _again in range(3):
+            await world.writer.complain(problems)
+
+        about = [
+            (each["involvedObject"]["kind"], each["reason"], each["message"], each["count"])
+            for each in api.every("events")
+        ]
+        assert sorted(about) == [
+            ("ConfigMap", "InvalidObject", "address-pools[0].protocol: layer3 is no protocol", 1),
+            ("Service", "deprecatedAnnotation", "x: is deprecated; write y", 1),
+        ]
 
     play(scenario)
