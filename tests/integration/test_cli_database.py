@@ -51,8 +51,14 @@ def command_over(filled, tmp_path):
 
 
 @pytest.fixture
-def suite(db, tmp_path):
-    """Run a command over a filled database."""
+def suite(sqlite_db, tmp_path):
+    """Run a command over a filled SQLite database."""
+    return command_over(fill(sqlite_db), tmp_path)
+
+
+@pytest.fixture
+def either(db, tmp_path):
+    """Run a command over a filled database of either kind."""
     return command_over(fill(db), tmp_path)
 
 
@@ -66,8 +72,8 @@ def test_the_log_is_read_newest_first_and_chosen_by_time(suite):
     assert [(each["action"], each["service"]) for each in rows] == [("allocated", "default/coffee")]
 
 
-def test_the_log_is_chosen_by_action_and_network(suite):
-    rows = json.loads(suite("audit", "log", "--action", "released", "--address", "10.0.42.0/24", "-o", "json").stdout)
+def test_the_log_is_chosen_by_action_and_network(either):
+    rows = json.loads(either("audit", "log", "--action", "released", "--address", "10.0.42.0/24", "-o", "json").stdout)
 
     assert [each["at"] for each in rows] == ["2040-01-02T00:00:00Z"]
 
@@ -79,12 +85,12 @@ def test_an_action_that_does_not_exist_is_answered_with_those_that_do(suite):
     assert "there is no action 'relaesed'; there are: adopted, allocated," in result.stderr
 
 
-def test_a_whole_log_is_told_with_the_anchor_to_write_down(suite):
-    result = suite("audit", "verify")
+def test_a_whole_log_is_told_with_the_anchor_to_write_down(either):
+    result = either("audit", "verify")
 
     assert result.exit_code == 0
     assert result.stdout.startswith("whole: 4 events from ")
-    assert suite("audit", "verify", "--anchor", anchor_of(result)).exit_code == 0
+    assert either("audit", "verify", "--anchor", anchor_of(result)).exit_code == 0
 
 
 def test_an_anchor_with_another_hash_shows_a_rewritten_log(suite):
@@ -144,15 +150,15 @@ def test_a_damaged_export_is_told(suite, tmp_path):
     assert suite("audit", "verify", tmp_path / "changed.jsonl").exit_code == 1
 
 
-def test_a_prune_archives_first_and_the_log_stays_whole(suite, tmp_path):
+def test_a_prune_archives_first_and_the_log_stays_whole(either, tmp_path):
     archive = tmp_path / "2040.jsonl"
 
-    result = suite("audit", "prune", "--before", "2040-06-01", "--archive", archive, "--yes", "--reason", "old")
+    result = either("audit", "prune", "--before", "2040-06-01", "--archive", archive, "--yes", "--reason", "old")
 
     assert result.exit_code == 0
     assert result.stdout.startswith("3 events and 1 leases are in ")
-    assert suite("audit", "verify").stdout.startswith("whole: 2 events from ")
-    assert suite("audit", "verify", archive).stdout.startswith("whole: 3 events")
+    assert either("audit", "verify").stdout.startswith("whole: 2 events from ")
+    assert either("audit", "verify", archive).stdout.startswith("whole: 3 events")
 
 
 def test_a_prune_asks_first(suite, tmp_path):
@@ -163,8 +169,8 @@ def test_a_prune_asks_first(suite, tmp_path):
     assert suite("audit", "verify").stdout.startswith("whole: 4 events")
 
 
-def test_a_healthy_database_is_told_so(suite):
-    result = suite("db", "check")
+def test_a_healthy_database_is_told_so(either):
+    result = either("db", "check")
 
     assert (result.exit_code, result.stdout) == (0, "nothing is wrong\n")
 
@@ -179,18 +185,18 @@ def test_what_stands_in_a_database_is_told(suite):
     )
 
 
-def test_a_backup_restores_in_a_new_epoch(suite, tmp_path):
+def test_a_backup_restores_in_a_new_epoch(either, tmp_path):
     copy = f"sqlite:///{tmp_path}/copy.db"
-    before = json.loads(suite("db", "current", "-o", "json").stdout)
+    before = json.loads(either("db", "current", "-o", "json").stdout)
 
-    assert suite("db", "backup", tmp_path / "backup").exit_code == 0
-    assert suite("db", "restore", tmp_path / "backup", database=copy).exit_code == 0
+    assert either("db", "backup", tmp_path / "backup").exit_code == 0
+    assert either("db", "restore", tmp_path / "backup", database=copy).exit_code == 0
 
-    after = json.loads(suite("db", "current", "-o", "json", database=copy).stdout)
+    after = json.loads(either("db", "current", "-o", "json", database=copy).stdout)
     assert after["leases"] == 1
     assert after["epoch"] != before["epoch"]
     assert after["revision"] > before["revision"]
-    assert suite("audit", "verify", database=copy).exit_code == 0
+    assert either("audit", "verify", database=copy).exit_code == 0
 
 
 def test_a_backup_is_not_restored_over_a_database(suite, tmp_path):

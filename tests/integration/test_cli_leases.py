@@ -28,8 +28,7 @@ def lease(number, ref, state=LeaseState.BOUND):
     return Lease(address, ref, "default", state, f"service:{ref}", START, ports=(Port(8080),))
 
 
-@pytest.fixture
-def filled(db):
+def fill(db):
     """A database: coffee had 10.0.42.7 from 9:00 to 14:00, tea has it since; milk's 10.0.42.8 is held."""
     configuration = Configuration(
         (Pool("default", (parse_range("10.0.42.0/24"),)),),
@@ -51,15 +50,30 @@ def filled(db):
     return db
 
 
-@pytest.fixture
-def suite(filled, tmp_path):
-    """Run a command over that database."""
-    places = ("--state", str(tmp_path), "--database", filled.url)
+def command_over(filled, folder):
+    """What runs a command over that database."""
+    places = ("--state", str(folder), "--database", filled.url)
 
     def run(*arguments, stdin=None):
         return CliRunner().invoke(program, [*arguments, *places], input=stdin, catch_exceptions=False)
 
     return run
+
+
+@pytest.fixture
+def suite(sqlite_db, tmp_path):
+    """Run a command over a filled database."""
+    return command_over(fill(sqlite_db), tmp_path)
+
+
+def test_leases_are_read_and_orders_given_on_either_database(db, tmp_path):
+    suite = command_over(fill(db), tmp_path)
+
+    assert suite("lease", "reserve", "10.0.42.20", "default/juice").exit_code == 0
+    assert suite("lease", "release", "10.0.42.8").exit_code == 0
+    assert addresses(suite("lease", "list", "--status", "cooling", "-o", "json")) == ["10.0.42.8"]
+    assert "10.0.42.20,default/juice," in suite("lease", "reserve", "-o", "csv").stdout
+    assert addresses(suite("lease", "history", "10.0.42.0/29", "-o", "json")) == ["10.0.42.7", "10.0.42.7"]
 
 
 def addresses(result):
@@ -217,10 +231,11 @@ def test_a_file_that_is_not_there_is_told(suite):
     assert result.stderr.startswith("error: the file cannot be read: No such file or directory\nwhere: missing.csv")
 
 
-def test_orders_are_in_the_log_under_the_name_of_who_gave_them(suite, filled):
+def test_orders_are_in_the_log_under_the_name_of_who_gave_them(sqlite_db, tmp_path):
+    suite = command_over(fill(sqlite_db), tmp_path)
     suite("lease", "reserve", "10.0.42.20", "--reason", "spare")
 
-    with filled.open() as store:
+    with sqlite_db.open() as store:
         newest = store.events(limit=1)[0].event
     assert (newest.action, newest.actor.kind, newest.reason) == (Action.RESERVED, "operator", "spare")
 
