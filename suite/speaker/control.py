@@ -1,6 +1,6 @@
 """What the speaker and its time-critical process tell each other: plain values, one JSON object per line, over a socketpair.
 
-Orders go down: `Configure` first, then `Adopt` for each snapshot, `Probe`, `Ask`, `Drain`, `Stop`. Reports come up: what is owned
+Orders go down: `Configure` first, then `Adopt` or `Amend` for each snapshot, `Probe`, `Ask`, `Drain`, `Stop`. Reports come up: what is owned
 where, who is alive, what the LAN objects to. The end of the speaker is the end of the stream, and the process then says
 goodbye to the fleet by itself. Values that only travel are dictionaries of text and numbers; what is decided with is
 rebuilt into frozen values on arrival.
@@ -91,6 +91,43 @@ class Adopt:
         return cls(Standing(*message["standing"]), entries)
 
 
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """A part of the difference between the plan sent before and the present one; the last part makes all of them count.
+
+    `standing` is None in every part but the last.
+    """
+
+    standing: Standing | None
+    entries: tuple[Entry, ...] = ()
+    gone: tuple[Address, ...] = ()
+
+    def to_message(self) -> Message:
+        message = Adopt(self.standing or Standing(0, ""), self.entries).to_message()
+        gone = [str(address) for address in self.gone]
+        return message | {"kind": "amend", "standing": _from_standing(self.standing), "gone": gone}
+
+    @classmethod
+    def from_message(cls, message: Message) -> "Amend":
+        entries = tuple(_to_entry(each, message["names"]) for each in message["entries"])
+        standing = message["standing"]
+        return cls(Standing(*standing) if standing else None, entries, tuple(map(ip_address, message["gone"])))
+
+
+def difference(
+    before: Mapping[Address, Entry], after: Mapping[Address, Entry], standing: Standing, portion: int = 256
+) -> Iterator[Amend]:
+    """The amendments that turn one plan into another, in portions that neither side needs long for."""
+    changed = [entry for address, entry in after.items() if before.get(address) is not entry]
+    changed = [entry for entry in changed if before.get(entry.address) != entry]
+    gone = [address for address in before if address not in after]
+    for at in range(0, len(changed), portion):
+        yield Amend(None, tuple(changed[at : at + portion]))
+    for at in range(0, len(gone), portion):
+        yield Amend(None, (), tuple(gone[at : at + portion]))
+    yield Amend(standing)
+
+
 def probe(addresses: Iterable[Address], timing: str = "quick") -> Message:
     """Ask the LAN whether anybody uses these addresses; `timing` is `quick` or `rfc`. Answered by `found` reports."""
     return {"kind": "probe", "addresses": [str(address) for address in addresses], "timing": timing}
@@ -108,6 +145,8 @@ class Channel:
     """One end of the socketpair. Sending never waits and never fails; a reader that stalls costs reports, not time."""
 
     socket: socket.socket
+    limit: int | None = MOST_UNSENT
+    """Bytes kept for a reader that stalls; None for orders, of which none may be lost (plans replace each other before)."""
     dropped: int = 0
     """Messages that did not fit since the other side last caught up."""
     _incoming: bytearray = field(default_factory=bytearray)
@@ -122,7 +161,7 @@ class Channel:
     def send(self, message: Message) -> None:
         """Queue a message and send what the other side takes now."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        if len(self._unsent) + len(line) > MOST_UNSENT and self._unsent:
+        if self.limit is not None and len(self._unsent) + len(line) > self.limit:
             self.dropped += 1
         else:
             self._unsent += line
@@ -145,19 +184,19 @@ class Channel:
         return bool(self._unsent)
 
     def receive(self) -> Iterator[Message]:
-        """The complete messages that have arrived. EOFError once the other side is gone. Never waits."""
-        while True:
-            try:
-                arrived = self.socket.recv(CHUNK)
-            except BlockingIOError:
-                break
-            except OSError:
-                arrived = b""
-            if not arrived:
-                raise EOFError
-            self._incoming += arrived
-            if len(arrived) < CHUNK:
-                break
+        """Complete messages, a chunk's worth at most; call again while readable. Never waits.
+
+        EOFError once the other side is gone.
+        """
+        try:
+            arrived = self.socket.recv(CHUNK)
+        except BlockingIOError:
+            return iter(())
+        except OSError:
+            arrived = b""
+        if not arrived:
+            raise EOFError
+        self._incoming += arrived
         *lines, rest = bytes(self._incoming).split(b"\n")
         self._incoming = bytearray(rest)
         return map(json.loads, lines)

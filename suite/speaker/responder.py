@@ -26,11 +26,11 @@ from suite.l2.frames import Templates
 from suite.l2.hardware import Mac, to_text
 from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError
 from suite.l2.netlink import Interfaces
-from suite.speaker.control import Adopt, Channel, Configure, Message
+from suite.speaker.control import Adopt, Amend, Channel, Configure, Message
 from suite.speaker.duty import Duty
 from suite.speaker.heartbeat_link import HeartbeatLink
 from suite.speaker.membership import Membership, NodeView, Settings
-from suite.speaker.ownership import Contest, Decision, Ownership, placements
+from suite.speaker.ownership import Contest, Decision, Entry, Ownership, placements
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
 ANNOUNCED_AT_ONCE = 64
@@ -58,6 +58,8 @@ class Responder:
         self._duty: Duty | None = None
         self._heartbeats: HeartbeatLink | None = None
         self._bound: BoundAddresses | None = None
+        self._bind_device: str | None = None
+        self._draft: dict[Address, Entry] = {}
         self._nodes: Mapping[str, NodeView] = {}
         self._settles_at: float | None = None
         self._leaving_at: float | None = None
@@ -113,9 +115,20 @@ class Responder:
             self._leave(now)
         elif self._duty is not None and kind == "adopt":
             adopt = Adopt.from_message(message)
-            self._duty.adopt({entry.address: entry for entry in adopt.entries}, adopt.standing, now)
+            self._draft = {entry.address: entry for entry in adopt.entries}
+            self._duty.adopt(dict(self._draft), adopt.standing, now)
+        elif self._duty is not None and kind == "amend":
+            self._amend(self._duty, Amend.from_message(message), now)
         elif kind == "probe":
             self._ask_lan([ip_address(text) for text in message["addresses"]], message["timing"], now)
+
+    def _amend(self, duty: Duty, amend: Amend, now: float) -> None:
+        """Change the draft; the last part of an amendment makes it the plan."""
+        self._draft.update((entry.address, entry) for entry in amend.entries)
+        for address in amend.gone:
+            self._draft.pop(address, None)
+        if amend.standing is not None:
+            duty.adopt(dict(self._draft), amend.standing, now)
 
     def _configure(self, wanted: Configure, now: float) -> None:
         self._templates = Templates.from_text(dict(wanted.templates))
@@ -144,6 +157,9 @@ class Responder:
 
     def _open_bound(self, device: str | None) -> None:
         """Find the device that is to carry owned addresses; without one, its kernel's owner carries them."""
+        if device == self._bind_device:
+            return
+        self._bind_device = device
         interface = self._interfaces.by_name().get(device) if device else None
         if self._bound is not None:
             self._bound.close()

@@ -3,9 +3,11 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from suite.speaker.control import STOP, Channel, Message
+from suite.speaker.control import STOP, Channel, Message, difference
+from suite.speaker.heartbeat import Standing
+from suite.speaker.ownership import Address, Entry
 
 PATIENCE = 5.0
 """Seconds that the process gets to end by itself after it was told to."""
@@ -26,7 +28,9 @@ class ResponderProcess:
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
             )
-        self._channel = Channel(ours)
+        self._channel = Channel(ours, limit=None)
+        self._sent: Mapping[Address, Entry] = {}
+        self._wanted: tuple[Standing, Mapping[Address, Entry]] | None = None
 
     @property
     def pid(self) -> int:
@@ -42,16 +46,32 @@ class ResponderProcess:
         return self._channel.fileno()
 
     def send(self, message: Message) -> None:
-        """Queue an order; large plans leave in pieces, each time this, `receive` or `flush` is called."""
+        """Queue an order."""
         self._channel.send(message)
+
+    def adopt(self, standing: Standing, plan: Mapping[Address, Entry]) -> None:
+        """Make this the process's plan. Only the difference to the last one travels; entries are compared, not copied.
+
+        While the process has not read the last plan yet, newer ones replace each other here: call `flush` or
+        `receive` from time to time (both are called by a speaker that listens to the reports).
+        """
+        self._wanted = (standing, plan)
+        self.flush()
 
     def flush(self) -> bool:
         """Send what is queued; False if something still waits for the process to read."""
+        if not self._channel.flush():
+            return False
+        if self._wanted is not None:
+            (standing, plan), self._wanted = self._wanted, None
+            for amend in difference(self._sent, plan, standing):
+                self._channel.send(amend.to_message())
+            self._sent = plan
         return self._channel.flush()
 
     def receive(self) -> Iterator[Message]:
         """The reports that have arrived. EOFError once the process has ended."""
-        self._channel.flush()
+        self.flush()
         return self._channel.receive()
 
     def stop(self) -> int:
