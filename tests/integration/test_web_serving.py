@@ -88,17 +88,24 @@ def serving(tmp_path):
         each.end()
 
 
-def test_only_this_user_may_connect_to_the_socket(serving):
-    mode = serving().path.stat().st_mode
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """A server that tests only ask."""
+    path = tmp_path_factory.mktemp("calm") / "suite.sock"
+    server = Serving(path, Backend(lambda: SNAPSHOT, lambda: READY, new_registry()))
+    yield server
+    server.end()
+
+
+def test_only_this_user_may_connect_to_the_socket(calm):
+    mode = calm.path.stat().st_mode
 
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_it_is_healthy_and_ready(serving):
-    server = serving()
-
-    assert server.get("/healthz") == (200, {"status": "ok"})
-    assert server.get("/readyz") == (200, {"ready": True, "reasons": {}})
+def test_it_is_healthy_and_ready(calm):
+    assert calm.get("/healthz") == (200, {"status": "ok"})
+    assert calm.get("/readyz") == (200, {"ready": True, "reasons": {}})
 
 
 def test_it_says_why_it_is_not_ready(serving):
@@ -125,8 +132,8 @@ def test_status_lists_every_role_and_every_problem(serving):
     ]
 
 
-def test_pools_tell_how_much_is_used(serving):
-    _, [pool] = serving().get("/v1/pools")
+def test_pools_tell_how_much_is_used(calm):
+    _, [pool] = calm.get("/v1/pools")
 
     assert (pool["total"], pool["bound"], pool["held"], pool["free"]) == (256, 1, 1, 254)
 
@@ -142,27 +149,27 @@ def test_pools_tell_how_much_is_used(serving):
         pytest.param("?after=10.0.42.0", ["10.0.42.1"], id="page"),
     ],
 )
-def test_leases_are_found(serving, question, expected):
-    _, page = serving().get(f"/v1/leases{question}")
+def test_leases_are_found(calm, question, expected):
+    _, page = calm.get(f"/v1/leases{question}")
 
     assert [each["address"] for each in page["leases"]] == expected
 
 
-def test_a_page_of_leases_tells_where_to_go_on(serving):
-    _, page = serving().get("/v1/leases?limit=1")
+def test_a_page_of_leases_tells_where_to_go_on(calm):
+    _, page = calm.get("/v1/leases?limit=1")
 
     assert page["next"] == "10.0.42.0"
 
 
-def test_a_service_is_explained(serving):
-    status, document = serving().get("/v1/services/default/coffee")
+def test_a_service_is_explained(calm):
+    status, document = calm.get("/v1/services/default/coffee")
 
     assert (status, document["addresses"]) == (200, ["10.0.42.0"])
     assert [link["stage"] for link in document["chain"]][-1] == "answer"
 
 
-def test_an_unknown_service_is_404_with_the_reason(serving):
-    status, document = serving().get("/v1/services/default/tea")
+def test_an_unknown_service_is_404_with_the_reason(calm):
+    status, document = calm.get("/v1/services/default/tea")
 
     assert status == 404
     assert "10.0.42.1 is held for its return" in document["chain"][0]["text"]
@@ -178,8 +185,8 @@ def test_an_unknown_service_is_404_with_the_reason(serving):
         "/v1/leases?state=gone",
     ],
 )
-def test_a_bad_question_is_told_what_is_wrong(serving, target):
-    status, document = serving().get(target)
+def test_a_bad_question_is_told_what_is_wrong(calm, target):
+    status, document = calm.get(target)
 
     assert status == 422
     assert document["error"]
@@ -192,12 +199,12 @@ def test_nothing_is_told_before_the_first_complete_snapshot(serving):
     assert (status, document["error"]) == (503, "there is no complete snapshot yet")
 
 
-def test_there_is_no_plan_where_no_controller_runs(serving):
-    assert serving().get("/v1/plan")[0] == 503
+def test_there_is_no_plan_where_no_controller_runs(calm):
+    assert calm.get("/v1/plan")[0] == 503
 
 
-def test_metrics_carry_metallb_s_names(serving):
-    _, page = ask(serving().path, "/metrics", timeout=10)
+def test_metrics_carry_metallb_s_names(calm):
+    _, page = ask(calm.path, "/metrics", timeout=10)
 
     assert b'metallb_allocator_addresses_in_use_total{pool="default"} 1.0' in page
     assert b'suite_pool_addresses{pool="default",state="held"} 1.0' in page
@@ -246,8 +253,8 @@ async def _all_of(reader):
     return heard
 
 
-def test_a_second_suite_does_not_take_the_socket_of_the_first(serving):
-    path = serving().path
+def test_a_second_suite_does_not_take_the_socket_of_the_first(calm):
+    path = calm.path
 
     with pytest.raises(SocketTaken, match="another suite serves"):
         open_unix(path)
@@ -317,5 +324,5 @@ def test_the_newest_hash_is_anchored_in_a_metric(history):
     assert f'hash="{store.events(limit=1)[0].hash}"' in page.decode()
 
 
-def test_history_needs_a_database(serving):
-    assert serving().get("/v1/history")[0] == 503
+def test_history_needs_a_database(calm):
+    assert calm.get("/v1/history")[0] == 503
