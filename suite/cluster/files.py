@@ -118,7 +118,9 @@ class FileSource:
         from watchfiles._rust_notify import WatchfilesRustInternalError
 
         try:
-            async for changes in watchfiles.awatch(self._path, watch_filter=None, step=STEP, debounce=PATIENCE):
+            async for changes in watchfiles.awatch(
+                self._path, watch_filter=None, step=STEP, debounce=PATIENCE, ignore_permission_denied=True
+            ):
                 self._hints |= {path for _, path in changes}
                 self._news.set()
         except (OSError, WatchfilesRustInternalError) as error:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,8 +22,19 @@ from suite.model.service import ServiceRef, parse_ref
 WORKERS = 16
 """Writes at one time; the server answers a status patch in about 4 ms, and throttles who asks for more."""
 IP_MODE_SINCE = (1, 29)
+FIGHT = Backoff(first=0.1, most=60.0, quiet=300.0)
+"""How often the same thing is written again over somebody else's writing: MetalLB still running, say."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was last written to a Service's status, and when (seconds of the event loop)."""
+
+    outcome: Outcome
+    at: float
+    fight: Backoff = FIGHT
 
 
 class Standings(Protocol):
@@ -72,6 +84,7 @@ class StatusWriter:
         self._due: dict[ServiceRef, None] = {}
         self._busy: set[ServiceRef] = set()
         self._failures: dict[ServiceRef, Backoff] = {}
+        self._written: dict[ServiceRef, _Written] = {}
         self._news = asyncio.Event()
         self._with_ip_mode = True
         self._complaints: set[Problem] = set()
@@ -122,6 +135,7 @@ class StatusWriter:
     def _on_standing(self, ref: ServiceRef) -> None:
         if self._standings.standing(ref) is None:
             self._outcomes.pop(ref, None)
+            self._written.pop(ref, None)
         elif ref in self._outcomes:
             self._enqueue(ref)
 
@@ -165,12 +179,33 @@ class StatusWriter:
         writes = plan_writes(standing, outcome, now=self._now(), with_ip_mode=self._with_ip_mode)
         path = f"/api/v1/namespaces/{ref.namespace}/services/{ref.name}"
         if writes.status is not None:
+            if not self._may_insist(outcome):
+                return
             self._standings.restate(await self._connection.patch(f"{path}/status", writes.status, strategic=True))
+            self._wrote(outcome)
         for note in writes.notes:  # before anything else can fail: once the status is written, nothing calls for them
             await self._try_event(note, ref, standing.uid)
         if writes.metadata is not None and self._may_write():
             metadata = self._current(writes.metadata, ref)
             self._standings.restate(await self._connection.patch(path, metadata))
+
+    def _may_insist(self, outcome: Outcome) -> bool:
+        """Whether to write now; what was written before and undone by somebody waits longer each time."""
+        loop, last = asyncio.get_running_loop(), self._written.get(outcome.ref)
+        if last is None or last.outcome != outcome:
+            return True
+        remaining = last.at + last.fight.wait(0.5) - loop.time()
+        if remaining > 0:
+            loop.call_later(remaining, self._enqueue, outcome.ref)
+        return remaining <= 0
+
+    def _wrote(self, outcome: Outcome) -> None:
+        now, last = asyncio.get_running_loop().time(), self._written.get(outcome.ref)
+        is_again = last is not None and last.outcome == outcome
+        fight = last.fight.failed(now - last.at) if last is not None and is_again else FIGHT
+        if fight.failures == 4:
+            _log.warning("somebody else keeps writing the status of %s; is another load balancer running?", outcome.ref)
+        self._written[outcome.ref] = _Written(outcome, now, fight)
 
     def _current(self, body: dict[str, Any], ref: ServiceRef) -> dict[str, Any]:
         """``body`` for the version our own status patch just made."""

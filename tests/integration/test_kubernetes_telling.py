@@ -250,3 +250,21 @@ def test_problems_of_objects_are_events_about_them_once():
         ]
 
     play(scenario)
+
+
+def test_a_fight_over_a_status_is_fought_ever_more_slowly():
+    async def scenario(api: Api, world: ServerWorld, _: Told) -> None:
+        world.teller.tell([LEASED])
+        await until(lambda: pool(api))
+        fought = 0
+
+        async with asyncio.timeout(DEADLINE):
+            for _round in range(5):
+                api.put({**service(), "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
+                await until(lambda: ingress(api) == ["10.0.42.0"])
+                fought += 1
+
+        waits = [world.writer._written[COFFEE].fight.failures, fought]
+        assert waits == [5, 5]
+
+    play(scenario)
