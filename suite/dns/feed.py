@@ -10,7 +10,7 @@ import marshal
 from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from suite.dns.journal import Difference, between, difference
+from suite.dns.journal import Difference, between, changes, difference
 from suite.dns.rrset import RRset
 from suite.dns.settings import Key, Settings, Transfers
 from suite.dns.zone import Zone
@@ -102,6 +102,32 @@ def record(journal: Journal, old: Zones, new: Zones, updates: Iterable[Update]) 
             case RemoveZone(origin):
                 journal = journal.without(origin.lower())
     return journal
+
+
+def lean(zones: Zones, updates: Iterable[Update]) -> list[Update]:
+    """Say the same in less: a zone that replaces one we have becomes its changes, so that no worker stops for it."""
+    updates = list(updates)
+    origins = [_origin(update) for update in updates]
+    return [_changes_only(zones, update) if origins.count(_origin(update)) == 1 else update for update in updates]
+
+
+def _origin(update: Update) -> bytes | None:
+    match update:
+        case ReplaceZone(zone):
+            return zone.origin
+        case ChangeZone(origin) | RemoveZone(origin) | SetHistory(origin):
+            return origin.lower()
+    return None
+
+
+def _changes_only(zones: Zones, update: Update) -> Update:
+    old = zones.by_origin.get(update.zone.origin) if isinstance(update, ReplaceZone) else None
+    if old is None or not isinstance(update, ReplaceZone):
+        return update
+    new = update.zone
+    notes: dict[bytes, str | None] = {name: None for name in old.notes if name not in new.notes}
+    notes |= {name: text for name, text in new.notes.items() if old.notes.get(name) != text}
+    return ChangeZone(new.origin, changes(old, new), new.serial, notes)
 
 
 def whole(zones: Zones, journal: Journal) -> list[Update]:

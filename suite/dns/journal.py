@@ -58,6 +58,13 @@ def between(old: Zone, new: Zone) -> Difference:
     return difference(old, new, names)
 
 
+def changes(old: Zone, new: Zone) -> tuple[RRset, ...]:
+    """Give the record sets that turn the old version into the new one, empty ones for those that went."""
+    gone = (rrset for rrset in old.rrsets() if _at(new, rrset.name.lower(), rrset.rtype) is None)
+    come = (rrset for rrset in new.rrsets() if _at(old, rrset.name.lower(), rrset.rtype) != rrset)
+    return (*(RRset(rrset.name, rrset.rtype, 0, ()) for rrset in gone), *come)
+
+
 def _at(zone: Zone, key: bytes, rtype: int) -> RRset | None:
     node = zone.get(key)
     return None if node is None else node.get(rtype)

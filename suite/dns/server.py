@@ -118,7 +118,7 @@ class Server:
 
         ZoneError or KeyError (and nothing changed anywhere) when an update breaks a rule or names no zone of ours.
         """
-        updates = list(updates)
+        updates = feed.lean(self._zones, updates)
         old, self._zones = self._zones, feed.apply(self._zones, updates)
         self._journal = feed.record(self._journal, old, self._zones, updates)
         self._revision = revision

@@ -94,7 +94,8 @@ class Endpoint:
 
     def serve(self, answers: Answers) -> int:
         """Receive, answer and send one batch; return how many packets came (0: nothing is waiting)."""
-        self._receive_words[:] = self._receive_template
+        if self._is_wildcard:  # the room for control messages shrinks to what came
+            self._receive_words[:] = self._receive_template
         count: int = self._recvmmsg(self.fd, self._receive, BATCH, _MSG_DONTWAIT, None)
         if count <= 0:
             return 0

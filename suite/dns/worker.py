@@ -10,6 +10,7 @@ Control frames out: ("ack", revision)           ("counts", {...})
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import select
 import signal
@@ -23,7 +24,7 @@ from suite.dns import feed
 from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
 from suite.dns.tcp import Limits, TcpServer
-from suite.dns.udp import Endpoint
+from suite.dns.udp import BATCH, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +63,9 @@ class Worker:
         self._epoll.close()
 
     def _serve(self, endpoint: Endpoint) -> None:
+        """Serve while batches come full; less than that, epoll says sooner than a try whether more is waiting."""
         for _ in range(_BATCHES_PER_TURN):
-            if not endpoint.serve(self._answers):
+            if endpoint.serve(self._answers) < BATCH:
                 return
 
     def _listen(self) -> None:
@@ -87,7 +89,7 @@ class Worker:
             return b""
 
     def _update(self, revision: int, rows: list[tuple[Any, ...]]) -> None:
-        self._answers.apply(feed.unpack(rows))
+        obey_update(self._answers, rows)
         self._tell("ack", revision)
 
     def _take(self, indexes: list[int]) -> None:
@@ -149,8 +151,17 @@ class TcpWorker:
         if verb == "count":
             return "counts", self._answers.report()
         revision, rows = fields
-        self._answers.apply(feed.unpack(rows))
+        obey_update(self._answers, rows)
         return "ack", revision
+
+
+def obey_update(answers: Compiled, rows: list[tuple[Any, ...]]) -> None:
+    """Apply updates; whole zones leave the garbage collector's sight, whose walk over them would delay answers."""
+    updates = feed.unpack(rows)
+    answers.apply(updates)
+    if any(isinstance(update, feed.ReplaceZone) for update in updates):
+        gc.collect()
+        gc.freeze()
 
 
 def run(kind: str, control: socket.socket, sockets: list[socket.socket]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suite.dns import rrtype
 from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
-from suite.dns.feed import ChangeZone, SetState, apply
+from suite.dns.feed import ChangeZone, ReplaceZone, SetState, apply, lean
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
@@ -120,3 +120,21 @@ def test_a_zone_changed_step_by_step_is_the_zone_built_at_once(turns):
     built = Zone.build(ORIGIN, zone.rrsets())
 
     assert (dict(built.nodes.items()), built.cuts) == (dict(zone.nodes.items()), zone.cuts)
+
+
+@given(changes, changes)
+@settings(deadline=None)
+def test_a_replaced_zone_said_in_changes_is_the_same_zone(first, second):
+    try:
+        old, new = (
+            Zone.build(ORIGIN, [SOA]).with_changes([_set(*each) for each in news], 7) for news in (first, second)
+        )
+    except ValueError:
+        return
+    new = new.with_changes([], 9, {b"\1x\7service\0": "a note"})
+    zones, updates = Zones.of([old]), [ReplaceZone(new), SetState(ready=True, stale=False)]
+
+    found = apply(zones, lean(zones, updates)).by_origin[ORIGIN]
+
+    assert dict(found.notes.items()) == dict(new.notes.items())
+    assert sorted(map(repr, found.rrsets())) == sorted(map(repr, new.rrsets()))
