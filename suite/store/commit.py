@@ -201,7 +201,7 @@ def _drain(tx: Transaction, changes: Changes, head: Head) -> None:
     names = [(name,) for name in (*changes.undrained, *changes.drained)]
     tx.execute_many("DELETE FROM drained_pool WHERE name = ?", names)
     tx.insert("drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"),
-        [(name, tx.time_in(head.time), head.revision) for name in changes.drained if name not in changes.undrained],
+        [(name, tx.time_in(head.time), head.revision) for name in dict.fromkeys(changes.drained) if name not in changes.undrained],
     )  # fmt: skip
 
 
