@@ -22,6 +22,8 @@ from suite.model.service import ServiceRef, parse_ref
 WORKERS = 16
 """Writes at one time; the server answers a status patch in about 4 ms, and throttles who asks for more."""
 IP_MODE_SINCE = (1, 29)
+LEAD_INTERVAL = 0.5
+"""Seconds between two looks at whether this instance leads by now."""
 FIGHT = Backoff(first=0.1, most=60.0, quiet=300.0)
 """How often the same thing is written again over somebody else's writing: MetalLB still running, say."""
 
@@ -84,10 +86,11 @@ class StatusWriter:
         self._due: dict[ServiceRef, None] = {}
         self._busy: set[ServiceRef] = set()
         self._failures: dict[ServiceRef, Backoff] = {}
+        self._parked: set[ServiceRef] = set()
         self._written: dict[ServiceRef, _Written] = {}
         self._news = asyncio.Event()
         self._with_ip_mode = True
-        self._complaints: set[Problem] = set()
+        self._complaints: dict[str, frozenset[Problem]] = {}
         standings.on_standing = self._on_standing
 
     def tell(self, outcomes: Iterable[Outcome]) -> None:
@@ -102,24 +105,19 @@ class StatusWriter:
         return not self._due and not self._busy and not self._failures
 
     async def note(self, ref: ServiceRef, note: Note) -> None:
-        """Send one Event about a Service.
-
-        Raises:
-            ApiError: the server refuses it.
-            Lost: there is no answer.
-        """
+        """Send one Event about a Service; one that cannot be sent is lost."""
         standing = self._standings.standing(ref)
         if standing is not None and self._may_write():
-            await self._event(note, ref, standing.uid)
+            await self._try_event(note, ref, standing.uid)
 
-    async def complain(self, problems: Iterable[Problem]) -> None:
+    async def complain(self, problems: Iterable[Problem], topic: str = "objects") -> None:
         """Let the owners of objects see what is wrong with them: one Event for each problem that is new.
 
-        Takes the whole list of problems every time; those about anything but a Service or a ConfigMap are passed over.
+        Takes all problems of its ``topic`` every time; those about anything but a Service or a ConfigMap are passed over.
         """
         current = {problem: about for problem in problems if (about := _about(problem)) is not None}
-        new = [problem for problem in current if problem not in self._complaints]
-        self._complaints = set(current)
+        new = [problem for problem in current if problem not in self._complaints.get(topic, ())]
+        self._complaints[topic] = frozenset(current)
         for problem in new:
             if self._may_write():
                 kind, ref = current[problem]
@@ -174,7 +172,10 @@ class StatusWriter:
 
     async def _write(self, ref: ServiceRef) -> None:
         outcome, standing = self._outcomes.get(ref), self._standings.standing(ref)
-        if outcome is None or standing is None or not self._may_write():
+        if outcome is None or standing is None:
+            return
+        if not self._may_write():
+            self._park(ref)
             return
         writes = plan_writes(standing, outcome, now=self._now(), with_ip_mode=self._with_ip_mode)
         path = f"/api/v1/namespaces/{ref.namespace}/services/{ref.name}"
@@ -188,6 +189,20 @@ class StatusWriter:
         if writes.metadata is not None and self._may_write():
             metadata = self._current(writes.metadata, ref)
             self._standings.restate(await self._connection.patch(path, metadata))
+
+    def _park(self, ref: ServiceRef) -> None:
+        """Another instance leads; should this one lead later, it says what is still to be said."""
+        if not self._parked:
+            asyncio.get_running_loop().call_later(LEAD_INTERVAL, self._unpark)
+        self._parked.add(ref)
+
+    def _unpark(self) -> None:
+        if not self._may_write():
+            asyncio.get_running_loop().call_later(LEAD_INTERVAL, self._unpark)
+            return
+        parked, self._parked = self._parked, set()
+        for ref in parked:
+            self._enqueue(ref)
 
     def _may_insist(self, outcome: Outcome) -> bool:
         """Whether to write now; what was written before and undone by somebody waits longer each time."""

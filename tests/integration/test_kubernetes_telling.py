@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from apiserver.app import Api, Fault
+from apiserver.server import running
 from fix_cluster import DEADLINE, ServerWorld, Told, listening, server_world
 
+from suite.cluster.kubernetes_cluster import KubernetesCluster
 from suite.cluster.status import Note, Outcome
 from suite.model.problem import Problem
 from suite.model.refusal import Reason, Refusal
@@ -144,14 +147,17 @@ def test_failures_are_tried_again_until_the_object_is_right(fault):
     play(scenario, Api(faults=[fault]))
 
 
-def test_without_the_lead_nothing_is_written():
+def test_without_the_lead_nothing_is_written_and_with_it_everything_that_waited():
     async def scenario(api: Api, world: ServerWorld, _: Told) -> None:
-        world.writer._may_write = lambda: False
+        leads = False
+        world.writer._may_write = lambda: leads
 
         world.teller.tell([LEASED])
         await until(lambda: world.writer.is_settled)
-
         assert writes(api) == []
+
+        leads = True
+        await until(lambda: pool(api) == "default")
 
     play(scenario)
 
@@ -268,3 +274,17 @@ def test_a_fight_over_a_status_is_fought_ever_more_slowly():
         assert waits == [5, 5]
 
     play(scenario)
+
+
+def test_the_whole_cluster_under_one_roof(tmp_path):
+    async def story() -> None:
+        api = Api()
+        api.put({**service(), "metadata": {"name": "coffee", "annotations": {"suite/ttl": "soon"}}})
+        async with running(api) as server:
+            kubeconfig = str(server.kubeconfig(tmp_path))
+            cluster = KubernetesCluster(kubeconfig, instance="test", now=lambda: datetime.now(UTC))
+            cluster.tell([LEASED])
+            async with listening(cluster):
+                await until(lambda: pool(api) == "default" and reasons(api) == ["IPAllocated", "InvalidObject"])
+
+    asyncio.run(story())

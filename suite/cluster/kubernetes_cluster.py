@@ -1,0 +1,96 @@
+"""One cluster, to read from and to tell: connection, source and writer under one roof.
+
+cluster = KubernetesCluster(kubeconfig, instance=node, now=clock, may_write=lambda: controller.is_leading)
+await cluster.run(controller.hear)               # a Source
+cluster.tell(outcomes_of(snapshot, touched))     # a Teller, called after each commit
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from suite.cluster.cluster_source import ClusterSource
+from suite.cluster.kubernetes import connect
+from suite.cluster.source import Batch, Deliver
+from suite.cluster.status import Note, Outcome
+from suite.cluster.writer import StatusWriter
+from suite.model.problem import Problem
+from suite.model.service import ServiceRef
+
+
+class KubernetesCluster:
+    """A Source and a Teller.
+
+    Args:
+        kubeconfig: a file; empty for the pod's ServiceAccount, or where kubectl looks.
+        context: one of the file's contexts; empty for its current one.
+        instance: the name of this controller, for Events.
+        now: the clock.
+        may_write: whether this instance leads.
+        namespace: where MetalLB's ConfigMap and custom resources stand.
+        config_map: the ConfigMap's name.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: str = "",
+        *,
+        context: str = "",
+        instance: str,
+        now: Callable[[], datetime],
+        may_write: Callable[[], bool] = lambda: True,
+        namespace: str = "metallb-system",
+        config_map: str = "config",
+    ) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._instance = instance
+        self._now = now
+        self._may_write = may_write
+        self._namespace = namespace
+        self._config_map = config_map
+        self._writer: StatusWriter | None = None
+        self._early: dict[ServiceRef, Outcome] = {}
+
+    async def run(self, deliver: Deliver) -> None:
+        """Follow the cluster and write to it, until cancelled.
+
+        Raises:
+            Lost: there is no configuration that leads to a cluster.
+        """
+        connection = await connect(self._kubeconfig, context=self._context, instance=self._instance)
+        try:
+            source = ClusterSource(connection, namespace=self._namespace, config_map=self._config_map)
+            writer = self._writer = StatusWriter(
+                connection, source, instance=self._instance, now=self._now, may_write=self._may_write
+            )
+            writer.tell(self._early.values())
+            self._early.clear()
+
+            async def hand_over(batch: Batch) -> None:
+                await deliver(batch)
+                await writer.complain(batch.problems)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(writer.run(), name="status writer")
+                group.create_task(source.run(hand_over), name="cluster source")
+        finally:
+            self._writer = None
+            await connection.close()
+
+    def tell(self, outcomes: Iterable[Outcome]) -> None:
+        """These Services stand so in the database now; returns at once."""
+        if self._writer is not None:
+            self._writer.tell(outcomes)
+        else:
+            self._early |= {outcome.ref: outcome for outcome in outcomes}
+
+    async def note(self, ref: ServiceRef, note: Note) -> None:
+        """Send one Event about a Service; one that cannot be sent is lost."""
+        if self._writer is not None:
+            await self._writer.note(ref, note)
+
+    async def complain(self, problems: Iterable[Problem]) -> None:
+        """All problems of the configuration: those of the cluster's ConfigMap become Events about it, once each."""
+        if self._writer is not None:
+            await self._writer.complain(problems, "configuration")
