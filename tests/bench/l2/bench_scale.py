@@ -1,0 +1,84 @@
+"""A thousand addresses on one node, and ten peers: take-over, memory, and what idling costs.
+
+    python tests/bench/l2/bench_scale.py            # as root
+
+Eleven nodes on one switch run the real process. One of them is the only candidate for 1,000 addresses; the client listens for
+its announcements. Then the fleet idles, and the process that owns everything is looked at.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from ipaddress import ip_address
+from pathlib import Path
+
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[2]),
+    str(Path(__file__).resolve().parents[3]),
+    str(Path(__file__).parent),
+]
+
+from bench_arp import cpu, resident
+from fix_netns import NetLab, eventually, network
+from fix_speakers import Speaker
+
+PEERS, ADDRESSES, IDLE_SECONDS = 10, 1000, 10.0
+VIPS = [ip_address(f"10.0.{64 + number // 250}.{number % 250 + 1}") for number in range(ADDRESSES)]
+
+
+def fleet_on(lab: NetLab) -> tuple[list[Speaker], socket.socket]:
+    lan = lab.bridge("lan")
+    client = lab.namespace("client")
+    lan.plug(client, addresses=["10.0.1.3/16"])
+    fleet = {f"node{number:02}": f"10.0.10.{number + 1}" for number in range(PEERS + 1)}
+    speakers = []
+    for name, address in fleet.items():
+        host = lab.namespace(name)
+        lan.plug(host, addresses=[f"{address}/16"])
+        speakers.append(Speaker(name, host, fleet))
+    with client.entered():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+        wire.bind(("eth0", 0x0806))
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE if hasattr(socket, "SO_RCVBUFFORCE") else 33, 64 << 20)
+    wire.settimeout(2)
+    return speakers, wire
+
+
+def take_over(owner: Speaker, wire: socket.socket) -> float:
+    """Seconds from the order to the first announcement of the last of the addresses."""
+    heard: set[bytes] = set()
+    began = time.perf_counter()
+    owner.adopt(VIPS, revision=2, nodes=[owner.name])
+    while len(heard) < ADDRESSES:
+        frame = wire.recv(2048)
+        if frame[28:32] == frame[38:42]:
+            heard.add(frame[28:32])
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    with network() as lab:
+        speakers, wire = fleet_on(lab)
+        for speaker in speakers:
+            speaker.start()
+            speaker.adopt([])
+        owner = speakers[0]
+        assert eventually(
+            lambda: sum(owner.said("node", name=each.name, live=True) for each in speakers) > PEERS, within=15
+        )
+        print(f"take-over of {ADDRESSES} addresses, all announced: {take_over(owner, wire) * 1000:.0f} ms")
+        pid = owner.process.pid
+        time.sleep(6)  # the burst is over after 4.4 s
+        before = cpu(pid)
+        time.sleep(IDLE_SECONDS)
+        share = (cpu(pid) - before) / IDLE_SECONDS
+        print(f"idle with {PEERS} peers: {share:.1%} of a core, resident memory {resident(pid):.1f} MB")
+        wire.close()
+        for speaker in speakers:
+            speaker.close()
+
+
+if __name__ == "__main__":
+    main()
