@@ -82,18 +82,22 @@ class Answerer:
     def serve(self, portion: int = PORTION) -> list[Claim]:
         """Answer what has arrived, a portion at most; who else claims our addresses or those we watch. Never waits."""
         claims: list[Claim] = []
-        receive, answer, target = self.socket.recv, self.family.answer, self.family.target
+        receive, send, answer = self.socket.recv, self.socket.send, self.family.answer
+        replies, mac, answered, target = self.replies, self.mac, self.answered, self.family.target
         for _ in range(portion):
             try:
                 frame = receive(LARGEST_FRAME)
             except OSError:  # nothing more, or the interface went down, which netlink reports
                 break
-            outcome = answer(frame, self.replies, self.mac)
+            outcome = answer(frame, replies, mac)
             if isinstance(outcome, Drop):
                 self._note(frame, outcome, claims)
-            else:
-                self.send(outcome)
-                self.answered[frame[target]] += 1
+                continue
+            try:
+                send(outcome)
+            except OSError:
+                self.unsent += 1
+            answered[frame[target]] += 1
         return claims
 
     def send(self, frame: bytes) -> None:

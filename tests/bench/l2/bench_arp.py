@@ -1,10 +1,15 @@
 """ARP: request to reply, and replies per second, ours beside the kernel's on the same veth pair.
 
-    python tests/bench/l2/bench_arp.py            # as root; prints one table
+    python tests/bench/l2/bench_arp.py            # as root
 
-Two hosts on one cable; the client sends raw ARP requests from one process, the node answers from another. The kernel
-answers for its own address, `suite` for the VIP, in turns, so that both see the same noise of the machine. Then the node owns
-1,000 addresses, and then a flood of 50,000 requests per second for foreign addresses joins in.
+Two hosts on one cable. The kernel answers for its own address, `suite` for the VIP, in turns, so that both see the same noise
+of the machine. Three views, because on a veth pair the kernel answers inside the very system call that asked:
+
+  one thread            no scheduling at all: the cost of the answer itself
+  two processes         ours has to be woken up, the kernel has not
+  as if two machines    RPS lets each host's core digest what arrives, so the kernel's answer is woken up too
+
+Then a flood of 50,000 requests per second for foreign addresses joins in.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[3])]
 
@@ -24,7 +31,11 @@ from fix_netns import Namespace, NetLab, network
 
 from suite.l2 import arp
 from suite.l2.frames import templates
-from suite.l2.link import ARP, Answerer, open_socket
+from suite.l2.link import ARP, Answerer, Link, open_socket
+from suite.l2.netlink import Interfaces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KERNEL, VIP, FOREIGN = "10.0.10.1", "10.0.42.0", "10.0.99.99"
 ROUNDS, LATENCY_SAMPLES, RATE_SECONDS, IN_FLIGHT = 5, 4000, 0.6, 64
@@ -170,30 +181,81 @@ def listening(client: Namespace) -> socket.socket:
     return opened
 
 
-def main() -> None:
-    with network() as lab:
-        measure(lab)
+def work_alone(lab: NetLab) -> None:
+    """Everything in one thread, so that nobody is woken up: what answering itself costs, and what of it is system calls."""
+    client, node = hosts(lab, "alone")
+    answers = listening(client)
+    with node.entered(), closing(Interfaces()) as interfaces:
+        link = Link(interfaces.by_name()["eth0"], templates())
+        link.own([ip_address(VIP)])
+    answerer, sock = link.answerers[0], link.answerers[0].socket
+    asked, asked_kernel = question(VIP), question(KERNEL)
+    reply = arp.answer(asked, answerer.replies, answerer.mac)
+
+    def by_kernel() -> None:
+        answers.send(asked_kernel)
+        answers.recv(2048)
+
+    def by_suite() -> None:
+        answers.send(asked)
+        answerer.serve(1)
+        answers.recv(2048)
+
+    def by_system_calls() -> None:
+        answers.send(asked)
+        sock.recv(2048)
+        sock.send(reply)
+        answers.recv(2048)
+
+    kernel, suite, calls = (median_of(each) for each in (by_kernel, by_suite, by_system_calls))
+    print(f"one thread: kernel {kernel:.1f} us, suite {suite:.1f} us ({suite / kernel:.2f}x),", end=" ")
+    print(f"its two system calls without any Python between them {calls:.1f} us ({calls / kernel:.2f}x)")
+    answers.close()
+    link.close()
 
 
-def measure(lab: NetLab) -> None:
-    client, node = lab.namespace("client"), lab.namespace("node")
+def median_of(exchange: Callable[[], None]) -> float:
+    times = []
+    for _ in range(LATENCY_SAMPLES):
+        began = time.perf_counter_ns()
+        exchange()
+        times.append(time.perf_counter_ns() - began)
+    return statistics.median(times) / 1000
+
+
+def hosts(lab: NetLab, suffix: str) -> tuple[Namespace, Namespace]:
+    client, node = lab.namespace(f"client-{suffix}"), lab.namespace(f"node-{suffix}")
     lab.veth(client, node, left=["10.0.1.3/16"], right=[f"{KERNEL}/16"])
     node.sysctl(ipv4__conf__all__arp_ignore=1)
     node.ip("address", "add", VIP, "dev", "lo")
     client.ip("link", "set", "eth0", "address", CLIENT_MAC.hex(":"))
-    spread(client, 0)
-    spread(node, 1)
-    socket_in_client = listening(client)
-    for addresses in (1, 1000):
-        process = responder(node, addresses)
-        rounds(socket_in_client, f"{addresses} address(es) owned")
-        print(f"{'':34} resident memory of the answering process: {resident(process.pid):.1f} MB")
-        if addresses == 1000:
-            with client.entered():
-                flood(socket_in_client, process)
-        process.kill()
-        process.wait()
-    socket_in_client.close()
+    return client, node
+
+
+def measure(lab: NetLab, label: str, addresses: int, *, as_machines: bool, with_flood: bool = False) -> None:
+    """Client and answerer as two processes."""
+    client, node = hosts(lab, f"{addresses}{'m' if as_machines else ''}")
+    if as_machines:
+        spread(client, 0)
+        spread(node, 1)
+    answers = listening(client)
+    process = responder(node, addresses)
+    rounds(answers, label)
+    if with_flood:
+        print(f"resident memory of the answering process: {resident(process.pid):.1f} MB")
+        with client.entered():
+            flood(answers, process)
+    process.kill()
+    process.wait()
+    answers.close()
+
+
+def main() -> None:
+    with network() as lab:
+        work_alone(lab)
+        measure(lab, "two processes, 1 address", 1, as_machines=False)
+        measure(lab, "two processes, 1,000 addresses", 1000, as_machines=False, with_flood=True)
+        measure(lab, "as if two machines, 1 address", 1, as_machines=True)
 
 
 CLIENT_MAC = bytes.fromhex("0200000c0103")
