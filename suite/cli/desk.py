@@ -74,7 +74,7 @@ def order(reason: str) -> "Order":
     from suite.controller.operator import Order
     from suite.model.event import Actor
 
-    return Order(Actor("operator", login_name()), reason[:200])
+    return Order(Actor("operator", login_name()), reason.encode(errors="replace").decode()[:200])
 
 
 def login_name() -> str:

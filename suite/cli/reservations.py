@@ -54,13 +54,24 @@ def reservation(address: str, name: str = "", note: str = "") -> Reservation:
     Raises:
         ValueError: no address or block, no name of a Service, or a block for a name.
     """
-    span, note = parse_range(address), note.strip()
+    span, note = parse_range(address), storable(note.strip())
     ref = None if name in NOBODY else parse_ref(name)
     if span.size == 1:
         return Reservation(span.first, ref, note)
     if ref is not None:
         raise ValueError(f"a block is reserved for nobody; reserve one address for {ref}")
     return Reservation(span.first, None, note, last=span.last)
+
+
+def storable(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        ValueError: no database takes it: it holds a NUL, or octets that are no UTF-8.
+    """
+    if "\0" in text or text.encode(errors="replace").decode() != text:
+        raise ValueError(f"{text!r} is not plain text in UTF-8")
+    return text
 
 
 def _header(cells: Sequence[str]) -> dict[str, int] | None:

@@ -1,5 +1,6 @@
 """Services and their endpoints, trimmed to what is used."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -19,12 +20,21 @@ class ServiceRef(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""What Kubernetes takes as a name (RFC 1123, lower case)."""
+
+
 def parse_ref(text: str) -> ServiceRef:
-    """``namespace/name``; a bare name means namespace ``default``."""
+    """``namespace/name`` as people write it; a bare name means namespace ``default``.
+
+    Raises:
+        ValueError: it is no such pair of names.
+    """
     namespace, _, name = text.rpartition("/")
-    if not name or "/" in namespace:
-        raise ValueError(f"{text!r} is no NAMESPACE/NAME")
-    return ServiceRef(namespace or "default", name)
+    ref = ServiceRef(namespace or "default", name)
+    if not all(_NAME.fullmatch(part) for part in ref):
+        raise ValueError(f"{text!r} is no NAMESPACE/NAME (letters a-z, digits, dashes and dots)")
+    return ref
 
 
 class ServiceType(StrEnum):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from suite import __version__
@@ -22,14 +22,16 @@ from suite.model.explain import explain
 from suite.model.lease import Lease, LeaseState
 from suite.model.service import ServiceRef, parse_ref
 from suite.model.snapshot import Snapshot
-from suite.store.errors import StoreError
+from suite.store.errors import StoreError, Unavailable
 from suite.web.backend import Backend
 from suite.web.documents import (
+    ErrorDocument,
     EventDocument,
     LeaseDocument,
     LeasePage,
     PlanDocument,
     PoolDocument,
+    ReadyDocument,
     ReservationDocument,
     ServiceDocument,
     StatusDocument,
@@ -50,6 +52,11 @@ TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 MOST_ROWS = 10_000
 """How many rows one answer holds at most."""
 
+ERRORS: dict[int | str, dict[str, Any]] = {422: {"model": ErrorDocument}, 503: {"model": ErrorDocument}}
+"""How questions that cannot be read, and answers that are not there yet, are told."""
+
+Number = Annotated[int, Query(ge=0, le=(1 << 63) - 1)]
+"""An id or a revision: what the database's columns hold."""
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows at most")]
 
 
@@ -79,15 +86,15 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
         """Whether the process lives."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
-    def readyz(response: Response) -> dict[str, Any]:
+    @app.get("/readyz", tags=["health"], responses={503: {"model": ReadyDocument}})
+    def readyz(response: Response) -> ReadyDocument:
         """Whether every role does its work, and why not."""
         status = backend.status()
         response.status_code = 200 if status.is_ready else 503
         reasons = {f"{each.role}@{each.node}": list(each.reasons) for each in status.instances if each.reasons}
-        return {"ready": status.is_ready, "reasons": reasons}
+        return ReadyDocument(status.is_ready, reasons)
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     def metrics() -> Response:
         """Everything that is counted, in Prometheus' text format."""
         gauges.record(backend.snapshot(), backend.status(), _head(backend))
@@ -95,22 +102,22 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
 
 
 def _add_state(app: FastAPI, backend: Backend) -> None:
-    @app.get("/v1/status", tags=["state"])
+    @app.get("/v1/status", tags=["state"], responses=ERRORS)
     def status() -> StatusDocument:
         """Every role with its revision, and what is wrong."""
         return status_document(backend.status())
 
-    @app.get("/v1/pools", tags=["state"])
+    @app.get("/v1/pools", tags=["state"], responses=ERRORS)
     def pools(response: Response) -> list[PoolDocument]:
         """Pools and how much of each is used."""
         return pool_documents(_current(backend, response))
 
-    @app.get("/v1/reservations", tags=["state"])
+    @app.get("/v1/reservations", tags=["state"], responses=ERRORS)
     def reservations(response: Response) -> list[ReservationDocument]:
         """Addresses that operators keep back."""
         return reservation_documents(_current(backend, response))
 
-    @app.get("/v1/leases", tags=["state"])
+    @app.get("/v1/leases", tags=["state"], responses=ERRORS)
     def leases(
         response: Response,
         pool: str = "",
@@ -126,7 +133,7 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
         chosen = [lease for lease in found if (not pool or lease.pool == pool) and state in {None, lease.state}]
         return lease_page(chosen, limit, _address(after, "after"))
 
-    @app.get("/v1/services/{namespace}/{name}", tags=["state"], responses={404: {"model": ServiceDocument}})
+    @app.get("/v1/services/{namespace}/{name}", tags=["state"], responses={404: {"model": ServiceDocument}, **ERRORS})
     def service(namespace: str, name: str, response: Response) -> ServiceDocument:
         """A Service and the chain from it to its answer; 404 with the same document when nobody knows it."""
         snapshot = _current(backend, response)
@@ -135,7 +142,7 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
             response.status_code = 404
         return service_document(snapshot, explain(snapshot, ref, backend.live()))
 
-    @app.get("/v1/plan", tags=["state"])
+    @app.get("/v1/plan", tags=["state"], responses=ERRORS)
     def plan() -> PlanDocument:
         """The next turn before it happens, and the releases that wait."""
         if backend.plan is None:
@@ -144,12 +151,12 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
 
 
 def _add_history(app: FastAPI, backend: Backend) -> None:
-    @app.get("/v1/history", tags=["audit"])
+    @app.get("/v1/history", tags=["audit"], responses=ERRORS)
     def history(
         address: str = "",
         service: str = "",
         at: Annotated[datetime | None, Query(description="ISO 8601; with it, who had it at that time")] = None,
-        before_id: int | None = None,
+        before_id: Number | None = None,
         limit: Limit = 100,
     ) -> list[LeaseDocument]:
         """Lease rows, ended ones too, the newest first."""
@@ -158,16 +165,16 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
             found = store.history(address=wanted, ref=ref, at=_utc(at), limit=limit, before_id=before_id)
         return [lease_document(lease) for lease in found]
 
-    @app.get("/v1/events", tags=["audit"])
+    @app.get("/v1/events", tags=["audit"], responses=ERRORS)
     def events(
         address: str = "",
         service: str = "",
         action: Action | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        after: Annotated[int | None, Query(description="Only revisions above this one")] = None,
-        before_revision: int | None = None,
-        before_n: int = 0,
+        after: Annotated[Number | None, Query(description="Only revisions above this one")] = None,
+        before_revision: Number | None = None,
+        before_n: Number = 0,
         limit: Limit = 100,
     ) -> list[EventDocument]:
         """The audit log, the newest first; the next page has the last event's place as before_revision and before_n."""
@@ -198,13 +205,14 @@ def _head(backend: Backend) -> str:
 
 @contextmanager
 def _history(backend: Backend) -> "Iterator[Store]":
-    """The database; that there is none, or that it is away, is told as 503."""
+    """The database; that there is none, or that it is away, is told as 503, a question it refuses as 422."""
     if backend.store is None:
         raise HTTPException(503, {"error": "this instance has no database", "fix": "ask one that has"})
     try:
         yield backend.store
     except StoreError as error:
-        raise HTTPException(503, {"error": error.what, "fix": error.fix}) from error
+        status = 503 if isinstance(error, Unavailable) else 422
+        raise HTTPException(status, {"error": error.what, "fix": error.fix}) from error
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -176,6 +176,22 @@ class EventDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyDocument:
+    """Whether every role does its work; ``reasons`` by ``role@node`` why not."""
+
+    ready: bool
+    reasons: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDocument:
+    """What is wrong, and what to do about it."""
+
+    error: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeasePage:
     """Leases in order; ``next`` is the address to go on behind, None at the end."""
 

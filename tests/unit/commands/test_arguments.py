@@ -33,7 +33,9 @@ def test_a_bare_name_lies_in_default():
     assert read_ref("coffee") == ("default", "coffee")
 
 
-@pytest.mark.parametrize("text", ["", "a/b/c", "default/"])
+@pytest.mark.parametrize(
+    "text", ["", "a/b/c", "default/", "Coffee", "coffee\n", "-coffee", "caf\xe9", "\udcff", "a" * 254]
+)
 def test_what_names_no_service_is_wrong_usage(text):
     with pytest.raises(click.UsageError, match="write default/coffee"):
         read_ref(text)

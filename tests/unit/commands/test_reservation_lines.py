@@ -49,7 +49,7 @@ def test_every_wrong_line_is_named():
 
     assert faults(text) == [
         (3, "'ten' does not appear to be an IPv4 or IPv6 address"),
-        (4, "'a/b/c' is no NAMESPACE/NAME"),
+        (4, "'a/b/c' is no NAMESPACE/NAME (letters a-z, digits, dashes and dots)"),
         (5, "a block is reserved for nobody; reserve one address for default/coffee"),
     ]
 
@@ -59,6 +59,14 @@ def test_a_note_may_hold_commas_quotes_and_line_ends():
 
     assert reservations(text)[0].note == 'a, "b"\nc'
     assert faults(text) == [(4, "'ten' does not appear to be an IPv4 or IPv6 address")]
+
+
+@pytest.mark.parametrize("note", ["\0", "\udcff"])
+def test_a_note_that_no_database_takes_is_refused(note):
+    [(number, fault)] = faults(f"10.0.42.7,coffee,{note}\n")
+
+    assert number == 1
+    assert fault.endswith("is not plain text in UTF-8")
 
 
 def test_a_file_that_is_no_csv_is_told_where_it_stops():
