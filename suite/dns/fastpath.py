@@ -2,7 +2,7 @@
 
 Three layers, each filled by the one below it, all of them bounded:
 
-    ready, fleeting_ready   whole packet without ID -> whole reply without ID      (udp.py looks here itself)
+    ready, fleeting_ready   packet without ID -> reply without ID, counter octet   (udp.py looks here itself)
     _entries, _fleeting     folded question -> the parts a reply is joined from    (any letter case, EDNS, cookies)
     _denials                an existing name -> how to deny what is not below it   (a flood of random names costs no memory)
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 READY_LIMIT = 65_536
 ENTRY_LIMIT = 131_072
 _OPT_LIMIT = 64
+_COUNTERS = 200
 _COOKIE_LIMIT = 8_192
 _COOKIE_SECONDS = 60
 _TYPES = (1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 64, 65, 257)
@@ -115,8 +116,8 @@ class Compiled:
     ) -> None:
         self.zones, self.settings, self.clock, self.transport = zones, settings, clock, transport
         self.journal = Journal()
-        self.ready: dict[bytes, tuple[bytes, int, int]] = {}
-        self.fleeting_ready: dict[bytes, tuple[bytes, int, int]] = {}
+        self.ready: dict[bytes, bytes] = {}
+        self.fleeting_ready: dict[bytes, bytes] = {}
         self.counts: list[int] = []
         self._counters: dict[tuple[int, int], int] = {}
         self._ra = message.RA if settings.advertise_ra else 0
@@ -192,8 +193,8 @@ class Compiled:
         ready = self.ready.get(packet[2:]) or self.fleeting_ready.get(packet[2:])
         if ready is None:
             return self.quick(packet, client) or self.slow(packet, client)
-        self.counts[ready[2]] += 1
-        return packet[:2] + ready[0]
+        self.counts[ready[-1]] += 1
+        return packet[:2] + ready[:-1]
 
     def limited(self, limiter: RateLimiter, packet: bytes, octets: bytes, client: bytes) -> bytes | None:
         """Give the reply that the rate of the client's network allows: all, a truncated one, or none."""
@@ -244,6 +245,8 @@ class Compiled:
         return False
 
     def _counter(self, qtype: int, rcode: int) -> int:
+        if len(self.counts) > _COUNTERS:
+            qtype = 0
         index = self._counters.setdefault((qtype, rcode), len(self.counts))
         if index == len(self.counts):
             self.counts.append(0)
@@ -318,7 +321,7 @@ class Compiled:
     def _make_ready(self, packet: bytes, octets: bytes, name: bytes, entry: Entry) -> None:
         if len(self.ready) + len(self.fleeting_ready) >= READY_LIMIT:
             self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
-        key, ready = packet[2:], (octets[2:], len(octets), entry.counter)
+        key, ready = packet[2:], octets[2:] + bytes([entry.counter])
         if entry.lasts == _STABLE:
             self.ready[key] = ready
             self._ready_keys.setdefault(name, []).append(key)

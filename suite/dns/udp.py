@@ -49,10 +49,13 @@ _SIZE: Literal["Q", "I"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
 
 
 class Answers(Protocol):
-    """What the loop asks: ready-made replies first, then a quick try, then the full work."""
+    """What the loop asks: ready-made replies first, then a quick try, then the full work.
 
-    ready: dict[bytes, tuple[bytes, int, int]]
-    fleeting_ready: dict[bytes, tuple[bytes, int, int]]
+    A ready-made reply lacks its ID and ends in one octet too many, the index of its counter.
+    """
+
+    ready: dict[bytes, bytes]
+    fleeting_ready: dict[bytes, bytes]
     counts: list[int]
     limiter: RateLimiter | None
 
@@ -121,10 +124,10 @@ class Endpoint:
             key = packets[at : at + size - 2]
             hit = get(key) or get_fleeting(key)
             if hit is not None:
-                wire, length, counter = hit
-                view[at : at + length - 2] = wire
-                lengths[word] = length
-                counts[counter] += 1
+                length = len(hit)
+                view[at : at + length] = hit
+                lengths[word] = length + 1
+                counts[hit[-1]] += 1
             else:
                 missed.append(word >> 1)
         return missed
