@@ -10,6 +10,7 @@ scapy) is imported where it is started, after DNS answers.
 import asyncio
 import logging
 import os
+import random
 import signal
 import sys
 import time
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from suite.controller.loop import Controller
+    from suite.speaker.loop import Speaker
     from suite.store.store import Store
 
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
@@ -132,6 +134,7 @@ class Suite:
             self._nameserver = Nameserver(listen, self._node, time.monotonic, settings, workers=attempt.dns.workers)
         self._store: Store | None = None
         self._controller: Controller | None = None
+        self._speaker: Speaker | None = None
         self._has_greeted = False
         self._has_news = asyncio.Event()
 
@@ -145,7 +148,10 @@ class Suite:
         opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
         await asyncio.sleep(0)  # the DNS workers are processes: they start on another core while this one imports SQL
         from suite.controller.loop import Controller
+        from suite.speaker.loop import Speaker
 
+        if "speaker" in self._roles:
+            self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random)
         url = self._options.database or self._outcome.attempt.database.url
         url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
         password_file = self._outcome.attempt.database.password_file
@@ -178,6 +184,8 @@ class Suite:
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
                 tasks.create_task(self._keep_contact())
+            if self._speaker is not None:
+                tasks.create_task(self._speaker.run())
             if "web" in self._roles:
                 tasks.create_task(self._serve_web())
 
@@ -186,6 +194,8 @@ class Suite:
         self._stop_web.set()
         for listener in self._listeners:
             listener.close()
+        if self._speaker is not None:
+            await self._speaker.stop()
         if self._nameserver is not None:
             await self._nameserver.stop()
         if self._store is not None:
@@ -201,6 +211,8 @@ class Suite:
         if "controller" in self._roles:
             notes = () if controller.is_leading else ("another instance leads; this one follows",)
             instances.append(self._instance("controller", snapshot, controller.not_ready(), notes))
+        if self._speaker is not None:
+            instances.append(self._speaker.instance())
         if self._nameserver is not None:
             instances.append(self._nameserver.instance())
         if "web" in self._roles:
@@ -216,7 +228,7 @@ class Suite:
     def live(self) -> Live:
         """What a running suite adds to a snapshot."""
         answers = self._nameserver.answers() if self._nameserver else None
-        return Live(answers=answers)
+        return Live(self._speaker.announced() if self._speaker else {}, answers=answers)
 
     def _instance(self, role: str, snapshot: Snapshot, reasons: tuple[str, ...], notes: tuple[str, ...]) -> Instance:
         return Instance(role, self._node, __version__, snapshot.epoch, snapshot.revision, reasons, notes)
@@ -245,6 +257,8 @@ class Suite:
     async def _tell(self, publication: Publication) -> None:
         if self._nameserver is not None:
             await self._nameserver.follow(publication)
+        if self._speaker is not None:
+            await self._speaker.follow(publication)
         self._has_news.set()
         if not self._has_greeted:
             self._has_greeted = True

@@ -1,0 +1,295 @@
+"""The speaker's loop: each publication becomes a plan, and the plan becomes ARP, NDP and BGP.
+
+Layer 2 and the heartbeats between nodes live in a process of their own (``responder``), which is told the plan and goes
+on without us for as long as we are busy; BGP sessions live here.  Without the privilege that layer 2 needs, everything
+else goes on and the role says what it lacks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from suite import __version__
+from suite.metrics import names
+from suite.metrics.registry import Registry
+from suite.model.address import Address, parse_address
+from suite.model.configuration import Configuration
+from suite.model.node import Node
+from suite.model.publication import Publication
+from suite.model.snapshot import Snapshot
+from suite.model.status import Instance
+from suite.speaker.control import ASK, DRAIN, Adopt, Configure, Message
+from suite.speaker.heartbeat import Standing
+from suite.speaker.neighbours import Neighbour, neighbour
+from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
+from suite.speaker.responder_process import ResponderProcess
+from suite.speaker.sessions import Sessions
+
+CAP_NET_RAW = 13
+RESTART_PAUSE = 1.0
+"""Seconds before a responder that ended by itself is started again."""
+ASK_INTERVAL = 2.0
+"""Seconds between two pictures of what the responder owns."""
+DRAIN_PATIENCE = 2.0
+"""Seconds that the successors get to take over when the speaker ends."""
+BIND_DEVICE = "lo"
+LACKS = (
+    "it cannot announce by layer 2: answering ARP and NDP needs CAP_NET_RAW (run as root, or "
+    "AmbientCapabilities=CAP_NET_RAW in the systemd unit, or NET_RAW in the pod's securityContext)"
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Picture:
+    """What the responder said last."""
+
+    owned: dict[Address, dict[str, str]] = field(default_factory=dict)
+    """Interfaces and MACs each address is announced on."""
+    nodes: dict[str, Message] = field(default_factory=dict)
+    is_drained: bool = False
+
+
+class Speaker:
+    """One node's speaker; ``random`` gives numbers from 0 to 1."""
+
+    def __init__(self, node: str, registry: Registry, random: Callable[[], float]) -> None:
+        self._node = node
+        self._registry = registry
+        self._sessions = Sessions(random, registry)
+        self._responder: ResponderProcess | None = None
+        self._configured: Configure | None = None
+        self._plan = Plan()
+        self._snapshot = Snapshot()
+        self._templates: Mapping[str, str] | None = None
+        self._lack = ""
+        self._peer_faults: dict[str, str] = {}
+        self._following = asyncio.Lock()
+        self.picture = Picture()
+
+    async def run(self) -> None:
+        """Keep the picture of what is announced up to date, until cancelled."""
+        while True:
+            await asyncio.sleep(ASK_INTERVAL)
+            if self._responder is None:
+                continue
+            if self._responder.exit_code is not None:
+                await self._restart()
+            else:
+                self._responder.send(ASK)
+
+    async def follow(self, publication: Publication) -> None:
+        """Announce what the publication says."""
+        async with self._following:
+            snapshot, before = publication.snapshot, self._snapshot
+            self._snapshot = snapshot
+            is_anew = publication.touched is None or snapshot.configuration is not before.configuration
+            if is_anew or snapshot.nodes is not before.nodes:
+                self._plan = plan(snapshot, self._node, before=self._plan)
+            else:
+                self._plan = replan(self._plan, snapshot, self._node, publication.touched or ())
+            await self._announce_layer2()
+            await self._sessions.follow(self._neighbours(), self._plan)
+
+    async def stop(self, *, is_drain: bool = False) -> None:
+        """Withdraw: successors take the addresses over, sessions end."""
+        ending = asyncio.create_task(self._sessions.stop(is_drain=is_drain))
+        if self._responder is not None and self._responder.exit_code is None:
+            self._responder.send(DRAIN)
+            deadline = asyncio.get_running_loop().time() + DRAIN_PATIENCE
+            while not self.picture.is_drained and self._responder.exit_code is None:
+                if asyncio.get_running_loop().time() > deadline:
+                    break
+                await asyncio.sleep(0.01)
+            asyncio.get_running_loop().remove_reader(self._responder.fileno())
+            await asyncio.to_thread(self._responder.stop)
+        await ending
+
+    def instance(self) -> Instance:
+        """What this role says about itself."""
+        reasons = [self._lack] if self._lack else []
+        if not self._snapshot.is_complete:
+            reasons.append("it has no snapshot yet")
+        notes = [*self._peer_faults.values()]
+        for name, status in self._sessions.status().items():
+            state = status.state.value
+            notes.append(f"BGP peer {name}: {state}, {status.announced} prefixes announced")
+        snapshot = self._snapshot
+        return Instance(
+            "speaker", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
+        )
+
+    def announced(self) -> dict[Address, tuple[str, ...]]:
+        """Where each address is announced from by this node."""
+        places: dict[Address, tuple[str, ...]] = {
+            address: tuple(f"{self._node} (layer2, {name})" for name in sorted(where))
+            for address, where in self.picture.owned.items()
+        }
+        for name, status in self._sessions.status().items():
+            if status.announced:
+                for prefix in self._plan.routes(name):
+                    address = prefix.network_address
+                    places[address] = (*places.get(address, ()), f"{self._node} (bgp, {name})")
+        return places
+
+    async def _announce_layer2(self) -> None:
+        """Tell the responder the plan; start it with the first pool that layer 2 announces."""
+        if not any(ways.l2 for ways in self._plan.ways.values()):
+            self._lack = ""
+            if self._responder is None:
+                return
+        elif self._responder is None and not await self._start():
+            return
+        if self._responder is None:
+            return
+        configure = self._configure()
+        if configure != self._configured:
+            self._configured = configure
+            self._responder.send(configure.to_message())
+        standing = Standing(self._snapshot.revision, self._snapshot.epoch)
+        self._responder.send(Adopt(standing, tuple(self._plan.entries.values())).to_message())
+
+    async def _start(self) -> bool:
+        """Start the responder; whether this process may."""
+        if not may_open_packet_sockets():
+            if not self._lack:
+                _log.warning("%s", LACKS)
+            self._lack = LACKS
+            return False
+        self._lack = ""
+        if self._templates is None:
+            self._templates = await asyncio.to_thread(_templates)
+        self._responder, self._configured = ResponderProcess(), None
+        asyncio.get_running_loop().add_reader(self._responder.fileno(), self._hear)
+        return True
+
+    async def _restart(self) -> None:
+        _log.error("the layer 2 process ended by itself and is started again")
+        if self._responder is not None:
+            asyncio.get_running_loop().remove_reader(self._responder.fileno())
+            self._responder.stop()
+        self._responder = None
+        self.picture = Picture()
+        await asyncio.sleep(RESTART_PAUSE)
+        async with self._following:
+            await self._announce_layer2()
+
+    def _configure(self) -> Configure:
+        settings = self._snapshot.configuration.l2
+        nodes = known_nodes(self._snapshot, self._node)
+        return Configure(
+            self._node,
+            {name: node.addresses for name, node in nodes.items()},
+            heartbeat_keys(self._snapshot.configuration, self._snapshot.epoch),
+            self._templates or {},
+            settings.heartbeat_port,
+            settings.heartbeat_interval,
+            settings.heartbeat_dead,
+            settings.rejoin_delay,
+            bind_device=BIND_DEVICE if settings.bind_address else None,
+        )
+
+    def _neighbours(self) -> list[Neighbour]:
+        configuration = self._snapshot.configuration
+        node = known_nodes(self._snapshot, self._node).get(self._node, Node(self._node))
+        found: list[Neighbour] = []
+        faults: dict[str, str] = {}
+        for peer in peers_of(configuration.peers, node):
+            made = neighbour(peer, node, configuration.bfd_profiles)
+            if isinstance(made, Neighbour):
+                found.append(made)
+            else:
+                faults[peer.name] = made
+        for name, fault in faults.items():
+            if self._peer_faults.get(name) != fault:
+                _log.error("no BGP session: %s", fault)
+        self._peer_faults = faults
+        return found
+
+    def _hear(self) -> None:
+        """Reports of the responder."""
+        if self._responder is None:
+            return
+        try:
+            for message in self._responder.receive():
+                self._take(message)
+        except EOFError:
+            asyncio.get_running_loop().remove_reader(self._responder.fileno())
+
+    def _take(self, message: Message) -> None:
+        match message["kind"]:
+            case "owned":
+                address = parse_address(message["address"])
+                self.picture.owned.setdefault(address, {})[message["interface"]] = message["mac"]
+                self._registry.add(names.TAKEOVERS)
+                _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
+            case "state":
+                self._take_state(message)
+            case "node":
+                self.picture.nodes[message["name"]] = message
+                self._registry.set(
+                    names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.picture.nodes.values())
+                )
+            case "contest":
+                _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
+            case "conflict" | "found":
+                _log.warning("layer 2: %s", message)
+
+    def _take_state(self, message: Message) -> None:
+        owned: dict[Address, dict[str, str]] = {}
+        for link in message["links"]:
+            for text in link["owned"]:
+                owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
+        self.picture.owned = owned
+        self.picture.nodes = {each["name"]: each for each in message["nodes"]}
+        self.picture.is_drained = bool(message["drained"])
+        self._registry.replace(
+            names.ANNOUNCED,
+            {
+                (str(lease.ref), "layer2", self._node, str(address)): 1.0
+                for address in owned
+                for lease in self._snapshot.leases.get(address) or ()
+            },
+        )
+
+
+_CONTEST = ("address", "winner", "loser", "winner")
+
+
+def heartbeat_keys(configuration: Configuration, epoch: str) -> tuple[bytes, ...]:
+    """Keys of the heartbeats: the lines of the key file, or one made of the database's epoch.
+
+    The epoch is random and known only to whoever may read the database, so nodes of one suite agree on it without being
+    told.
+    """
+    path = configuration.l2.heartbeat_key_file
+    if path:
+        try:
+            lines = Path(path).read_bytes().split(b"\n")
+        except OSError as error:
+            _log.error("the heartbeat key file %s cannot be read: %s", path, error.strerror)
+            lines = []
+        keys = tuple(sha256(line.strip()).digest() for line in lines if line.strip())[:2]
+        if keys:
+            return keys
+    return (sha256(b"suite heartbeat " + epoch.encode()).digest(),)
+
+
+def may_open_packet_sockets() -> bool:
+    """Whether this process has CAP_NET_RAW."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return False
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> CAP_NET_RAW & 1)
+
+
+def _templates() -> Mapping[str, str]:
+    from suite.l2.frames import templates  # scapy: a fifth of a second
+
+    return templates().to_text()
