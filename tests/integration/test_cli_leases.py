@@ -274,3 +274,15 @@ def test_without_a_database_there_is_a_fix(tmp_path):
     assert "error: there is no database yet" in result.stderr
     assert "fix:   start the suite with `suite run`" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_configuration_is_planned_against_what_is_leased(suite, tmp_path):
+    moved = tmp_path / "moved.yaml"
+    moved.write_text("address-pools:\n- name: default\n  protocol: layer2\n  addresses: [10.0.43.0/24]\n")
+    before = suite("lease", "list").stdout
+
+    result = suite("plan", "--config", str(moved), "-o", "json")
+
+    actions = {(each["action"], each["service"], each["address"]) for each in json.loads(result.stdout)["actions"]}
+    assert {("released", "default/tea", "10.0.42.7"), ("allocated", "default/tea", "10.0.43.0")} <= actions
+    assert suite("lease", "list").stdout == before
