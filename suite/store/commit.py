@@ -20,7 +20,7 @@ from suite.model.snapshot import Snapshot
 from suite.store import chain, rows
 from suite.store.database import Transaction, time_text
 from suite.store.errors import Conflict, Deposed
-from suite.store.snapshots import FULL_READ, Head, of_changes, read_head, touched_by
+from suite.store.snapshots import FULL_READ, Head, documents_of, read_head, touched_by
 
 FEED_LENGTH = 10_000
 """How many commits the feed reaches back; who is further behind reads everything."""
@@ -154,20 +154,17 @@ def _open(tx: Transaction, wanted: Sequence[Lease], head: Head, last_lease: int)
 
 
 def _write_documents(tx: Transaction, changes: Changes, head: Head) -> None:
-    for table, (columns, kind, _) in rows.DOCUMENTS.items():
-        present, absent = of_changes(changes, table)
+    for table, present, absent in documents_of(changes):
+        columns, kind, _ = rows.DOCUMENTS[table]
         if absent:
             where = " AND ".join(f"{column} = ?" for column in columns)
             text = f"DELETE FROM {table} WHERE {where}"  # noqa: S608 - names from this package
             tx.execute_many(text, [rows.document_key(key) for key in absent])
-        if present:
-            values = [
-                (*rows.document_key(key), rows.dump(kind, value), head.revision) for key, value in present.items()
-            ]
-            into = f"{table} ({', '.join(columns)}, document, revision)"
-            types = (*["text"] * len(columns), "text", "bigint")
-            update = f"ON CONFLICT ({', '.join(columns)}) DO UPDATE SET document = excluded.document, revision = excluded.revision"
-            tx.insert(into, types, values, update)
+        values = [(*rows.document_key(key), rows.dump(kind, value), head.revision) for key, value in present.items()]
+        keys = ", ".join(columns)
+        update = f"ON CONFLICT ({keys}) DO UPDATE SET document = excluded.document, revision = excluded.revision"
+        types = (*["text"] * len(columns), "text", "bigint")
+        tx.insert(f"{table} ({keys}, document, revision)", types, values, update)
 
 
 def _write_small(tx: Transaction, changes: Changes, head: Head) -> None:
@@ -215,7 +212,7 @@ def _records(
     tx.execute_many(text, [rows.record_row(record) for record in (*gone, *present)])
     tx.insert("static_record (name, type, value, ttl, revision)",
         ("text", "text", "text", "integer", "bigint"),
-        [(*rows.record_row(record), head.revision) for record in dict.fromkeys(present) if record not in gone],
+        [(*rows.record_row(record), head.revision) for record in dict.fromkeys(present)],
     )  # fmt: skip
 
 

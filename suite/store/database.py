@@ -24,6 +24,7 @@ SCAN = 2_000
 """Rows that PostgreSQL sends at once."""
 
 
+@lru_cache(256)
 def time_text(at: datetime) -> str:
     """The fixed form of a time in SQLite, in hashes and in exports: UTC, microseconds, ``Z``.
 

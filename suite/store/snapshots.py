@@ -88,10 +88,9 @@ def refresh(tx: Transaction, old: Snapshot) -> Snapshot:
 def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head) -> Snapshot:
     """``old`` after a commit of ``changes`` that gave its new leases ids and times; costs what changed."""
     fields: dict[str, Any] = {"revision": head.revision, "at": head.time, "epoch": head.epoch}
-    for table, (_, _, field) in rows.DOCUMENTS.items():
-        present, absent = of_changes(changes, table)
-        if present or absent:
-            fields[field] = _changed(getattr(old, field), present, absent)
+    for table, present, absent in documents_of(changes):
+        field = rows.DOCUMENTS[table][2]
+        fields[field] = _changed(getattr(old, field), present, absent)
     if changes.closed or opened:
         fields |= _with_leases(old, opened, [closing.lease for closing in changes.closed])
     if changes.reserved or changes.unreserved:
@@ -110,10 +109,8 @@ def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head
 def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
     """What the feed says about a commit."""
     touched: Touched = {}
-    for table in rows.DOCUMENTS:
-        present, absent = of_changes(changes, table)
-        if present or absent:
-            touched[table] = [list(rows.document_key(key)) for key in (*present, *absent)]
+    for table, present, absent in documents_of(changes):
+        touched[table] = [list(rows.document_key(key)) for key in (*present, *absent)]
     ids = [closing.lease.id for closing in changes.closed] + [lease.id for lease in opened]
     if ids:
         touched["lease"] = ids
@@ -127,26 +124,26 @@ def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
     return touched | {name: True for name, is_touched in flags.items() if is_touched}
 
 
-def of_changes(changes: Changes, table: str) -> tuple[dict[Any, Any], list[Any]]:
-    """What ``changes`` writes to a table of documents: values by snapshot key, and the keys that are gone."""
-    match table:
-        case "service":
-            return {value.ref: value for value in changes.services}, list(changes.services_gone)
-        case "endpoints":
-            return {value.ref: value for value in changes.endpoints}, list(changes.endpoints_gone)
-        case "refusal":
-            return dict(changes.refusals), list(changes.refusals_gone)
-        case "node":
-            return {value.name: value for value in changes.nodes}, list(changes.nodes_gone)
-        case _:
-            return {value.name: value for value in changes.namespaces}, list(changes.namespaces_gone)
+def documents_of(changes: Changes) -> Iterator[tuple[str, dict[Any, Any], Sequence[Any]]]:
+    """What ``changes`` writes to tables of documents: table, values by snapshot key, and the keys that are gone."""
+    if changes.services or changes.services_gone:
+        yield "service", {value.ref: value for value in changes.services}, changes.services_gone
+    if changes.endpoints or changes.endpoints_gone:
+        yield "endpoints", {value.ref: value for value in changes.endpoints}, changes.endpoints_gone
+    if changes.refusals or changes.refusals_gone:
+        yield "refusal", dict(changes.refusals), changes.refusals_gone
+    if changes.nodes or changes.nodes_gone:
+        yield "node", {value.name: value for value in changes.nodes}, changes.nodes_gone
+    if changes.namespaces or changes.namespaces_gone:
+        yield "namespace", {value.name: value for value in changes.namespaces}, changes.namespaces_gone
 
 
 def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -> HashTrieMap[K, V]:
-    new = old.update(present) if present else old
+    """What is both gone and present is present, as in the database: a Service deleted and made anew in one turn."""
+    new = old
     for key in absent:
         new = new.discard(key)
-    return new
+    return new.update(present) if present else new
 
 
 def _maps_of_leases(tx: Transaction) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def few(values, by):
 
 @st.composite
 def wishes(draw):
-    """One commit without leases: what comes is never what goes in the same commit."""
+    """One commit without leases: things that come, things that go, or both."""
     come = {
         "services": draw(few(services, lambda each: each.ref)),
         "endpoints": draw(few(endpoints, lambda each: each.ref)),
@@ -72,7 +72,7 @@ def wishes(draw):
         "unreserved": draw(few(reservations, lambda each: each.address)),
         "undrained": draw(few(st.sampled_from(["p", "q"]), None)),
     }
-    chosen = come if draw(st.booleans()) else gone
+    chosen = draw(st.sampled_from([come, gone, come | gone]))
     events = draw(st.lists(st.builds(Event, st.sampled_from(Action), refs, addresses, reason=texts), max_size=3))
     single = {"withheld": draw(st.none() | texts), "configuration": draw(st.none() | configurations)}
     return Changes(**chosen, **single, events=tuple(events))

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -87,8 +87,9 @@ def row(name: str, measured: list[float], bare: list[float], target: float) -> N
 
 
 def bare_commits(db: DatabaseUnderTest) -> Iterator[float]:
-    """INSERT + COMMIT of one row by the bare driver at the store's durability."""
-    with db.plain() as connection:
+    """INSERT + COMMIT of one row by the bare driver at the store's durability; SQLite: in a file of its own beside."""
+    beside = replace(db, path=db.path.with_name("bare.db")) if db.path else db
+    with beside.plain() as connection:
         if db.path:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
