@@ -156,11 +156,13 @@ class TcpWorker:
 
 
 def obey_update(answers: Compiled, rows: list[tuple[Any, ...]]) -> None:
-    """Apply updates; whole zones leave the garbage collector's sight, whose walk over them would delay answers."""
-    updates = feed.unpack(rows)
-    answers.apply(updates)
-    if any(isinstance(update, feed.ReplaceZone) for update in updates):
-        gc.collect()
+    """Apply updates. The garbage collector waits meanwhile, and whole zones leave its sight: its walks delay answers."""
+    gc.disable()
+    try:
+        answers.apply(feed.unpack(rows))
+    finally:
+        gc.enable()
+    if any(row[0] == "zone" for row in rows):
         gc.freeze()
 
 
