@@ -103,6 +103,9 @@ class MessageReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
+    def __len__(self) -> int:
+        return len(self._buffer)
+
     def feed(self, octets: bytes) -> Iterator[tuple[MessageType, bytes]]:
         """Type and body of each message that is now complete; ProtocolError at the first bad header."""
         buffer = self._buffer
