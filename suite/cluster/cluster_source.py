@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from suite.cluster.connection import ApiError, Connection, Lost
@@ -36,6 +37,8 @@ METALLB_KINDS = {
 }
 METALLB_VERSIONS = ("v1beta2", "v1beta1")
 """Newest first; each kind is read in the newest version that serves it."""
+MAX_PROBLEMS = 1000
+"""Told of the objects; beyond it, more of the same helps nobody."""
 ABSENT_INTERVAL = 30.0
 """Seconds between two looks for custom resources that are not installed."""
 
@@ -110,7 +113,8 @@ class ClusterSource:
             else:
                 has_told_all = not self._awaited
                 batch = self._inventory.full() if has_told_all else None
-            documents = self._configuration_news() if has_told_all else None
+            # Kinds that were installed just now are listed one by one: pools without their advertisements are no news.
+            documents = None if self._awaited else self._configuration_news()
             if batch is not None or documents is not None or problems != self._told_problems:
                 self._told_problems = problems
                 await deliver(replace(batch or Batch(), documents=documents, problems=problems))
@@ -122,10 +126,8 @@ class ClusterSource:
         return tuple(document for key in sorted(self._documents) for document in self._documents[key])
 
     def _problems(self) -> tuple[Problem, ...]:
-        return (
-            *(self._troubles[path] for path in sorted(self._troubles)),
-            *(problem for key in sorted(self._object_problems) for problem in self._object_problems[key]),
-        )
+        of_objects = (problem for key in sorted(self._object_problems) for problem in self._object_problems[key])
+        return (*(self._troubles[path] for path in sorted(self._troubles)), *islice(of_objects, MAX_PROBLEMS))
 
     # --- Audience of the reflectors
 

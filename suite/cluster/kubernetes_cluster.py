@@ -69,7 +69,7 @@ class KubernetesCluster:
 
             async def hand_over(batch: Batch) -> None:
                 await deliver(batch)
-                await writer.complain(batch.problems)
+                writer.complain(batch.problems)
 
             async with asyncio.TaskGroup() as group:
                 group.create_task(writer.run(), name="status writer")
@@ -85,12 +85,12 @@ class KubernetesCluster:
         else:
             self._early |= {outcome.ref: outcome for outcome in outcomes}
 
-    async def note(self, ref: ServiceRef, note: Note) -> None:
-        """Send one Event about a Service; one that cannot be sent is lost."""
+    def note(self, ref: ServiceRef, note: Note) -> None:
+        """Send an Event about a Service; returns at once, and one that cannot be sent is lost."""
         if self._writer is not None:
-            await self._writer.note(ref, note)
+            self._writer.note(ref, note)
 
-    async def complain(self, problems: Iterable[Problem]) -> None:
+    def complain(self, problems: Iterable[Problem]) -> None:
         """All problems of the configuration: those of the cluster's ConfigMap become Events about it, once each."""
         if self._writer is not None:
-            await self._writer.complain(problems, "configuration")
+            self._writer.complain(problems, "configuration")

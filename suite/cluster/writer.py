@@ -8,6 +8,7 @@ hundred times a second costs as many writes as the server can take.
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from suite.model.service import ServiceRef, parse_ref
 WORKERS = 16
 """Writes at one time; the server answers a status patch in about 4 ms, and throttles who asks for more."""
 IP_MODE_SINCE = (1, 29)
+MAX_NOTES = 10_000
+"""Events that wait to be sent; the server throttles who sends many."""
 LEAD_INTERVAL = 0.5
 """Seconds between two looks at whether this instance leads by now."""
 FIGHT = Backoff(first=0.1, most=60.0, quiet=300.0)
@@ -90,6 +93,8 @@ class StatusWriter:
         self._written: dict[ServiceRef, _Written] = {}
         self._news = asyncio.Event()
         self._with_ip_mode = True
+        self._notes: deque[tuple[str, ServiceRef, Note]] = deque()
+        self._note_news = asyncio.Event()
         self._complaints: dict[str, frozenset[Problem]] = {}
         standings.on_standing = self._on_standing
 
@@ -104,13 +109,13 @@ class StatusWriter:
         """Whether every object is known to say what it should."""
         return not self._due and not self._busy and not self._failures
 
-    async def note(self, ref: ServiceRef, note: Note) -> None:
-        """Send one Event about a Service; one that cannot be sent is lost."""
-        standing = self._standings.standing(ref)
-        if standing is not None and self._may_write():
-            await self._try_event(note, ref, standing.uid)
+    def note(self, ref: ServiceRef, note: Note, kind: str = "Service") -> None:
+        """Send an Event about a Service, or a ConfigMap; returns at once, and one that cannot be sent is lost."""
+        if len(self._notes) < MAX_NOTES:
+            self._notes.append((kind, ref, note))
+            self._note_news.set()
 
-    async def complain(self, problems: Iterable[Problem], topic: str = "objects") -> None:
+    def complain(self, problems: Iterable[Problem], topic: str = "objects") -> None:
         """Let the owners of objects see what is wrong with them: one Event for each problem that is new.
 
         Takes all problems of its ``topic`` every time; those about anything but a Service or a ConfigMap are passed over.
@@ -119,16 +124,25 @@ class StatusWriter:
         new = [problem for problem in current if problem not in self._complaints.get(topic, ())]
         self._complaints[topic] = frozenset(current)
         for problem in new:
-            if self._may_write():
-                kind, ref = current[problem]
-                await self._try_event(problem_note(problem), ref, self._standings.uid(kind, ref), kind)
+            kind, ref = current[problem]
+            self.note(ref, problem_note(problem), kind)
 
     async def run(self) -> None:
         """Write what is due, until cancelled."""
         self._with_ip_mode = await self._knows_ip_mode()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_notes(), name="event writer")
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"status writer {number}")
+
+    async def _send_notes(self) -> None:
+        while True:
+            await self._note_news.wait()
+            self._note_news.clear()
+            while self._notes:
+                kind, ref, note = self._notes.popleft()
+                if self._may_write():
+                    await self._try_event(note, ref, self._standings.uid(kind, ref), kind)
 
     def _on_standing(self, ref: ServiceRef) -> None:
         if self._standings.standing(ref) is None:

@@ -61,7 +61,7 @@ class Stack:
         if batch.documents is not None:
             outcome = load(list(batch.documents), strict=False)
             await self.controller.configure(outcome.configuration, outcome.problems)
-            await self.cluster.complain(outcome.problems)
+            self.cluster.complain(outcome.problems)
         await self.controller.hear(batch)
 
     async def run(self) -> None:
