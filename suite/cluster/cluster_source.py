@@ -40,7 +40,6 @@ METALLB_VERSIONS = ("v1beta2", "v1beta1")
 MAX_PROBLEMS = 1000
 """Told of the objects; beyond it, more of the same helps nobody."""
 ABSENT_INTERVAL = 30.0
-"""Seconds between two looks for custom resources that are not installed."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +51,19 @@ class ClusterSource:
         connection: to its API server; it is not closed here.
         namespace: where MetalLB's ConfigMap and custom resources stand.
         config_map: the ConfigMap's name.
+        absent_interval: seconds between two looks for custom resources that are not installed.
     """
 
     def __init__(
-        self, connection: Connection, *, namespace: str = "metallb-system", config_map: str = "config"
+        self,
+        connection: Connection,
+        *,
+        namespace: str = "metallb-system",
+        config_map: str = "config",
+        absent_interval: float = ABSENT_INTERVAL,
     ) -> None:
         self._connection = connection
+        self._absent_interval = absent_interval
         self._namespace = namespace
         self._config_maps = Collection(
             "ConfigMap",
@@ -225,7 +231,7 @@ class ClusterSource:
                         group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
                 self._awaited.discard("metallb.io")
                 self._news.set()
-                await asyncio.sleep(ABSENT_INTERVAL)
+                await asyncio.sleep(self._absent_interval)
 
     async def _served(self) -> list[Collection]:
         """The kinds of MetalLB that the server has, each once."""

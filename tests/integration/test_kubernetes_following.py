@@ -325,3 +325,24 @@ def test_only_what_rbac_has_to_grant_is_asked_for(tmp_path):
         assert Call("list", "configmaps", "metallb-system") in server.api.calls
 
     follow(tmp_path, scenario)
+
+
+def test_custom_resources_installed_later_are_told_once_all_kinds_are_listed(tmp_path):
+    api = Api()
+
+    async def story() -> None:
+        async with (
+            running(api) as server,
+            connected(server.kubeconfig(tmp_path)) as connection,
+            listening(ClusterSource(connection, absent_interval=0.1)) as told,
+        ):
+            assert told.documents is None
+            api.faults.append(Fault("list l2advertisements", delay=0.3))
+            api.install_metallb()
+            api.put(pool("default", "10.0.42.0/24"))
+            api.put({**pool("lan"), "kind": "L2Advertisement", "spec": {}})
+            await told.until(lambda told: told.documents is not None)
+            kinds = [document.kind for document in told.documents or ()]
+            assert kinds == ["IPAddressPool", "L2Advertisement"]
+
+    asyncio.run(story())
