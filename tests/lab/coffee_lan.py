@@ -3,8 +3,9 @@
     python tests/lab/coffee_lan.py            # as root; prints each command and its answer
 
 10.0.0.0/16 on one switch: the router 10.0.0.1, the node compute2 at 10.0.10.2, a laptop at 10.0.1.3. The configuration is the
-ConfigMap of the story as it was published, blanks behind the CIDR included, with two settings of ours: where to answer DNS, and that
-addresses are bound to the node, because no kube-proxy runs here. The pod is a process that listens on port 8080.
+ConfigMap of the story as it was published, blanks behind the CIDR included, with one setting of ours: where to answer DNS. The pod is a
+process on the node, and nftables plays kube-proxy: it takes what comes for the Service's port and nothing else. So ping is not
+answered but forwarded, and the kernel tells the laptop "Redirect Host": that is the healthy picture.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ data:
       - 10.0.42.0/24{"  "}
 ---
 dns: {{listen: ["{NODE}:53"]}}
-l2: {{bind-address: true}}
 """
 
 COFFEE = """\
@@ -63,6 +63,15 @@ spec:
   type: LoadBalancer
   selector: {app: coffee}
   ports: [{port: 8080, targetPort: api}]
+"""
+
+KUBE_PROXY = f"""
+table ip nat {{
+  chain prerouting {{
+    type nat hook prerouting priority dstnat;
+    ip daddr {VIP} tcp dport 8080 dnat to {NODE}:8080
+  }}
+}}
 """
 
 POD = "import http.server as h; h.ThreadingHTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
@@ -113,7 +122,8 @@ def coffee_lan(lab: NetLab) -> Iterator[CoffeeLan]:
     ):
         switch.plug(machines[name], addresses=[f"{address}/16"], mac=mac)
     node = machines["node"]
-    node.sysctl(ipv4__conf__all__arp_ignore=1, ipv4__conf__all__arp_announce=2)
+    node.sysctl(ipv4__conf__all__arp_ignore=1, ipv4__conf__all__arp_announce=2, ipv4__ip_forward=1)
+    node.run("nft", "-f", "-", stdin=KUBE_PROXY)
     node.spawn(sys.executable, "-c", POD, stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
