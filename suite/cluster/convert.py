@@ -62,6 +62,11 @@ class Converted:
     problems: tuple[Problem, ...] = ()
 
 
+class _TrafficPolicy(StrEnum):
+    CLUSTER = "Cluster"
+    LOCAL = "Local"
+
+
 class _Malformed(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, path: str, message: str) -> None:
         super().__init__(path, message)
@@ -152,7 +157,7 @@ def _service(key: Key, document: Mapping[str, Any], in_cluster: bool) -> tuple[S
         labels=_pairs(metadata, "labels", "metadata.labels"),
         selector=_pairs(spec, "selector", "spec.selector"),
         load_balancer_class=_text(spec, "loadBalancerClass", "spec.loadBalancerClass"),
-        is_local=_text(spec, "externalTrafficPolicy", "spec.externalTrafficPolicy") == "Local",
+        is_local=_one_of(_TrafficPolicy, spec, "externalTrafficPolicy", _TrafficPolicy.CLUSTER) is _TrafficPolicy.LOCAL,
         pool=wishes.pool,
         requested=wishes.requested,
         sharing_key=wishes.sharing_key,

@@ -46,12 +46,12 @@ _WORDS: dict[str, bool | None] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Fault(Exception):  # noqa: N818 - it is a finding about the text, not a failure of the program
     """Text that is no YAML, or too much of it; ``line`` counts from 1 within the text given."""
 
-    message: str
-    line: int
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message, line)
+        self.message, self.line = message, line
 
 
 @dataclass(frozen=True, slots=True)

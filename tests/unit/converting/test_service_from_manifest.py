@@ -124,6 +124,7 @@ def test_status_addresses_are_read_and_rubbish_between_them_passed_over():
             ("spec.type", "'Loadbalancer' is none of ClusterIP, NodePort, LoadBalancer, ExternalName"),
         ),
         ({"ipFamilies": ["ipv4"]}, ("spec.ipFamilies[0]", "'ipv4' is neither IPv4 nor IPv6")),
+        ({"externalTrafficPolicy": "local"}, ("spec.externalTrafficPolicy", "'local' is none of Cluster, Local")),
         ({"ipFamilies": [{}]}, ("spec.ipFamilies[0]", "'{}' is neither IPv4 nor IPv6")),
         ({"clusterIP": "10.0.0.256"}, ("spec.clusterIP", "'10.0.0.256' is no IP address")),
         ({"selector": {"app": ["x"]}}, ('spec.selector["app"]', "text was expected")),
