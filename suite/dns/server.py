@@ -76,6 +76,7 @@ class Server:
         self._udp: list[socket.socket] = []
         self._listeners: list[socket.socket] = []
         self._progress = asyncio.Condition()
+        self._replacing = asyncio.Lock()
         self._is_stopping = False
         self.restarts = 0
 
@@ -136,8 +137,9 @@ class Server:
         """Sum the workers' counters: answers by transport, type and rcode."""
         total: dict[str, int] = {}
         for link in list(self._links):
-            link.counts = asyncio.get_running_loop().create_future()
-            link.tell("count")
+            if link.counts is None or link.counts.done():
+                link.counts = asyncio.get_running_loop().create_future()
+                link.tell("count")
             for name, count in (await link.counts).items():
                 total[name] = total.get(name, 0) + count
         return total
@@ -145,7 +147,8 @@ class Server:
     async def stop(self) -> None:
         """Stop the workers and close the sockets."""
         self._is_stopping = True
-        links = list(self._links)
+        async with self._replacing:  # a worker that is just being born must not be left behind
+            links = list(self._links)
         for link in links:
             link.tell("stop")
         for link in links:
@@ -197,15 +200,17 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError):
             link.writer.close()
         self._links.remove(link)
-        if not self._is_stopping:
-            await self._replace(link)
+        async with self._replacing:
+            if not self._is_stopping:
+                await self._replace(link)
         async with self._progress:
             self._progress.notify_all()
+        await asyncio.to_thread(_join, link.body)
 
     def _hear(self, link: _Link, verb: str, content: Any) -> None:
         if verb == "ack":
             link.acked = content
-        elif link.counts is not None:
+        elif link.counts is not None and not link.counts.done():
             link.counts.set_result(content)
 
     async def _replace(self, dead: _Link) -> None:
@@ -218,7 +223,6 @@ class Server:
         fresh = await self._spawn(dead.kind)
         if spare is None and dead.taken:
             self._take(fresh, dead.taken)
-        await asyncio.to_thread(_join, dead.body)
 
 
 def _open_pair(address: str, port: int, undo: ExitStack) -> tuple[socket.socket, socket.socket]:
