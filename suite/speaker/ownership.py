@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from suite.speaker.election import Election, Exclusion
 from suite.speaker.heartbeat import Network, Standing, UsableLink
 from suite.speaker.membership import NodeView
 
@@ -164,7 +165,7 @@ class Roll:
         cold = None
         for name in entry.order:
             node = self._present.get(name)
-            if node is None or not self._may(entry, node):
+            if node is None or not self.knows(entry, node):
                 continue
             if self._serves(entry, name, self._settled[name], around, settled=True):
                 return name
@@ -197,13 +198,45 @@ class Roll:
         )
 
     @staticmethod
-    def _may(entry: Entry, node: NodeView) -> bool:
+    def knows(entry: Entry, node: NodeView) -> bool:
         """Whether the node knows of this entry: by its snapshot, or because it answers for the address already."""
         if node.standing is None:
             return False
         if entry.since is None or node.standing >= entry.since:
             return True
         return entry.address.packed in node.claims
+
+
+def standings(entry: Entry, nodes: Mapping[str, NodeView]) -> Election:
+    """Why the owner is the owner and the others are not: every candidate in order, or with what keeps it out."""
+    roll = Roll(nodes)
+    reasons = {name: _reason_against(entry, name, roll) for name in entry.order}
+    eligible = tuple(name for name, reason in reasons.items() if reason is None)
+    first = roll.owner(entry)
+    # A node that has just started stands behind all that are settled, whatever the order of election.
+    order = eligible if first is None else (first, *(name for name in eligible if name != first))
+    excluded = tuple((name, reason) for name, reason in sorted(reasons.items()) if reason is not None)
+    return Election(entry.address, order, excluded)
+
+
+def moves_without(
+    plan: Mapping[Address, Entry], nodes: Mapping[str, NodeView], down: str
+) -> dict[Address, tuple[str | None, str | None]]:
+    """Which addresses would move if a node died now: the owner today, and the owner then (None for nobody)."""
+    today, then = Roll(nodes), Roll({name: node for name, node in nodes.items() if name != down})
+    owners = {address: (today.owner(entry), then.owner(entry)) for address, entry in plan.items()}
+    return {address: (before, after) for address, (before, after) in owners.items() if before != after}
+
+
+def _reason_against(entry: Entry, name: str, roll: Roll) -> Exclusion | None:
+    node = roll.nodes.get(name)
+    if node is None or not node.is_live:
+        return Exclusion.NOT_HEARD
+    if node.is_draining:
+        return Exclusion.DRAINING
+    if not roll.has_link(entry, name):
+        return Exclusion.NO_LINK
+    return None if roll.knows(entry, node) else Exclusion.OUTDATED
 
 
 def usable_range(network: Network) -> tuple[int, int]:

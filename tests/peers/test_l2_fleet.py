@@ -168,3 +168,39 @@ def test_a_process_that_was_stopped_for_a_while_does_not_take_its_addresses_back
     os.kill(first.process.pid, signal.SIGCONT)
 
     assert eventually(lambda: coffee.owners(VIP4) == [second.name], within=5)
+
+
+def test_ten_thousand_addresses_at_once_and_a_busy_machine_let_nobody_die(coffee: CoffeeLan) -> None:
+    """Two busy loops on two cores, and a plan that takes a while to read: heartbeats go on."""
+    coffee.start()
+    coffee.settle()
+    for _ in range(2):
+        coffee.client.spawn("sh", "-c", "while :; do :; done")
+    for speaker in coffee.speakers.values():
+        speaker.reports.clear()
+    many = [ip_address(f"10.0.{64 + number // 200}.{number % 200 + 1}") for number in range(10_000)]
+
+    for speaker in coffee.speakers.values():
+        speaker.adopt([*coffee.vips, *many], revision=2)
+
+    assert eventually(
+        lambda: sum(len(each.owned()) for each in coffee.speakers.values()) >= len(many), within=40, every=0.2
+    )
+    deaths = [
+        (speaker.name, report["name"])
+        for speaker in coffee.speakers.values()
+        for report in speaker.read()
+        if report["kind"] == "node" and not report["live"]
+    ]
+    assert deaths == []
+
+
+def test_two_hundred_addresses_are_spread_over_the_nodes_and_each_has_one_owner(coffee: CoffeeLan) -> None:
+    coffee.vips += [ip_address(f"10.0.50.{number}") for number in range(1, 199)]
+    coffee.start()
+
+    coffee.settle(within=20)
+
+    shares = [len(speaker.owned()) for speaker in coffee.speakers.values()]
+    assert sum(shares) == 200
+    assert min(shares) > 30

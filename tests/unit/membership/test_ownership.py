@@ -7,9 +7,18 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from suite.speaker.election import Exclusion
 from suite.speaker.heartbeat import Standing, UsableLink
 from suite.speaker.membership import NodeView
-from suite.speaker.ownership import Contest, Entry, Ownership, placements, usable_range
+from suite.speaker.ownership import (
+    Contest,
+    Entry,
+    Ownership,
+    moves_without,
+    placements,
+    standings,
+    usable_range,
+)
 
 VIP = ip_address("10.0.42.0")
 LAN = UsableLink("eth0", ip_network("10.0.0.0/16"), bytes(6))
@@ -182,3 +191,33 @@ def test_dot_zero_of_a_slice_inside_a_wider_network_is_an_ordinary_address() -> 
     narrow = UsableLink("eth1", ip_network("10.0.42.0/24"), bytes(6))
 
     assert placements(ENTRY, "a", (LAN, narrow)) == {"eth0"}
+
+
+def test_explain_names_the_order_and_the_reason_of_everybody_else() -> None:
+    nodes = {node.name: node for node in (replace(A, is_draining=True), replace(B, links=(ELSEWHERE,)), C)}
+
+    election = standings(replace(ENTRY, order=("a", "b", "c", "d")), nodes)
+
+    assert (election.winner, election.excluded) == (
+        "c",
+        (("a", Exclusion.DRAINING), ("b", Exclusion.NO_LINK), ("d", Exclusion.NOT_HEARD)),
+    )
+
+
+def test_explain_tells_a_node_that_lags_behind() -> None:
+    nodes = {node.name: node for node in (replace(A, standing=Standing(4, "e")), B)}
+
+    assert standings(replace(ENTRY, since=NOW, order=("a", "b")), nodes).excluded == (("a", Exclusion.OUTDATED),)
+
+
+def test_a_node_that_has_just_started_stands_behind_the_settled_ones() -> None:
+    nodes = {node.name: node for node in (replace(A, is_ready=False), B, C)}
+
+    assert standings(ENTRY, nodes).order == ("b", "a", "c")
+
+
+def test_a_simulated_failure_says_what_would_move_where() -> None:
+    other = replace(ENTRY, address=ip_address("10.0.42.1"), order=("b", "c"))
+    nodes = {node.name: node for node in (A, B)}
+
+    assert moves_without({VIP: ENTRY, other.address: other}, nodes, "b") == {other.address: ("b", None)}
