@@ -41,12 +41,18 @@ class BfdProfile:
 
 @dataclass(frozen=True, slots=True)
 class BfdChange:
-    """The session moved; `diagnostic` tells why when it fell."""
+    """The session moved; `diagnostic` tells why when it fell, `remote` what the peer said last."""
 
     old: BfdState
     new: BfdState
     diagnostic: Diagnostic
     at: float
+    remote: BfdState = BfdState.DOWN
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the path died; a session that either side takes down by order says nothing about it (RFC 5882 3.2)."""
+        return self.old is BfdState.UP and BfdState.ADMIN_DOWN not in {self.new, self.remote}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +219,8 @@ class BfdSession:
             self._counters["downs"] += old is BfdState.UP
             self._desired_tx = self._active_tx = SLOW_INTERVAL
             self._polling = False
-        self._events.append(BfdChange(old, state, diagnostic, now))
+        remote = self._remote.state if self._remote else BfdState.DOWN
+        self._events.append(BfdChange(old, state, diagnostic, now, remote))
         self._next_tx = now  # tell the peer at once
 
     def _end_poll(self) -> None:

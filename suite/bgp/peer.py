@@ -156,6 +156,18 @@ class Peer:
         self._links[number] = link
         self._pump()
 
+    def opened(self, number: int, link: "_Link") -> None:
+        """The connection the session asked for stands; told by the connection itself, so before any of its octets."""
+        self._attempts.pop(number, None)
+        try:
+            local, remote = link.addresses()
+        except ConnectionError as error:
+            self._session.lost(number, self._loop.time(), str(error))
+        else:
+            self._links[number] = link
+            self._session.connected(number, local, remote, self._loop.time())
+        self._pump()
+
     def received(self, number: int, octets: bytes) -> None:
         """Octets arrived."""
         self._session.receive(number, octets, self._loop.time())
@@ -234,15 +246,11 @@ class Peer:
                 sock.close()
             self._attempts.pop(number, None)
             self._session.lost(number, self._loop.time(), f"connect: {_reason(error)}")
+            self._pump()
         except asyncio.CancelledError:
             if sock is not None:
                 sock.close()
             raise
-        else:
-            self._attempts.pop(number, None)
-            self._links[number] = link
-            self._session.connected(number, *link.addresses(), self._loop.time())
-        self._pump()
 
     def _disconnect(self, number: int, last: bytes) -> None:
         attempt = self._attempts.pop(number, None)
@@ -310,6 +318,8 @@ class _Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+        if self._peer is not None:
+            self._peer.opened(self._number, self)
 
     def data_received(self, octets: bytes) -> None:
         if self._peer is not None:

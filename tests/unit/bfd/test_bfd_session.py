@@ -105,6 +105,19 @@ def test_the_other_side_learns_that_it_is_not_heard() -> None:
     assert changes(wire.a)[0] == "UP>DOWN NEIGHBOR_SIGNALED_DOWN"
 
 
+def test_silence_is_a_failure_and_an_order_is_none() -> None:
+    silent, ordered = up(), up()
+    changes(silent.b)
+    changes(ordered.b)
+    silent.is_cut = True
+    ordered.a.disable(ordered.now)
+
+    silent.run(8.0)
+    ordered.run(8.0)
+
+    assert (silent.b.next_event().is_failure, ordered.b.next_event().is_failure) == (True, False)
+
+
 def test_a_mended_path_comes_up_again() -> None:
     wire = up()
     wire.is_cut = True
