@@ -92,6 +92,7 @@ class Endpoint:
         self._slot = slot
         self._is_v6 = sock.family == socket.AF_INET6
         self._is_wildcard = sock.getsockname()[0] in {"::", "0.0.0.0"}  # noqa: S104 - compared, not bound
+        self._address_at, self._address_size = (8, 16) if self._is_v6 else (4, 4)
         self._spared: set[int | bytes] = set()
         self._lay_out()
 
@@ -160,15 +161,18 @@ class Endpoint:
 
     def _answer_missed(self, answers: Answers, packets: bytes, count: int, missed: list[int]) -> None:
         """Try the rest quickly, send all that is ready, and only then do the work that may take long."""
-        quick, slot, sizes, client = answers.quick, self._slot, self._receive_words, self._client
+        quick, slot, view, lengths = answers.quick, self._slot, self._view, self._lengths
+        names = bytes(self._names[: count * _NAME_SIZE]) if missed else b""
         later = []
         for index in missed:
-            packet = packets[index * slot : index * slot + sizes[index * _HEADER_WORDS + _LEN_WORD]]
-            reply = quick(packet, client(index))
+            at, client_at = index * slot, index * _NAME_SIZE + self._address_at
+            packet = packets[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]]
+            reply = quick(packet, names[client_at : client_at + self._address_size])
             if reply is None:
                 later.append((index, packet))
             else:
-                self._place(index, reply)
+                view[at : at + len(reply)] = reply
+                lengths[index * 2 + 1] = len(reply)
         start = 0
         for index, _ in later:
             self._send(start, index)
@@ -196,8 +200,8 @@ class Endpoint:
 
     def _client(self, index: int) -> bytes:
         """Packed IP address of the sender."""
-        at = index * _NAME_SIZE
-        return bytes(self._names[at + 8 : at + 24] if self._is_v6 else self._names[at + 4 : at + 8])
+        at = index * _NAME_SIZE + self._address_at
+        return bytes(self._names[at : at + self._address_size])
 
     def _port(self, index: int) -> int:
         at = index * _NAME_SIZE + 2
