@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from ipaddress import ip_address
 
 import pytest
-from fix_netns import eventually
-from fix_speakers import VIP4, VIP6, CoffeeLan, mac_of
+from fix_netns import eventually, require_tools
+from fix_speakers import NODES, VIP4, VIP6, CoffeeLan, mac_of
+
+from suite.speaker.control import ASK
+from suite.speaker.membership import Membership
 
 pytestmark = [pytest.mark.net, pytest.mark.peer]
+
+MUTE = """
+table inet lab {
+  chain out {
+    type filter hook output priority 0;
+    udp dport 7947 drop;
+  }
+}
+"""
 
 both = pytest.mark.parametrize("vip", [VIP4, VIP6], ids=["IPv4", "IPv6"])
 
@@ -204,3 +217,67 @@ def test_two_hundred_addresses_are_spread_over_the_nodes_and_each_has_one_owner(
     shares = [len(speaker.owned()) for speaker in coffee.speakers.values()]
     assert sum(shares) == 200
     assert min(shares) > 30
+
+
+def test_after_a_power_cut_each_address_returns_to_its_owner_whoever_starts_first(coffee: CoffeeLan) -> None:
+    coffee.start()
+    coffee.settle()
+    before = {str(vip): coffee.owners(vip) for vip in coffee.vips}
+    for speaker in coffee.speakers.values():
+        speaker.kill()
+        speaker.reports.clear()
+
+    for name in ("compute2", "compute3", "compute1"):
+        coffee.start(name)
+
+    assert eventually(lambda: {str(vip): coffee.owners(vip) for vip in coffee.vips} == before, within=20)
+
+
+def test_a_rolling_restart_ends_with_one_owner_and_never_leaves_an_address_without_a_node_that_answers(
+    coffee: CoffeeLan,
+) -> None:
+    coffee.start(rejoin_delay=0.5)
+    coffee.settle()
+    for name in NODES:
+        speaker = coffee.speakers[name]
+        speaker.drain()
+        assert eventually(lambda: speaker.said("state", drained=True), within=5)  # noqa: B023
+        assert all(coffee.owners(vip) for vip in coffee.vips)
+        speaker.kill()
+        speaker.reports.clear()
+        coffee.start(name, rejoin_delay=0.5)
+        assert eventually(lambda: speaker.said("node", name=name, ready=True), within=10)  # noqa: B023
+
+    coffee.settle()
+
+
+def test_heartbeats_lost_one_way_and_healed_leave_one_owner(coffee: CoffeeLan) -> None:
+    """The owner hears everybody, and nobody hears the owner."""
+    require_tools("nft")
+    coffee.start()
+    coffee.settle()
+    first, second, _ = coffee.ranked(VIP4)
+    assert first.host.run("nft", "-f", "-", stdin=MUTE).returncode == 0
+    assert eventually(lambda: str(VIP4) in second.owned(), within=5)
+
+    first.host.run("nft", "flush", "ruleset")
+
+    assert eventually(lambda: coffee.owners(VIP4) == [first.name], within=10)
+
+
+def test_forged_heartbeats_are_counted_and_change_nothing(coffee: CoffeeLan) -> None:
+    coffee.start()
+    coffee.settle()
+    stranger = coffee.stranger("10.0.7.7/16")
+    forged = Membership("compute1", b"forgery!", 0.0)
+    forged.configure(NODES, [b"a guess"])
+    packets = dict(forged.datagrams(0.0))
+    with stranger.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(100):
+            sender.sendto(packets["compute2"], (NODES["compute2"], 7947))
+    target = coffee.speakers["compute2"]
+
+    target.send(ASK)
+
+    assert eventually(lambda: any(report.get("faults", {}).get("forged") == 100 for report in target.read()))
+    assert [len(coffee.owners(vip)) for vip in coffee.vips] == [1, 1]
