@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from suite.store.errors import Conflict, ConnectionLost, StoreError, Unavailable
 
@@ -44,6 +45,8 @@ def translated(path: Path | None, connection: Any = None) -> Iterator[None]:
     """
     try:
         yield
+    except PoolTimeout as error:
+        raise Unavailable("all connections to the database are busy", "find out what keeps them") from error
     except DBAPIError as error:
         known = meaning(error.orig, path, connection)
         if known is None:
