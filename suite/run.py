@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite import __version__
+from suite.cluster.directory import remembered
 from suite.cluster.files import FileSource
 from suite.cluster.memory import MemoryCluster
 from suite.cluster.source import Source
@@ -236,7 +237,7 @@ class Suite:
     def _source(self, snapshot: Snapshot) -> Source:
         if self._options.manifests is None:
             return MemoryCluster()
-        return FileSource(self._options.manifests, remembered=len(snapshot.services))
+        return FileSource(self._options.manifests, remembered=remembered(snapshot))
 
     def _changed(self, configuration: Configuration | None) -> Configuration | None:
         """The configuration with what the command line says instead."""

@@ -11,13 +11,13 @@ import logging
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from suite.cluster.directory import Directory, Unreadable
+from suite.cluster.directory import Directory, Remembered, Unreadable
 from suite.cluster.manifest import MAX_SIZE
 from suite.cluster.source import Batch, Deliver
 from suite.model.problem import Problem
@@ -61,10 +61,10 @@ class FileSource:
 
     Args:
         path: the directory; it need not be there yet.
-        remembered: how many Services the database knows from it (see :class:`Directory`).
+        remembered: what the database knows from it (:func:`suite.cluster.directory.remembered`).
     """
 
-    def __init__(self, path: Path | str, *, remembered: int = 0) -> None:
+    def __init__(self, path: Path | str, *, remembered: Iterable[Remembered] = ()) -> None:
         self._path = Path(path)
         self._directory = Directory(str(path), remembered=remembered)
         self._marks: dict[str, Mark] = {}

@@ -41,6 +41,8 @@ class ManifestFile:
 
     objects: Mapping[Key, Placed] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    is_broken: bool = False
+    """Whether some of it could not be read, so that what is missing from it may still be meant."""
     parsed: Mapping[bytes, _Parsed] = field(default_factory=dict, repr=False)
     """What its documents said, by digest of their text."""
 
@@ -63,13 +65,14 @@ def read_manifest(text: str, source: str, before: ManifestFile) -> ManifestFile:
             here = Placed(placed.value, placed.line + chunk.lines_above)
             if objects.setdefault(key, here) is not here:
                 problems.append(repeated(key, source, here.line, source, objects[key].line))
-    return _kept(ManifestFile(objects, tuple(problems[:MAX_PROBLEMS]), parsed), source, before)
+    is_broken = any(not problem.is_warning and problem.code != "object.duplicate" for problem in problems)
+    return _kept(ManifestFile(objects, tuple(problems[:MAX_PROBLEMS]), is_broken, parsed), source, before)
 
 
 def stale(before: ManifestFile, source: str, message: str) -> ManifestFile:
     """The file as it was, because it cannot be read now."""
     remark = f"; {len(before.objects)} of its objects stay as they were" if before.objects else ""
-    return replace(before, problems=(Problem("", message + remark, "file.unreadable", source),))
+    return replace(before, problems=(Problem("", message + remark, "file.unreadable", source),), is_broken=True)
 
 
 def repeated(key: Key, source: str, line: int, first_source: str, first_line: int) -> Problem:
@@ -79,9 +82,8 @@ def repeated(key: Key, source: str, line: int, first_source: str, first_line: in
 
 
 def _kept(now: ManifestFile, source: str, before: ManifestFile) -> ManifestFile:
-    is_broken = any(not problem.is_warning and problem.code != "object.duplicate" for problem in now.problems)
     missing = {key: placed for key, placed in before.objects.items() if key not in now.objects}
-    if not is_broken or not missing:
+    if not now.is_broken or not missing:
         return now
     names = ", ".join(str(key) for key in list(missing)[:5]) + (", ..." if len(missing) > 5 else "")
     remark = Problem("", f"until the file is whole again, these stay as they were: {names}", "file.kept", source)

@@ -4,6 +4,7 @@ import pytest
 
 from suite.cluster.directory import Directory, Unreadable
 from suite.cluster.source import Batch
+from suite.model.service import Service, ServiceRef
 
 HERE = (1, 1)
 ELSEWHERE = (1, 2)
@@ -16,7 +17,7 @@ def service(name: str, port: int = 80) -> str:
 class Files:
     """A directory that a test writes into."""
 
-    def __init__(self, remembered: int = 0) -> None:
+    def __init__(self, *remembered: Service) -> None:
         self.directory = Directory("manifests", remembered=remembered)
         self.paths: set[str] = set()
 
@@ -121,11 +122,55 @@ def test_a_directory_that_is_gone_keeps_its_objects():
     assert files.problems() == ["manifests: cannot be read: No such file or directory; its 1 objects stay as they were"]
 
 
-def test_an_empty_directory_at_the_start_is_suspicious_when_services_are_remembered():
-    files = Files(remembered=2)
+def known(*names: str) -> list[Service]:
+    return [Service(ServiceRef("default", name)) for name in names]
+
+
+def everything(files: Files) -> list[str]:
+    return sorted(names(files.directory.inventory.full()))
+
+
+def test_an_empty_directory_at_the_start_keeps_what_is_remembered():
+    files = Files(*known("coffee", "tea"))
     files.remove()
 
-    assert not files.directory.is_known
+    assert files.directory.is_known
+    assert everything(files) == ["coffee", "tea"]
+
+
+def test_a_missing_directory_at_the_start_keeps_what_is_remembered():
+    files = Files(*known("coffee"))
+    files.directory.absent("cannot be read: No such file or directory")
+
+    assert everything(files) == ["coffee"]
+
+
+def test_what_is_remembered_and_in_no_file_is_gone_once_every_file_is_read():
+    files = Files(*known("coffee", "tea"))
+    files.write(a=service("tea"))
+
+    assert everything(files) == ["tea"]
+
+
+def test_a_file_that_is_broken_at_the_start_keeps_what_is_remembered_until_it_is_whole():
+    files = Files(*known("coffee", "tea", "milk"))
+    files.write(a="{", b=service("tea"))
+
+    assert everything(files) == ["coffee", "milk", "tea"]
+    assert files.problems()[0] == (
+        "manifests: until every file can be read, these stay as they were before the restart: "
+        "Service default/coffee, Service default/milk"
+    )
+    assert gone(files.write(a=service("coffee"))) == ["milk"]
+    assert files.problems() == []
+
+
+def test_a_file_that_is_still_being_written_at_the_start_keeps_what_is_remembered():
+    files = Files(*known("coffee", "tea"))
+    files.paths = {"coffee.yaml"}
+    files.write(b=service("tea"))
+
+    assert everything(files) == ["coffee", "tea"]
 
 
 def test_an_empty_directory_at_the_very_first_start_is_fine():
@@ -133,6 +178,7 @@ def test_an_empty_directory_at_the_very_first_start_is_fine():
     files.remove()
 
     assert files.directory.is_known
+    assert everything(files) == []
 
 
 def test_a_directory_below_that_cannot_be_looked_into_keeps_its_files():
