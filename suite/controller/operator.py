@@ -52,7 +52,10 @@ def reserve(snapshot: Snapshot, wanted: Sequence[Reservation], order: Order) -> 
             continue
         desk.note(reservation, known)
         granted.append(reservation)
-        events.append(_reservation_event(snapshot, Action.RESERVED, order, known, reservation))
+        told = _reservation_event(
+            snapshot, Action.RESERVED, order, reservation, before=_text(known), after=_text(reservation)
+        )
+        events.append(told)
     return Booking(Changes(reserved=tuple(granted), events=tuple(events)), tuple(refused))
 
 
@@ -64,7 +67,7 @@ def unreserve(snapshot: Snapshot, address: Address, order: Order) -> Changes | R
             if address in _span(reservation):
                 return Refusal(Reason.INVALID_REQUEST, _how_to_unreserve(address, reservation))
         return Refusal(Reason.INVALID_REQUEST, f"{address} is not reserved")
-    event = _reservation_event(snapshot, Action.UNRESERVED, order, known, None)
+    event = _reservation_event(snapshot, Action.UNRESERVED, order, known, before=_text(known))
     return Changes(unreserved=(known,), events=(event,))
 
 
@@ -248,25 +251,15 @@ def _lease_event(action: Action, lease: Lease, order: Order) -> Event:
 
 
 def _reservation_event(
-    snapshot: Snapshot, action: Action, order: Order, old: Reservation | None, new: Reservation | None
+    snapshot: Snapshot, action: Action, order: Order, about: Reservation, *, before: str = "", after: str = ""
 ) -> Event:
-    about = new or old
-    if about is None:
-        raise ValueError("a reservation's event is about a reservation")
     pool = snapshot.configuration.pool_of(about.address)
-    return Event(
-        action,
-        about.ref,
-        about.address,
-        pool.name if pool else "",
-        order.reason,
-        before=_text(old),
-        after=_text(new),
-        actor=order.actor,
-    )
+    name = pool.name if pool else ""
+    return Event(action, about.ref, about.address, name, order.reason, before=before, after=after, actor=order.actor)
 
 
 def _text(reservation: Reservation | None) -> str:
+    """The reservation as canonical JSON; empty for none."""
     if reservation is None:
         return ""
     fields: Iterable[tuple[str, object]] = (

@@ -177,3 +177,29 @@ def test_a_running_suite_is_not_its_own_rival():
 
 def test_what_is_not_there_yet_is_no_trouble():
     assert Finding("database", Severity.OK, "sqlite:////d/suite.db will be made at the first start") in examine(WELL)
+
+
+def test_what_is_well_is_told_too():
+    well = replace(
+        WELL,
+        state=Path("/s"),
+        state_mode=0o700,
+        free_disk=1 << 30,
+        has_database=True,
+        now=NOW,
+        database_time=NOW,
+        config="c.yaml",
+    )
+
+    assert [each.text for each in examine(well)] == [
+        "Python 3.11",
+        "/s is ours alone",
+        "1024 MiB free where /s is",
+        "sqlite:////d/suite.db answers and has the schema of this release",
+        "the log's chain of hashes is whole",
+        "the clock is not behind the database",
+        "c.yaml can be used",
+        "no pool holds an address of this machine or its gateway",
+        "CAP_NET_RAW is there, so layer 2 can be announced",
+        "127.0.0.1:1053 is free",
+    ]

@@ -1,5 +1,6 @@
 """The chain from a Service to its answer says where it breaks, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -292,3 +293,27 @@ def test_an_advertisement_without_pools_and_selectors_is_for_every_pool():
 
 def test_an_advertisement_with_other_pools_is_not_for_this_one():
     assert not selects_pool(L2Advertisement(pools=("other",)), POOL)
+
+
+def test_without_any_pool_nobody_gets_an_address():
+    chain = explain(snapshot(service(), pools=()), COFFEE)
+
+    assert (chain.broken.text, chain.broken.reason) == ("no pool is configured", Reason.NO_POOL)
+
+
+def test_nodes_that_no_advertisement_selects_are_named():
+    rack = L2Advertisement(node_selectors=(Selector((("rack", "b"),)),))
+
+    chain = explain(snapshot(service(), leases=(lease(),), l2=(rack,), **nodes(Node("n1"))), COFFEE)
+
+    assert link(chain, "announcement") == (
+        "broken",
+        "no node may announce it: n1: no advertisement selects it",
+    )
+
+
+def test_without_a_zone_there_is_no_name():
+    before = snapshot(service(), leases=(lease(),))
+    bare = replace(before, configuration=replace(before.configuration, dns=DnsSettings(zones=())))
+
+    assert link(explain(bare, COFFEE), "name") == ("broken", "no zone is configured")

@@ -103,3 +103,12 @@ def test_a_wrong_number_of_labels_shows_when_the_page_is_made():
 def test_only_histograms_have_buckets():
     with pytest.raises(ValueError, match="histogram"):
         Metric("some_gauge", Kind.GAUGE, "A gauge", buckets=(1.0,))
+
+
+def test_the_bounds_of_buckets_rise():
+    with pytest.raises(ValueError, match="the bounds of buckets rise"):
+        Metric("some_histogram", Kind.HISTOGRAM, "A histogram", buckets=(2.0, 1.0))
+
+
+def test_what_was_never_touched_is_nothing():
+    assert new_registry().value(DNS_QUERIES, "udp", "NOERROR") == 0.0
