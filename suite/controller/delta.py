@@ -1,7 +1,7 @@
 """What a source says now, compared with what the snapshot holds: only the difference goes on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from suite.cluster.source import Batch
@@ -43,7 +43,7 @@ def delta_of(batch: Batch, snapshot: Snapshot) -> Delta:
     nodes = {node.name: node for node in batch.nodes}
     namespaces = {namespace.name: namespace for namespace in batch.namespaces}
     return Delta(
-        _new(services, snapshot.services),
+        tuple(_claiming(each, snapshot) for each in _new(services, snapshot.services)),
         _gone(services, batch.services_gone, snapshot.services, is_full=batch.is_full),
         _new(endpoints, snapshot.endpoints),
         _gone(endpoints, batch.endpoints_gone, snapshot.endpoints, is_full=batch.is_full),
@@ -52,6 +52,20 @@ def delta_of(batch: Batch, snapshot: Snapshot) -> Delta:
         _new(namespaces, snapshot.namespaces),
         _gone(namespaces, batch.namespaces_gone, snapshot.namespaces, is_full=batch.is_full),
     )
+
+
+def _claiming(service: Service, snapshot: Snapshot) -> Service:
+    """``service`` with the revision since which it asks for each name: that of the commit that is being planned.
+
+    Turns follow each other, so of two claims the one committed first has the lower number, which every replica reads
+    and a restart keeps.  Another writer's commit in between makes the real number higher, but never swaps two.
+    """
+    if not service.hostnames:
+        return service
+    known = snapshot.services.get(service.ref)
+    held = {text: known.asks_since(text) for text in known.hostnames} if known else {}
+    claimed = tuple((text, held.get(text, snapshot.revision + 1)) for text in dict.fromkeys(service.hostnames))
+    return replace(service, claimed=claimed)
 
 
 def _new(said: dict[K, V], known: _Known[K, V]) -> tuple[V, ...]:

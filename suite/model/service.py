@@ -1,7 +1,7 @@
 """Services and their endpoints, trimmed to what is used."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -93,6 +93,8 @@ class Service:
     """What its status says it has; only believed when the database knows nothing of it."""
     hostnames: tuple[str, ...] = ()
     """Names it asks for beside its own; without a dot at the end they lie in the zone."""
+    claimed: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """Since which revision it asks for each of them, which decides among equal claims; the controller writes it."""
     ttl: int | None = None
     publish: bool | None = None
     """Whether it is published in DNS; None for the rule of its type."""
@@ -102,6 +104,10 @@ class Service:
     is_headless: bool = False
     fault: Refusal | None = None
     """Why its wishes cannot be understood (an annotation that is no address, say)."""
+
+    def asks_since(self, hostname: str) -> int:
+        """The revision since which it asks for one of ``hostnames``; 0 when nobody counted yet."""
+        return next((revision for text, revision in self.claimed if text == hostname), 0)
 
     @property
     def wants_address(self) -> bool:

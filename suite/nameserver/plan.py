@@ -1,8 +1,8 @@
 """From snapshots to zones: who gets which name, and what that changes.  Pure.
 
 Everybody who asks for records is a *source*: a Service, a static host, a static record, a zone itself.  For each owner
-name the best claim wins (its rank, then the source's name), and the loser is told who holds the name; only reverse
-names are shared.  The plan keeps what every source asked for, so one changed Service costs one changed Service;
+name the best claim wins (its rank, then the revision it was committed with, then the source's name), and the loser is
+told who holds the name; only reverse names are shared.  The plan keeps what every source asked for, so one changed Service costs one changed Service;
 :meth:`ZonePlanner.plan` without ``touched`` looks at all of them and comes to the same (a property test proves it).
 """
 
@@ -26,6 +26,7 @@ from suite.nameserver.records import (
     Scheme,
     Wanted,
     is_published,
+    single_aliases,
     single_labels,
     wanted_by_host,
     wanted_by_label,
@@ -138,9 +139,8 @@ class ZonePlanner:
                 for text in single_labels(service):
                     labels.setdefault(_label(text), set()).add(_service(ref))
         for host in self._snapshot.configuration.dns.hosts:
-            for text in host.aliases:
-                if "." not in text.rstrip("."):
-                    labels.setdefault(_label(text), set()).add(("host", host.name, ""))
+            for text in single_aliases(host, self._scheme):
+                labels.setdefault(_label(text), set()).add(("host", host.name, ""))
         return {label: sources for label, sources in labels.items() if _may_be_zone(label, self._scheme)}
 
     def _relabel(self, source: Source, texts: list[str]) -> None:
@@ -370,8 +370,8 @@ def _joined(one: Wanted | None, other: Wanted) -> Wanted:
 
 
 def _winner(claims: dict[Source, list[Record]]) -> Source:
-    """The best claim to a name: what stands highest in :class:`Rank`, and among equals the first by name."""
-    return min(claims, key=lambda source: (min(record.rank for record in claims[source]), source))
+    """The best claim to a name: what stands highest in :class:`Rank`, among equals what was committed first."""
+    return min(claims, key=lambda source: (min((record.rank, record.since) for record in claims[source]), source))
 
 
 def _sets(records: Iterable[Record]) -> list[RRset]:

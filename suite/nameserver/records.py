@@ -51,6 +51,8 @@ class Record(NamedTuple):
     rdata: bytes
     is_leased: bool = False
     rank: Rank = Rank.CANONICAL
+    since: int = 0
+    """The revision since which it is asked for; among equals the lower one wins."""
 
 
 class Wanted(NamedTuple):
@@ -126,10 +128,10 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         records.append(Record(zone, canonical, rrtype.TXT, ttl, _text(f"no address: {why}")))
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
     names, refusals = _hostnames(service, zone, scheme)
-    for place, owner, rank in names:
-        records += _addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases))
-        if not addresses:
-            records.append(Record(place, owner, rrtype.TXT, ttl, _text("no address yet"), rank=rank))
+    for place, owner, rank, since in names:
+        asked = list(_addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases)))
+        asked = asked or [Record(place, owner, rrtype.TXT, ttl, _text("no address yet"), rank=rank)]
+        records += [record._replace(since=since) for record in asked]
     return Wanted(tuple(records), tuple(notes), tuple(refusals))
 
 
@@ -143,6 +145,13 @@ def is_published(service: Service) -> bool:
 def single_labels(service: Service) -> list[str]:
     """Names the Service asks for that have one label: each is also a zone of its own, for clients without a search list."""
     return [text for text in service.hostnames if text and "." not in text.rstrip(".")]
+
+
+def single_aliases(host: StaticHost, scheme: Scheme) -> list[str]:
+    """Aliases of one label: written so, or directly in the first zone, where the configuration puts a bare name."""
+    first = "." + name.to_text(scheme.zones[0])
+    inside = [text.lower().removesuffix(first).rstrip(".") for text in host.aliases]
+    return [text for text in inside if text and "." not in text]
 
 
 def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Wanted:
@@ -250,7 +259,10 @@ def _why_none(service: Service, snapshot: Snapshot) -> str:
     return "its address is on its way" if service.wants_address else "nothing serves it now"
 
 
-def _hostnames(service: Service, zone: bytes, scheme: Scheme) -> tuple[list[tuple[bytes, bytes, Rank]], list[Refusal]]:
+def _hostnames(
+    service: Service, zone: bytes, scheme: Scheme
+) -> tuple[list[tuple[bytes, bytes, Rank, int]], list[Refusal]]:
+    """(zone, owner, rank, since which revision) of each name it may ask for, and why it may not ask for the others."""
     granted, refused = [], []
     own = name.from_labels([service.ref.namespace.encode()])[:-1]
     for text in dict.fromkeys(service.hostnames):
@@ -261,9 +273,9 @@ def _hostnames(service: Service, zone: bytes, scheme: Scheme) -> tuple[list[tupl
             continue
         inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
         if owner.lower().endswith(own.lower() + place):
-            granted.append((place, owner, Rank.OWN_NAMESPACE))
+            granted.append((place, owner, Rank.OWN_NAMESPACE, service.asks_since(text)))
         elif scheme.may_claim(inside, service.ref.namespace):
-            granted.append((place, owner, Rank.GRANTED))
+            granted.append((place, owner, Rank.GRANTED, service.asks_since(text)))
         else:
             refused.append(
                 Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {service.ref} claim {text!r}")

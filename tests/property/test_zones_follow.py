@@ -32,6 +32,7 @@ services = st.builds(
     type=st.sampled_from([ServiceType.LOAD_BALANCER, ServiceType.CLUSTER_IP, ServiceType.EXTERNAL_NAME]),
     ports=st.sampled_from([(), (Port(80, "TCP", "http"),)]),
     hostnames=st.sampled_from([(), ("www",), ("www", "web"), ("x.a",), ("deep.name",), ("router",)]),
+    claimed=st.sampled_from([(), (("www", 3),), (("www", 5), ("web", 1))]),
     external_name=st.sampled_from(["shop.example.com", "10.9.9.9"]),
     wildcard=st.booleans(),
     publish=st.sampled_from([None, None, True, False]),

@@ -131,6 +131,17 @@ def test_the_canonical_name_wins_over_whoever_else_asks_for_it() -> None:
     assert refused == {thief.ref: (Refusal(Reason.NAME_TAKEN, message),)}
 
 
+def test_among_equal_claims_the_one_committed_first_wins_whatever_the_names() -> None:
+    late = load_balancer("a/late", hostnames=("www",), claimed=(("www", 9),))
+    early = load_balancer("z/early", hostnames=("www",), claimed=(("www", 4),))
+    planner = ZonePlanner()
+    refused = planner.plan(snapshot_of(late, early, leases={"a/late": "10.0.42.1", "z/early": "10.0.42.2"})).refused
+
+    node = planner.zones[b"\x07service\x00"].get(name.from_text("www.service."))
+    assert [rrset.rdatas for rrset in node.rrsets] == [(bytes((10, 0, 42, 2)),)]
+    assert refused == {late.ref: (Refusal(Reason.NAME_TAKEN, "www.service. belongs to service z/early"),)}
+
+
 def test_a_name_without_a_grant_is_refused_but_one_below_the_own_namespace_is_not() -> None:
     service = load_balancer("shop/web", hostnames=("www", "www.shop"))
     snapshot = snapshot_of(service, leases={"shop/web": "10.0.42.5"}, claims=(NameGrant(("api",), ("*",)),))
@@ -139,6 +150,13 @@ def test_a_name_without_a_grant_is_refused_but_one_below_the_own_namespace_is_no
     assert planner.plan(snapshot).refused[service.ref][0].reason is Reason.NAME_NOT_GRANTED
     assert "www.shop.service. A 10.0.42.5" in records(snapshot)
     assert not [line for line in records(snapshot) if line.startswith("www.service.")]
+
+
+def test_an_alias_that_the_configuration_put_into_the_first_zone_is_a_zone_of_its_own_too() -> None:
+    host = StaticHost("printer.service.", (parse_address("192.0.2.9"),), aliases=("lp.service.", "deep.lp.service."))
+    served = records(snapshot_of(hosts=(host,)))
+
+    assert {line for line in served if line.split()[0].count(".") == 1} == {"lp. A 192.0.2.9"}
 
 
 @pytest.mark.parametrize("text", ["wpad", "isatap", "localhost"])
