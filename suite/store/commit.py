@@ -18,7 +18,7 @@ from suite.model.lease import Lease, Reservation
 from suite.model.pool import Pool
 from suite.model.snapshot import Snapshot
 from suite.store import chain, rows
-from suite.store.database import Transaction, time_text
+from suite.store.database import Transaction, plain, time_text
 from suite.store.errors import Conflict, Deposed
 from suite.store.snapshots import FULL_READ, Head, documents_of, read_head, touched_by
 
@@ -92,17 +92,18 @@ def write_events(tx: Transaction, events: Sequence[Event], head: Head, *, key: b
     values, last_hash = [], head.hash
     for n, event in enumerate(events, first):
         space, name = event.ref or (None, None)
+        actor, reason, before, after = map(plain, (event.actor.name, event.reason, event.before, event.after))
         address, text, family = event.address, None, None
         if address is not None:
             text, family = str(address), address.version
         digest = chain.link(last_hash, chain.canonical((
-            event.action.value, event.actor.name, event.actor.kind, text, event.after, at, event.before, family, n,
-            space, event.node, event.pool, event.reason, head.revision, name,
+            event.action.value, actor, event.actor.kind, text, after, at, before, family, n,
+            space, event.node, event.pool, reason, head.revision, name,
         )))  # fmt: skip
         values.append((
-            head.revision, n, when, event.actor.kind, event.actor.name, event.action.value, event.reason, space, name,
-            event.node, family, text, None if address is None else address_key(address), event.pool, event.before,
-            event.after, last_hash, digest, "",
+            head.revision, n, when, event.actor.kind, actor, event.action.value, reason, space, name, event.node,
+            family, text, None if address is None else address_key(address), event.pool, before, after, last_hash,
+            digest, "",
         ))  # fmt: skip
         last_hash = digest
     if values and key:
@@ -130,7 +131,7 @@ def _close(tx: Transaction, closed: Sequence[Closing], head: Head) -> None:
         return
     at = tx.time_in(head.time)
     text = "UPDATE lease SET valid_to = ?, end_reason = ?, end_revision = ? WHERE id = ? AND valid_to IS NULL"
-    values = [(at, closing.reason, head.revision, closing.lease.id) for closing in closed]
+    values = [(at, plain(closing.reason), head.revision, closing.lease.id) for closing in closed]
     done = tx.execute_many(text, values)
     if done != len(values):
         raise Conflict(f"{len(values) - done} of {len(values)} leases to close are closed already")
@@ -141,15 +142,15 @@ def _close(tx: Transaction, closed: Sequence[Closing], head: Head) -> None:
 
 def _open(tx: Transaction, wanted: Sequence[Lease], head: Head, last_lease: int) -> list[Lease]:
     opened = [
-        replace(lease, id=number, valid_from=head.time, revision=head.revision, valid_to=None, end_reason="")
+        replace(
+            lease, id=number, valid_from=head.time, revision=head.revision, uid=plain(lease.uid), note=plain(lease.note)
+        )
         for number, lease in enumerate(wanted, last_lease + 1)
     ]
     values = [rows.lease_row(lease, tx.time_in) for lease in opened]
     tx.insert(rows.LEASE_INTO, rows.LEASE_TYPES, values)
     ports = [row for lease in opened for row in rows.port_rows(lease)]
-    tx.insert("lease_port (addr_key, protocol, port, lease_id)",
-        ("bytea", "text", "integer", "bigint"), ports,
-    )  # fmt: skip
+    tx.insert("lease_port (addr_key, protocol, port, lease_id)", ("bytea", "text", "integer", "bigint"), ports)
     return opened
 
 
@@ -178,10 +179,8 @@ def _write_small(tx: Transaction, changes: Changes, head: Head) -> None:
         _configure(tx, changes.configuration, head)
     for name, value in (("withheld", changes.withheld), ("confirmed", changes.confirmed)):
         if value is not None:
-            tx.execute(
-                "INSERT INTO meta (name, value) VALUES (?, ?)"
-                             " ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value),
-            )  # fmt: skip
+            update = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+            tx.insert("meta (name, value)", ("text", "text"), [(name, value)], update)
 
 
 def _reserve(tx: Transaction, reserved: Sequence[Reservation], gone: Sequence[Reservation], head: Head) -> None:
@@ -197,9 +196,9 @@ def _reserve(tx: Transaction, reserved: Sequence[Reservation], gone: Sequence[Re
 def _drain(tx: Transaction, changes: Changes, head: Head) -> None:
     names = [(name,) for name in (*changes.undrained, *changes.drained)]
     tx.execute_many("DELETE FROM drained_pool WHERE name = ?", names)
-    tx.insert("drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"),
-        [(name, tx.time_in(head.time), head.revision) for name in dict.fromkeys(changes.drained) if name not in changes.undrained],
-    )  # fmt: skip
+    since = tx.time_in(head.time)
+    values = [(name, since, head.revision) for name in dict.fromkeys(changes.drained) if name not in changes.undrained]
+    tx.insert("drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"), values)
 
 
 def _records(
@@ -210,10 +209,9 @@ def _records(
 ) -> None:
     text = "DELETE FROM static_record WHERE name = ? AND type = ? AND value = ? AND ttl = ?"
     tx.execute_many(text, [rows.record_row(record) for record in (*gone, *present)])
-    tx.insert("static_record (name, type, value, ttl, revision)",
-        ("text", "text", "text", "integer", "bigint"),
-        [(*rows.record_row(record), head.revision) for record in dict.fromkeys(present)],
-    )  # fmt: skip
+    values = [(*rows.record_row(record), head.revision) for record in dict.fromkeys(present)]
+    types = ("text", "text", "text", "integer", "bigint")
+    tx.insert("static_record (name, type, value, ttl, revision)", types, values)
 
 
 def _configure(tx: Transaction, configuration: Configuration, head: Head) -> None:

@@ -28,8 +28,16 @@ SQLITE_FAULTS = {
 }
 """By the beginning of the name of SQLite's error code: what happened, and what to do about the file."""
 
-POSTGRESQL_CONFLICTS = ("23", "40001", "40P01")
-"""Constraints, serialization failures, deadlocks."""
+SQLITE_CONFLICTS = {
+    "SQLITE_CONSTRAINT_UNIQUE",
+    "SQLITE_CONSTRAINT_PRIMARYKEY",
+    "SQLITE_CONSTRAINT_FOREIGNKEY",
+    "SQLITE_CONSTRAINT_TRIGGER",
+}
+"""What another writer may have caused; CHECK and NOT NULL are mistakes of this one."""
+
+POSTGRESQL_CONFLICTS = ("23001", "23503", "23505", "23P01", "40001", "40P01")
+"""Our guards, foreign keys, uniqueness, exclusion, serialization failures, deadlocks."""
 
 POSTGRESQL_AWAY = ("08", "53", "57", "58", "55P03", "25006", "XX", "28", "3D000")
 """Connection, resources (disk full is 53100), operator intervention, system error, lock not available, read-only,
@@ -74,9 +82,9 @@ def meaning(error: BaseException | None, path: Path | None, connection: Any = No
 
 
 def _meaning_sqlite(error: BaseException | None, path: Path) -> StoreError | None:
-    if isinstance(error, sqlite3.IntegrityError):
-        return Conflict(str(error))
     name = getattr(error, "sqlite_errorname", None) or ""
+    if name in SQLITE_CONFLICTS:
+        return Conflict(str(error))
     for prefix, (what, fix) in SQLITE_FAULTS.items():
         if name.startswith(prefix):
             return Unavailable(f"{what} ({error})", f"{fix} {path}")

@@ -100,9 +100,12 @@ class Store:
                 self.database.write(act)
         self._bell.ring()
         done = written[-1]
-        return (
-            snapshots.applied(based_on, changes, done.opened, done.head) if done.is_newest else self.refresh(based_on)
-        )
+        if done.is_newest:
+            return snapshots.applied(based_on, changes, done.opened, done.head)
+        try:
+            return self.refresh(based_on)
+        except Unavailable as error:
+            raise OutcomeUnknown(f"it was committed, but not read again: {error.what}", error.fix) from error
 
     def _settle(self, head: Head) -> bool:
         """Whether a commit whose answer was lost happened; (epoch, revision, writer) names it beyond doubt.

@@ -10,7 +10,7 @@ from fix_db import EVERYTHING
 from suite.model.address import parse_range
 from suite.model.changes import Changes, Closing
 from suite.model.configuration import Configuration
-from suite.model.event import Action, Event
+from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
 from suite.model.peer import Peer
@@ -234,3 +234,15 @@ def test_refresh_after_more_changes_than_the_feed_lists_reads_everything(db):
     after = store.commit(Changes(services=many), base, now=NOON)
 
     assert store.refresh(base) == after
+
+
+@pytest.mark.parametrize("text", ["a\0b", "lone \ud800 surrogate", "Ötzi ☕"], ids=ascii)
+def test_no_text_of_an_event_or_lease_stops_a_commit(db, text):
+    store = db.open()
+    odd = replace(lease(), uid=text, note=text)
+    event = Event(Action.REFUSED, COFFEE, reason=text, after=text, actor=Actor("operator", text))
+
+    after = store.commit(Changes(opened=(odd,), events=(event,)), store.read(), now=NOON)
+
+    assert after == store.read()
+    assert store.verify().is_good
