@@ -229,7 +229,11 @@ class Suite:
     def live(self) -> Live:
         """What a running suite adds to a snapshot."""
         answers = self._nameserver.answers() if self._nameserver else None
-        return Live(self._speaker.announced() if self._speaker else {}, answers=answers)
+        return Live(
+            self._speaker.announced() if self._speaker else {},
+            answers=answers,
+            refused_names=self._nameserver.refused if self._nameserver else {},
+        )
 
     def _instance(self, role: str, snapshot: Snapshot, reasons: tuple[str, ...], notes: tuple[str, ...]) -> Instance:
         return Instance(role, self._node, __version__, snapshot.epoch, snapshot.revision, reasons, notes)

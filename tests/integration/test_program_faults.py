@@ -143,6 +143,7 @@ def test_a_second_suite_on_the_same_state_is_refused_in_words(program: Program) 
     program.process = first
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("rounds", [pytest.param(4, id="short"), pytest.param(60, id="long", marks=pytest.mark.soak)])
 def test_killed_at_any_instruction_no_committed_lease_is_lost_and_the_chain_is_whole(
     program: Program, rounds: int
@@ -177,6 +178,7 @@ def written(pid: int) -> int:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(150)
 def test_an_idle_suite_writes_nothing_to_the_disk_for_a_minute(program: Program) -> None:
     program.write("a.yaml", service("a"))
     program.start()

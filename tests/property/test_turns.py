@@ -123,7 +123,9 @@ class Turns(RuleBasedStateMachine):
             if lease.state is LeaseState.BOUND and not self.snapshot.withheld:
                 assert self.snapshot.services[lease.ref].wants_address
                 pool = self.snapshot.configuration.pool_of(lease.address)
-                assert pool is not None and lease.address in pool and pool.name == lease.pool
+                assert pool is not None
+                assert lease.address in pool
+                assert pool.name == lease.pool
 
     @invariant()
     def a_reserved_address_goes_to_nobody_else(self) -> None:
