@@ -26,6 +26,7 @@ from suite.bgp.update import Dialect, Update
 
 CHUNK = 65536  # octets of UPDATEs made per call; a few TCP windows, so that 100 sessions share a loop fairly
 SHOWN = 20  # changes of state kept for people to look at
+COLLISION = Notification(Code.CEASE, Cease.COLLISION)
 
 
 class Stop(Enum):
@@ -272,10 +273,12 @@ class Session:
 
         Failures in a row lengthen the pause; a session that had stood for longer than the longest pause clears them.
         """
-        self._cause = cause
+        if self._current is None:
+            self._cause = cause
         if connection.incoming:
             self._connections.remove(connection)
-            self._outgoing.retries += damped
+            is_collision = cause.notification == COLLISION
+            self._outgoing.retries += damped and not is_collision
         if self._established_at is not None and self._current is None:
             self._counters["dropped"] += 1
             if now - self._established_at > self.config.idle_hold_max:
@@ -368,8 +371,7 @@ class Session:
 
     def _dump(self, connection: Connection, now: float) -> None:
         """Drop a connection that lost against another (RFC 4486 for the subcode)."""
-        collision = Notification(Code.CEASE, Cease.COLLISION)
-        connection.fire(Event.OPEN_COLLISION_DUMP, now, Cause(Origin.SENT, f"sent {collision}", collision))
+        connection.fire(Event.OPEN_COLLISION_DUMP, now, Cause(Origin.SENT, f"sent {COLLISION}", COLLISION))
         if self._current is not None:
             connection.timers.clear()
 

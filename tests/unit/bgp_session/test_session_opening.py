@@ -113,6 +113,28 @@ def test_a_peer_that_gives_a_half_open_connection_up_may_open_another() -> None:
     assert lone.session.state is State.ESTABLISHED
 
 
+def test_a_second_connection_that_is_turned_away_is_no_reason_of_the_first() -> None:
+    lone = Lone(config()).establish()
+    standing = lone.link
+    lone.link = lone.session.accepted(IPv4Address("10.9.0.1"), IPv4Address("10.9.0.2"), 1.0)
+
+    lone.say(peer_open())
+
+    assert lone.last_words[-1] == Notification(6, 7)
+    assert (lone.session.link, lone.session.status().last_cause) == (standing, None)
+
+
+def test_connections_given_up_for_newer_ones_do_not_lengthen_the_pause() -> None:
+    lone = Lone(config())
+    for _ in range(10):
+        lone.link = lone.session.accepted(IPv4Address("10.9.0.1"), IPv4Address("10.9.0.2"), 0.0)
+    lone.say(peer_open(), KEEPALIVE)
+
+    lone.session.lost(lone.link, 1.0)
+
+    assert lone.session.next_timer() - 1.0 == pytest.approx(1.0)
+
+
 def test_connections_are_not_taken_before_the_start() -> None:
     wire = Wire(config(), config(64513, passive=True))
 
