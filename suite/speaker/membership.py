@@ -201,7 +201,7 @@ class Membership:
     def next_timer(self) -> float:
         """When to call `datagrams` again at the latest."""
         milestones = [] if self._is_ready else [self._ready_at()]
-        milestones += [] if self._has_listened else [self._started + self.settings.dead_after]
+        milestones += [] if self._has_listened else [self._listened_at()]
         return min([self._next_beat, self._next_death, *self._answers.values(), *milestones])
 
     def rejoin_delay(self) -> float:
@@ -353,11 +353,15 @@ class Membership:
         began = max(self._equipped, self._started)
         if any(peer.is_live and peer.is_established for peer in self._peers.values()):
             return began + self.rejoin_delay()
-        return max(self._equipped, self._started + self.settings.dead_after)
+        return max(self._equipped, self._listened_at())
+
+    def _listened_at(self) -> float:
+        """A node that has nobody to listen to need not wait."""
+        return self._started + (self.settings.dead_after if self._peers else 0.0)
 
     def _notice_milestones(self, now: float) -> None:
         """Time alone makes a node fit to claim, and later ready to take over; peers hear of it at once."""
-        if not self._has_listened and now >= self._started + self.settings.dead_after:
+        if not self._has_listened and now >= self._listened_at():
             self._has_listened = True
             self.generation += 1
         if self._has_listened and not self._is_ready and now >= self._ready_at():

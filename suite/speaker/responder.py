@@ -172,7 +172,9 @@ class Responder:
         if self._duty is None:
             self._is_done = True
         elif self._leaving_at is None:
-            self._leaving_at = now + self._duty.membership.settings.dead_after
+            # Without anybody to hand over to there is nothing to wait for.
+            others = any(node.is_live for name, node in self._nodes.items() if name != self._duty.membership.name)
+            self._leaving_at = now + (self._duty.membership.settings.dead_after if others else 0.0)
             self._duty.drain(now)
 
     # News from the kernel, the fleet and the LAN

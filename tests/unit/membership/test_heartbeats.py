@@ -236,6 +236,14 @@ def test_a_node_alone_is_ready_as_soon_as_it_has_listened() -> None:
     assert [membership.view()["one"].is_ready for membership in (member("one"), established())] == [False, True]
 
 
+def test_a_node_with_nobody_to_listen_to_claims_at_once() -> None:
+    alone, one_of_two = member("one"), member("one", "two")
+    alone.datagrams(0.0)
+    one_of_two.datagrams(0.0)
+
+    assert [each.view()["one"].is_live for each in (alone, one_of_two)] == [True, False]
+
+
 def test_a_node_without_a_plan_is_never_ready() -> None:
     one = Membership("one", bytes(8), 0.0)
     one.configure([], (KEY,))
