@@ -153,7 +153,7 @@ def postgres_server() -> Iterator[Postgres]:
     """One server for the run; it dies with it, whatever happens to a test."""
     if not _binaries():
         pytest.skip("needs PostgreSQL (see tests/apt-packages.txt)")
-    with private_server("/var/tmp") as server:
+    with private_server("/var/tmp", is_durable=False) as server:
         yield server
 
 
@@ -163,7 +163,7 @@ def _binaries() -> list[Path]:
 
 
 @contextlib.contextmanager
-def private_server(place: str, *, is_durable: bool = False) -> Iterator[Postgres]:
+def private_server(place: str, *, is_durable: bool = True) -> Iterator[Postgres]:
     """A server with its data in a temporary folder in `place`; without durability it survives a kill, no power cut."""
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="suite-pg-", dir=place))

@@ -241,7 +241,7 @@ def main() -> None:
             path = Path(folder) / "suite.db"
             run(DatabaseUnderTest("sqlite", f"sqlite:///{path}", path=path), options)
     if options.only != "sqlite":
-        with private_server(options.folder, is_durable=True) as server:
+        with private_server(options.folder) as server:
             run(DatabaseUnderTest("postgres", server.url("postgres"), server=server), options)
 
 
