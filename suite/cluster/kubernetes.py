@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
+import yaml
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
@@ -29,6 +30,8 @@ MAX_EVENT = 16 * 1024 * 1024
 """Octets of one watch event; etcd stores 1.5 MiB at most."""
 POOL_SIZE = 64
 
+_MISREAD = (kube_config.ConfigException, yaml.YAMLError, OSError, TypeError, ValueError, LookupError, AttributeError)
+"""What the official loader raises at a file that makes no sense, certificates included."""
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError, kube_config.ConfigException)
 
 
@@ -122,9 +125,9 @@ async def connect(kubeconfig: str = "", *, context: str = "", instance: str = ""
             kube_config.load_incluster_config(configuration)
         else:
             await kube_config.load_kube_config(kubeconfig or None, context or None, configuration)
-    except kube_config.ConfigException as error:
-        raise Lost(f"no way to a cluster: {error}") from error
-    client = ApiClient(configuration)
+        client = ApiClient(configuration)
+    except _MISREAD as error:
+        raise Lost(f"no way to a cluster: {kubeconfig or 'the kubeconfig'}: {_said(error)}") from error
     client.user_agent = f"suite/{instance or 'controller'}"
     return KubernetesConnection(client)
 

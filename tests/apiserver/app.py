@@ -62,6 +62,8 @@ class Api:
     service_accounts: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """For TokenReview: token to (user name, audiences)."""
     bookmark_interval: float = 60.0
+    bookmarked: dict[str, int] = field(default_factory=dict)
+    """The version of the last bookmark, by resource."""
     watches: int = 0
     """Watches open now."""
     _cutting: asyncio.Event = field(default_factory=asyncio.Event)
@@ -260,6 +262,7 @@ class Api:
                 if not news.result() and query.get("allowWatchBookmarks") == "true":
                     metadata = {"resourceVersion": str(version), "creationTimestamp": None}
                     bookmark = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+                    self.bookmarked[resource.plural] = version
                     yield _line("BOOKMARK", bookmark)
         finally:
             self.watches -= 1

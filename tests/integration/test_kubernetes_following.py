@@ -11,6 +11,8 @@ from apiserver.server import Running, running
 from fix_cluster import Told, connected, listening
 
 from suite.cluster.cluster_source import ClusterSource
+from suite.cluster.connection import Lost
+from suite.cluster.kubernetes import connect
 from suite.model.service import ServiceRef
 
 COFFEE = ServiceRef("default", "coffee")
@@ -232,7 +234,9 @@ def test_bookmarks_move_the_version_on_so_that_a_compaction_costs_no_list(tmp_pa
         for number in range(3):  # other kinds move the version; Services are quiet
             api.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"n{number}"}})
         await told.until(lambda told: len(told.nodes) == 3)
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            while api.bookmarked.get("services", 0) < api.objects.version:  # noqa: ASYNC110 - the server sets no event
+                await asyncio.sleep(0.01)
         api.objects.compact()
         api.cut_watches()
         api.put(service("coffee"))
@@ -346,3 +350,27 @@ def test_custom_resources_installed_later_are_told_once_all_kinds_are_listed(tmp
             assert kinds == ["IPAddressPool", "L2Advertisement"]
 
     asyncio.run(story())
+
+
+CLUSTER = "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "a: b",
+        "current-context: x\ncontexts: []",
+        CLUSTER,
+        CLUSTER + 'clusters: [{name: c, cluster: {server: "https://[::1]:1", certificate-authority: nowhere}}]',
+        CLUSTER + 'clusters: [{name: c, cluster: {server: "https://[::1]:1", certificate-authority-data: "!!"}}]',
+    ],
+)
+def test_a_kubeconfig_that_makes_no_sense_is_told_with_its_name(tmp_path, text):
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+
+    with pytest.raises(Lost, match=f"no way to a cluster: {path}: "):
+        asyncio.run(connect(str(path)))
