@@ -114,25 +114,31 @@ class Compiled:
     def __init__(
         self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp", salt: int = 0
     ) -> None:
-        self.zones, self.settings, self.clock, self.transport = zones, settings, clock, transport
+        self.zones, self.clock, self.transport, self._salt = zones, clock, transport, salt
         self.journal = Journal()
         self.ready: dict[bytes, bytes] = {}
         self.fleeting_ready: dict[bytes, bytes] = {}
         self.counts: list[int] = []
         self._counters: dict[tuple[int, int], int] = {}
-        self._ra = message.RA if settings.advertise_ra else 0
-        self._opts: dict[bytes, tuple[int, bytes]] = {}
-        self._cookies: dict[bytes, bytes] = {}
-        self._cookies_until = 0
         self._missing = self._counter(0, rrtype.NXDOMAIN)
         self._slipped, self._dropped = self._counter(0, -1), self._counter(0, -2)
-        self.limiter = RateLimiter(settings.rate, settings.slip, settings.spared, salt) if settings.rate else None
         self._denying: dict[bytes, Denials] = {}
         self._ready_keys: dict[bytes, list[bytes]] = {}
         self._denied_once: set[int] = set()
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
         self._denying_below: dict[bytes, Denials] = {}
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Answer by these settings from the very next query on; what was compiled by others is forgotten."""
+        self.settings = settings
+        self._ra = message.RA if settings.advertise_ra else 0
+        self._opts: dict[bytes, tuple[int, bytes]] = {}
+        self._cookies: dict[bytes, bytes] = {}
+        self._cookies_until = 0
+        self.limiter = RateLimiter(settings.rate, settings.slip, settings.spared, self._salt) if settings.rate else None
+        self._forget_all()
 
     def apply(self, updates: list[Update]) -> None:
         """Make updates visible to the very next query."""

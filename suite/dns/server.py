@@ -128,6 +128,14 @@ class Server:
             link.writer.write(document)
         await self.visible(revision)
 
+    def configure(self, settings: Settings) -> None:
+        """Use these settings from now on: they overtake no publication and are overtaken by none."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        for link in self._links:
+            link.tell("settings", feed.pack_settings(settings))
+
     async def visible(self, revision: int) -> None:
         """Wait until every worker that answers has applied the revision."""
         async with self._progress:

@@ -3,7 +3,8 @@
 It holds every socket from its start but reads only those it was told to take, so a spare can step in for a dead worker
 without a packet lost. Each publication is acknowledged once the very next query will see it.
 
-Control frames in:  (settings, limits), then  ("update", revision, rows)  ("take", [index, ...])  ("count",)  ("stop",)
+Control frames in:  (settings, limits), then  ("update", revision, rows)  ("settings", row)  ("take", [index, ...])
+                    ("count",)  ("stop",)
 Control frames out: ("ack", revision)           ("counts", {...})
 """
 
@@ -48,7 +49,8 @@ class Worker:
         self._epoll.register(control, select.EPOLLIN)
         self._is_running = True
         self._verbs: dict[str, Callable[..., None]] = {
-            "update": self._update, "take": self._take, "count": self._count, "stop": self._stop,
+            "update": self._update, "settings": self._configure, "take": self._take, "count": self._count,
+            "stop": self._stop,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -91,6 +93,9 @@ class Worker:
     def _update(self, revision: int, rows: list[tuple[Any, ...]]) -> None:
         obey_update(self._answers, rows)
         self._tell("ack", revision)
+
+    def _configure(self, row: tuple[Any, ...]) -> None:
+        self._answers.configure(feed.unpack_settings(row))
 
     def _take(self, indexes: list[int]) -> None:
         for index in indexes:
@@ -138,6 +143,8 @@ class TcpWorker:
                     break
                 if verb == "take":
                     await server.start(self._listeners)
+                elif verb == "settings":
+                    self._answers.configure(feed.unpack_settings(*fields))
                 else:
                     writer.write(feed.encode(self._obey(verb, *fields)))
         except (asyncio.IncompleteReadError, ConnectionError):

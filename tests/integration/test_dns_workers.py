@@ -14,6 +14,7 @@ from suite.dns.feed import ChangeZone, RemoveZone, SetState
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
+from suite.dns.settings import Settings
 from suite.dns.zone import Zone, ZoneError
 
 ORIGIN = from_text("service.")
@@ -55,6 +56,16 @@ def test_out_of_date_addresses_are_servfail_and_come_back():
         here.publish(SetState(ready=True, stale=False), revision=3)
 
         assert (stale, here.udp(QUERY)[3] & 0xF) == (2, 0)
+
+
+@pytest.mark.parametrize("processes", [True, False], ids=["processes", "threads"])
+def test_other_settings_hold_from_then_on_for_what_was_compiled_before_too(processes):
+    with running(zones(), processes=processes) as here:
+        before = here.udp(QUERY)[3] & 0x80, here.tcp(QUERY)[3] & 0x80
+        here.loop.call_soon_threadsafe(here.server.configure, Settings(advertise_ra=True))
+        here.publish(SetState(ready=True, stale=False), revision=2)
+
+        assert (before, here.udp(QUERY)[3] & 0x80, here.tcp(QUERY)[3] & 0x80) == ((0, 0), 0x80, 0x80)
 
 
 def test_a_removed_zone_is_refused():
