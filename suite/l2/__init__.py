@@ -2,6 +2,6 @@
 
 A protocol library. It knows frames, interfaces and addresses as bytes, and nothing of Services, pools or databases.
 Pure: `arp`, `ndp` (frame in, reply or Drop out), `burst`, `probe`, `conflict` (schedules; time is an argument),
-`packet_filter`, `rtnetlink` (bytes in, bytes out), `checks` (facts in, findings out). Sockets live in `link`, `netlink`
-and `host_facts` only. Scapy appears in `frames` and `describe`, never on the path of an answer.
+`packet_filter`, `rtnetlink` (bytes in, bytes out), `echo`, `checks` (facts in, findings out). Sockets live in `link`, `netlink`,
+`bind_address` and `host_facts` only. Scapy appears in `frames` and `describe`, never on the path of an answer.
 """

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from suite.l2 import arp, ndp, packet_filter
+from suite.l2 import arp, echo, ndp, packet_filter
 from suite.l2.arp import Claim
 from suite.l2.drop import Drop
 from suite.l2.frames import Templates
@@ -50,18 +50,32 @@ class MissingPrivilegeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What differs between ARP and Neighbor Discovery."""
+    """What differs between ARP, Neighbor Discovery and echo."""
 
     name: str
     protocol: int
     target: slice
     answer: Callable[[bytes, dict[bytes, bytes], Mac], bytes | Drop]
-    claim: Callable[[bytes, Mac], Claim | None]
+    claim: Callable[[bytes, Mac], Claim | None] | None
+    """What a frame says about an address; None where frames say nothing of the kind."""
     filter: Callable[[Iterable[bytes], int], packet_filter.Program]
+    version: int
+    prepare: Callable[[Templates, bytes, Mac], bytes] | None = None
+    """What a reply needs beyond its question; None for nothing."""
 
 
-ARP = Family("arp", 0x0806, slice(38, 42), arp.answer, arp.claim, packet_filter.arp)
-NDP = Family("ndp", 0x86DD, slice(62, 78), ndp.answer, ndp.claim, packet_filter.discovery)
+ARP = Family(
+    *("arp", 0x0806, slice(38, 42), arp.answer, arp.claim, packet_filter.arp),
+    version=4,
+    prepare=lambda templates, packed, mac: arp.prepare(templates.arp, packed, mac),
+)
+NDP = Family(
+    *("ndp", 0x86DD, slice(62, 78), ndp.answer, ndp.claim, packet_filter.discovery),
+    version=6,
+    prepare=lambda templates, packed, mac: ndp.prepare(templates.advertisement, packed, mac),
+)
+ECHO4 = Family("echo4", 0x0800, slice(30, 34), echo.answer4, None, packet_filter.echo4, version=4)
+ECHO6 = Family("echo6", 0x86DD, slice(38, 54), echo.answer6, None, packet_filter.echo6, version=6)
 
 
 @dataclass(slots=True)
@@ -123,7 +137,7 @@ class Answerer:
 
     def _note(self, frame: bytes, drop: Drop, claims: list[Claim]) -> None:
         self.dropped[drop] += 1
-        if drop is Drop.CONFLICT or self.watched:
+        if self.family.claim is not None and (drop is Drop.CONFLICT or self.watched):
             claim = self.family.claim(frame, self.mac)
             if claim is not None and (claim.address in self.replies or claim.address in self.watched):
                 claims.append(claim)
@@ -132,8 +146,9 @@ class Answerer:
 class Link:
     """One interface on which addresses are owned and probed. `interface` is replaced when the kernel reports a change."""
 
-    def __init__(self, interface: Interface, templates: Templates) -> None:
+    def __init__(self, interface: Interface, templates: Templates, *, answers_ping: bool = False) -> None:
         self.interface = interface
+        self._answers_ping = answers_ping
         self._templates = templates
         self._owned: frozenset[Address] = frozenset()
         self.watched: frozenset[bytes] = frozenset()
@@ -150,10 +165,7 @@ class Link:
         Returns whether sockets were opened, so that the caller's selector must learn of them.
         """
         self._owned, self.watched = frozenset(addresses), watched
-        opened = self._needs_discovery(watched) and len(self.answerers) == 1
-        if opened:
-            name, mac = self.interface.name, self.interface.mac
-            self.answerers.append(Answerer(NDP, open_socket(name, NDP), mac))
+        opened = self._open_missing(watched)
         for answerer in self.answerers:
             self._equip(answerer, watched)
         sixes = {address.packed for address in self._owned if address.version == 6}
@@ -174,7 +186,7 @@ class Link:
         if address.version == 4:
             for frame in arp.announcements(self._templates.arp, address.packed, self.interface.mac):
                 self.answerers[0].send(frame)
-        elif len(self.answerers) > 1:
+        else:
             prepared = ndp.prepare(self._templates.advertisement, address.packed, self.interface.mac)
             self.answerers[1].send(ndp.announcement(prepared))
 
@@ -190,21 +202,28 @@ class Link:
             answerer.socket.close()
         self._groups.close()
 
-    def _needs_discovery(self, watched: frozenset[bytes]) -> bool:
-        return any(address.version == 6 for address in self._owned) or any(len(packed) == 16 for packed in watched)
+    def _open_missing(self, watched: frozenset[bytes]) -> bool:
+        """Sockets are opened when first needed: discovery stands second, echo behind."""
+        versions = {address.version for address in self._owned}
+        wanted = [NDP] if 6 in versions or any(len(packed) == 16 for packed in watched) else []
+        if self._answers_ping:
+            wanted += [family for family in (ECHO4, ECHO6) if family.version in versions]
+        present = {answerer.family.name for answerer in self.answerers}
+        missing = [family for family in wanted if family.name not in present]
+        for family in missing:
+            answerer = Answerer(family, open_socket(self.interface.name, family), self.interface.mac)
+            self.answerers.insert(1 if family is NDP else len(self.answerers), answerer)
+        return bool(missing)
 
     def _equip(self, answerer: Answerer, watched: frozenset[bytes]) -> None:
-        is_arp = answerer.family is ARP
-        version, size = (4, 4) if is_arp else (6, 16)
-        prepare, template = (
-            (arp.prepare, self._templates.arp) if is_arp else (ndp.prepare, self._templates.advertisement)
-        )
+        family, mac = answerer.family, self.interface.mac
         answerer.replies = {
-            address.packed: prepare(template, address.packed, self.interface.mac)
+            address.packed: family.prepare(self._templates, address.packed, mac) if family.prepare else b""
             for address in self._owned
-            if address.version == version
+            if address.version == family.version
         }
-        answerer.watched = frozenset(packed for packed in watched if len(packed) == size)
+        if family is ARP or family is NDP:
+            answerer.watched = frozenset(packed for packed in watched if len(packed) == (4 if family is ARP else 16))
         for gone in answerer.answered.keys() - answerer.replies.keys():
             del answerer.answered[gone]
         answerer.admit()

@@ -68,6 +68,30 @@ def discovery(addresses: Iterable[bytes], most_ranges: int = MOST_RANGES) -> Pro
     ]
 
 
+def echo4(addresses: Iterable[bytes], most_ranges: int = MOST_RANGES) -> Program:
+    """Keep ICMP echo requests to the IPv4 addresses."""
+    return _echo(to_ranges(addresses), most_ranges, protocol=(23, 1), kind=(34, 8), target=30)
+
+
+def echo6(addresses: Iterable[bytes], most_ranges: int = MOST_RANGES) -> Program:
+    """Keep ICMPv6 echo requests to addresses that end like one of these."""
+    ranges = to_ranges(address[12:] for address in addresses)
+    return _echo(ranges, most_ranges, protocol=(20, 58), kind=(54, 128), target=50)
+
+
+def _echo(
+    ranges: list[Range], most_ranges: int, *, protocol: tuple[int, int], kind: tuple[int, int], target: int
+) -> Program:
+    program = _for_this_host()
+    for offset, value in (protocol, kind):
+        program += [(LOAD_BYTE, 0, 0, offset), (JUMP_IF_EQUAL, 1, 0, value), REJECT]
+    return (
+        [*program, (LOAD_WORD, 0, 0, target), *search(close_gaps(ranges, most_ranges), [REJECT])]
+        if ranges
+        else [REJECT]
+    )
+
+
 def to_ranges(words: Iterable[bytes]) -> list[Range]:
     """Sorted inclusive ranges that hold exactly these 32-bit words."""
     ranges: list[Range] = []

@@ -41,6 +41,8 @@ class Configure:
     rejoin_delay: float = 5.0
     excluded: str | None = None
     """Regular expression for the beginning of the names of interfaces never to announce on; None for the usual ones."""
+    answers_ping: bool = False
+    """Answer echo requests to owned addresses; for hosts where no device carries them."""
     bind_device: str | None = None
     """Put owned addresses on this device of the machine (needs CAP_NET_ADMIN); None to leave that to others."""
 
@@ -56,6 +58,7 @@ class Configure:
             "dead_after": self.dead_after,
             "rejoin_delay": self.rejoin_delay,
             "excluded": self.excluded,
+            "answers_ping": self.answers_ping,
             "bind_device": self.bind_device,
         }
 

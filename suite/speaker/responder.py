@@ -59,6 +59,7 @@ class Responder:
         self._heartbeats: HeartbeatLink | None = None
         self._bound: BoundAddresses | None = None
         self._bind_device: str | None = None
+        self._answers_ping = False
         self._draft: dict[Address, Entry] = {}
         self._nodes: Mapping[str, NodeView] = {}
         self._settles_at: float | None = None
@@ -133,6 +134,7 @@ class Responder:
     def _configure(self, wanted: Configure, now: float) -> None:
         self._templates = Templates.from_text(dict(wanted.templates))
         self._usable.excluded = re.compile(wanted.excluded) if wanted.excluded is not None else EXCLUDED
+        self._change_ping(answers=wanted.answers_ping)
         settings = Settings(wanted.interval, wanted.dead_after, wanted.rejoin_delay)
         if self._duty is None:
             membership = Membership(wanted.name, self._random.randbytes(8), now, settings)
@@ -142,6 +144,13 @@ class Responder:
         self._open_heartbeats(wanted)
         self._open_bound(wanted.bind_device)
         self._look_at_links(now)
+
+    def _change_ping(self, *, answers: bool) -> None:
+        """Links are made anew with or without echo; what they own is placed on them again in the same turn."""
+        if answers != self._answers_ping:
+            self._answers_ping = answers
+            for name in list(self._links):
+                self._drop_link(name)
 
     def _open_heartbeats(self, wanted: Configure) -> None:
         if self._heartbeats is not None and self._heartbeats.port != wanted.port:
@@ -214,7 +223,7 @@ class Responder:
         if self._templates is None:
             return
         try:
-            link = Link(self._interfaces.by_name()[name], self._templates)
+            link = Link(self._interfaces.by_name()[name], self._templates, answers_ping=self._answers_ping)
         except MissingPrivilegeError as missing:
             self._channel.send({"kind": "trouble", "interface": name, "text": str(missing)})
             return

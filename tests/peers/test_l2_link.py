@@ -57,11 +57,11 @@ def lan(netlab: NetLab) -> Lan:
 
 
 @contextmanager
-def link_on(host: Namespace, *owned: Address) -> Iterator[Link]:
+def link_on(host: Namespace, *owned: Address, answers_ping: bool = False) -> Iterator[Link]:
     """A link that answers from a thread of its own, as the speaker's process would."""
     with host.entered():
         interfaces = Interfaces()
-        link = Link(interfaces.by_name()["eth0"], templates())
+        link = Link(interfaces.by_name()["eth0"], templates(), answers_ping=answers_ping)
         link.own(owned)
     stop = threading.Event()
 
@@ -176,3 +176,12 @@ def test_a_thousand_addresses_fit_one_interface(lan: Lan) -> None:
         found = [MAC in lan.asks(address).lower() for address in (many[0], many[-1], many_six[0], many_six[-1])]
 
     assert found == [True, True, True, True]
+
+
+@pytest.mark.parametrize("address", [VIP4, VIP6], ids=["IPv4", "IPv6"])
+def test_ping_is_answered_for_an_address_that_no_device_carries(lan: Lan, address: Address) -> None:
+    for each in (VIP4, VIP6):
+        lan.node.ip("address", "delete", str(each), "dev", "lo")
+
+    with link_on(lan.node, VIP4, VIP6, answers_ping=True):
+        assert lan.client.run("ping", "-c1", "-W2", str(address)).returncode == 0
