@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import select
 import signal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from suite.dns.settings import Settings
 
 _BATCHES_PER_TURN = 16
+_NICENESS = -5
 
 
 class Worker:
@@ -199,6 +201,9 @@ def main(arguments: list[str]) -> None:
     """Run as a process: `python -m suite.dns.worker KIND CONTROL_FD SOCKET_FD...`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when to stop
     kind, *descriptors = arguments
+    if kind == "udp":
+        with suppress(PermissionError):  # answers come before the work of telling everybody about changes
+            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     control, *sockets = (socket.socket(fileno=int(text)) for text in descriptors)
     run(kind, control, sockets)
 
