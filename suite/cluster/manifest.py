@@ -14,7 +14,7 @@ The composer of libyaml keeps line numbers in its nodes; they are read a second 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ import yaml
 
 try:
     from yaml._yaml import CParser
-except ImportError:  # PyYAML without libyaml: same nodes, about ten times slower
+except ImportError:  # PyYAML without libyaml
     CParser = None  # type: ignore[assignment,misc]
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -84,13 +84,13 @@ class Document:
     line: int
 
 
-def read(text: str) -> list[Document]:
+def read(text: str, composer: Callable[[str], Any] | None = None) -> list[Document]:
     """The documents that ``text`` holds, empty ones left out.
 
     Raises:
         Fault: the text is no YAML, names a key twice, or goes beyond a limit of this module.
     """
-    found = (node for node in _nodes(text) if not _is_empty(node))
+    found = (node for node in _nodes(text, composer or Composer) if not _is_empty(node))
     return [Document(_Builder().build(node), node.start_mark.line + 1) for node in found]
 
 
@@ -115,7 +115,7 @@ def line_of(text: str, index: int, path: str) -> int:
 
     Where the path does not exist, the line of the deepest part that does.
     """
-    node = [node for node in _nodes(text) if not _is_empty(node)][index]
+    node = [node for node in _nodes(text, Composer) if not _is_empty(node)][index]
     line = node.start_mark.line
     for key, number in re.findall(r'([^.\[\]]+)|\[(\d+|"[^"]*")\]', path):
         found = _step(node, key or number.strip('"'))
@@ -138,14 +138,14 @@ def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and _WORDS.get(node.value, True) is None
 
 
-def _nodes(text: str) -> list[yaml.Node]:
+def _nodes(text: str, composer: Callable[[str], Any]) -> list[yaml.Node]:
     if len(text) > MAX_SIZE:
         raise Fault(f"longer than {MAX_SIZE // 1024 // 1024} MiB", 1)
     try:
-        composer = _composer(text)
+        nodes = composer(text)
         found = []
-        while composer.check_node():
-            found.append(composer.get_node())
+        while nodes.check_node():
+            found.append(nodes.get_node())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
@@ -178,26 +178,26 @@ class _Tags:
         return "p" if implicit is True or (implicit and implicit[0]) else "s"
 
 
+class PythonComposer(_Tags, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer):
+    """Text to nodes where PyYAML was built without libyaml: the same nodes, about ten times slower."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        yaml.composer.Composer.__init__(self)
+
+
+Composer: Callable[[str], Any] = PythonComposer
 if CParser is not None:
 
-    class _Composer(_Tags, CParser):
+    class LibyamlComposer(_Tags, CParser):
+        """Text to nodes by libyaml."""
+
         def __init__(self, text: str) -> None:
             CParser.__init__(self, text)
 
-else:
-
-    class _Composer(  # type: ignore[no-redef]
-        _Tags, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer
-    ):
-        def __init__(self, text: str) -> None:
-            yaml.reader.Reader.__init__(self, text)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-
-
-def _composer(text: str) -> Any:
-    return _Composer(text)
+    Composer = LibyamlComposer
 
 
 class _Builder:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suite.cluster.manifest import Fault, chunks, line_of, read, read_json
+from suite.cluster.manifest import MAX_SIZE, Fault, PythonComposer, chunks, line_of, read, read_json
 
 
 def values(text: str) -> list[object]:
@@ -116,3 +116,26 @@ def test_a_path_leads_to_its_line(path, line):
     text = "metadata:\n  annotations:\n    suite/ttl: x\n    b: c\nspec:\n  ports:\n  - port: 1\n  - port: 2\n"
 
     assert line_of(text, 0, path) == line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 64512:1\nb: [yes, 007, ~, 'x', !!str 1]\n---\nc: &c {d: 1}\ne: {<<: *c}\nf: |\n  text\n",
+        "a: &a [1]\nb: *a\n",
+        "# nothing\n",
+    ],
+)
+def test_without_libyaml_a_text_says_the_same(text):
+    assert read(text, PythonComposer) == read(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 1000, "a: 1\na: 2\n", "a: b: c\n", "a: *b\n", "\0", "a: &a [*a]\n"])
+def test_without_libyaml_a_fault_is_a_fault(text):
+    with pytest.raises(Fault):
+        read(text, PythonComposer)
+
+
+def test_a_text_beyond_the_limit_is_not_read_at_all():
+    with pytest.raises(Fault, match="longer than 16 MiB"):
+        read("#" * (MAX_SIZE + 1))
