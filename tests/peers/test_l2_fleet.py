@@ -277,7 +277,9 @@ def test_forged_heartbeats_are_counted_and_change_nothing(coffee: CoffeeLan) -> 
             sender.sendto(packets["compute2"], (NODES["compute2"], 7947))
     target = coffee.speakers["compute2"]
 
-    target.send(ASK)
+    def are_counted() -> bool:
+        target.send(ASK)
+        return any(report.get("faults", {}).get("forged") == 100 for report in target.read())
 
-    assert eventually(lambda: any(report.get("faults", {}).get("forged") == 100 for report in target.read()))
+    assert eventually(are_counted, every=0.1)
     assert [len(coffee.owners(vip)) for vip in coffee.vips] == [1, 1]
