@@ -24,6 +24,8 @@ from suite.model.status import Instance
 from suite.speaker.control import ASK, DRAIN, Adopt, Configure, Message
 from suite.speaker.heartbeat import Standing
 from suite.speaker.neighbours import Neighbour, neighbour
+from suite.speaker.own_networks import own_networks
+from suite.speaker.peer_password import with_password
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
 from suite.speaker.responder_process import ResponderProcess
 from suite.speaker.sessions import Sessions
@@ -60,7 +62,7 @@ class Speaker:
     def __init__(self, node: str, registry: Registry, random: Callable[[], float]) -> None:
         self._node = node
         self._registry = registry
-        self._sessions = Sessions(random, registry)
+        self._sessions = Sessions(random, registry, own_networks)
         self._responder: ResponderProcess | None = None
         self._configured: Configure | None = None
         self._plan = Plan()
@@ -68,6 +70,7 @@ class Speaker:
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
         self._peer_faults: dict[str, str] = {}
+        self._wanted_sessions: list[Neighbour] = []
         self._following = asyncio.Lock()
         self.picture = Picture()
 
@@ -90,10 +93,11 @@ class Speaker:
             is_anew = publication.touched is None or snapshot.configuration is not before.configuration
             if is_anew or snapshot.nodes is not before.nodes:
                 self._plan = plan(snapshot, self._node, before=self._plan)
+                self._wanted_sessions = self._neighbours()
             else:
                 self._plan = replan(self._plan, snapshot, self._node, publication.touched or ())
             await self._announce_layer2()
-            await self._sessions.follow(self._neighbours(), self._plan)
+            await self._sessions.follow(self._wanted_sessions, self._plan)
 
     async def stop(self, *, is_drain: bool = False) -> None:
         """Withdraw: successors take the addresses over, sessions end."""
@@ -199,7 +203,7 @@ class Speaker:
         found: list[Neighbour] = []
         faults: dict[str, str] = {}
         for peer in peers_of(configuration.peers, node):
-            made = neighbour(peer, node, configuration.bfd_profiles)
+            made = neighbour(with_password(peer), node, configuration.bfd_profiles)
             if isinstance(made, Neighbour):
                 found.append(made)
             else:

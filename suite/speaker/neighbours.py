@@ -1,7 +1,7 @@
 """From a peer of the configuration to a BGP session of this node, and from routes of the plan to what a peer is told.  Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv4Address
 
@@ -10,6 +10,7 @@ from suite.bgp.export import RouteAttributes
 from suite.bgp.negotiation import PeerKind, SessionConfig
 from suite.bgp.peer import PeerConfig
 from suite.bgp.prefix import IPV4, IPV6, Prefix
+from suite.model.address import Address, Network
 from suite.model.node import Node
 from suite.model.peer import BfdProfile, Peer
 from suite.speaker.plan import Route
@@ -25,33 +26,36 @@ class Neighbour:
     """A session this node has: how to reach the peer, and how its path is watched (None for not at all)."""
 
     name: str
-    config: PeerConfig
+    config: PeerConfig = field(repr=False)  # it may hold a password
     bfd: Timers | None = None
     multihop: bool = False
+    """Whether the configuration says that routers stand between."""
 
 
-def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile], *, restarting: bool = False) -> Neighbour | str:
-    """The session of ``node`` with ``peer``, or why there can be none."""
+def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbour | str:
+    """The session of ``node`` with ``peer``, or why there can be none.
+
+    A peer whose password is kept elsewhere comes with it (`read_password`); without it there is no session, since one
+    that is not signed is not what the configuration asks for.
+    """
     if peer.address is None:
         return f"peer {peer.name} names an interface instead of an address; write its address"
     if peer.password_secret is not None and not peer.password:
-        return f"peer {peer.name} has its password in a Secret that cannot be read here"
+        return f"peer {peer.name} has its password in {peer.password_secret.name}, which cannot be read here"
     families = {IPV4 if peer.address.version == 4 else IPV6}
     if peer.dual_stack_address_family:
         families = {IPV4, IPV6}
-    internal = peer.dynamic_asn == "internal" or peer.asn == (peer.local_asn or peer.my_asn)
     try:
         session = SessionConfig(
             local_as=peer.local_asn or peer.my_asn,
             peer_as=PeerKind(peer.dynamic_asn) if peer.dynamic_asn else peer.asn,
             identifier=router_id(peer, node),
             families=frozenset(families),
-            hold_time=HOLD_TIME if peer.hold_time is None else int(peer.hold_time),
+            hold_time=hold_time(peer),
             keepalive_time=peer.keepalive_time or None,
             connect_retry_time=peer.connect_time or CONNECT_TIME,
             passive=peer.passive,
             graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
-            restarting=restarting and peer.graceful_restart,
         )
         # Without a TTL of its own a session reaches peers behind a router, as MetalLB's native mode does.
         config = PeerConfig(
@@ -60,7 +64,23 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile], *, restart
     except ValueError as error:
         return f"peer {peer.name}: {error}"
     profile = next((each for each in profiles if each.name == peer.bfd_profile), None)
-    return Neighbour(peer.name, config, timers(profile) if profile else None, multihop=peer.ebgp_multihop or internal)
+    return Neighbour(peer.name, config, timers(profile) if profile else None, peer.ebgp_multihop)
+
+
+def is_internal(peer: Peer) -> bool:
+    """Whether both ends have one AS number."""
+    return peer.dynamic_asn == "internal" or peer.asn == (peer.local_asn or peer.my_asn)
+
+
+def hold_time(peer: Peer) -> int:
+    """Seconds without a word after which the session is given up; 0 for never."""
+    return HOLD_TIME if peer.hold_time is None else int(peer.hold_time)
+
+
+def is_beyond_a_router(remote: Address, local: Address, networks: Iterable[Network]) -> bool:
+    """Whether BFD with ``remote`` crosses a router (RFC 5883): no network of ``local``'s own holds it."""
+    own = [network for network in networks if local in network]
+    return not any(remote in network for network in own) and not remote.is_link_local
 
 
 def router_id(peer: Peer, node: Node) -> IPv4Address:

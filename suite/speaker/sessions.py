@@ -6,127 +6,211 @@ what is announced.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
 
-from suite.bgp.bfd import BfdChange
+from suite.bgp.bfd import BfdChange, BfdStatus
 from suite.bgp.bfd_link import BfdLink, BfdPeer
 from suite.bgp.bfd_packet import BfdState
 from suite.bgp.export import RouteAttributes
 from suite.bgp.fsm import State
 from suite.bgp.notification import Cease
-from suite.bgp.peer import Peer
+from suite.bgp.peer import Listener, Peer
 from suite.bgp.prefix import Prefix
 from suite.bgp.session import Stop
 from suite.bgp.status import SessionStatus, StateChanged
 from suite.metrics import names
 from suite.metrics.registry import Registry
-from suite.speaker.neighbours import Neighbour, told
+from suite.model.address import Address, Network
+from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, told
 from suite.speaker.plan import Plan
+
+LISTEN_PORT = 179
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class _Running:
-    """One session, what it was told last, and the number of the BFD session that watches its path."""
+    """One session, what it was told, and the BFD session that watches its path."""
 
     neighbour: Neighbour
     peer: Peer
     told: dict[Prefix, RouteAttributes]
     bfd: int | None = None
+    watched: BfdPeer | None = None
 
 
 class Sessions:
-    """All BGP sessions of one process; ``random`` gives numbers from 0 to 1."""
+    """All BGP sessions of one process.
 
-    def __init__(self, random: Callable[[], float], registry: Registry) -> None:
+    ``random`` gives numbers from 0 to 1; ``networks`` tells the networks that this node has an address in;
+    ``listen_port`` is where peers that connect to us find us.
+    """
+
+    def __init__(
+        self,
+        random: Callable[[], float],
+        registry: Registry,
+        networks: Callable[[], Iterable[Network]] = tuple,
+        listen_port: int = LISTEN_PORT,
+    ) -> None:
         self._random = random
         self._registry = registry
+        self._networks = networks
+        self._port = listen_port
         self._running: dict[str, _Running] = {}
+        self._begun: set[str] = set()
         self._bfd: BfdLink | None = None
+        self._listener: Listener | None = None
+        self._listens: set[tuple[Address, str | None]] = set()
 
     async def follow(self, neighbours: list[Neighbour], plan: Plan) -> None:
-        """Have exactly these sessions, each told what ``plan`` says."""
+        """Have exactly these sessions, each told what ``plan`` says.
+
+        ``plan`` is made from the one of the call before: a session that lives on is told the prefixes it touched.
+        """
         wanted = {neighbour.name: neighbour for neighbour in neighbours}
-        for name in [name for name, running in self._running.items() if wanted.get(name) != running.neighbour]:
-            await self._end(name, Stop.CEASE, "configuration changed")
+        changed = [name for name, running in self._running.items() if wanted.get(name) != running.neighbour]
+        await asyncio.gather(*(self._end(name, Stop.CEASE, "configuration changed") for name in changed))
+        for running in self._running.values():
+            self._tell(running, plan)
         for name, neighbour in wanted.items():
-            running = self._running.get(name)
-            if running is None:
-                self._begin(neighbour, told(plan.routes(name).values()))
-            else:
-                self._tell(running, told(plan.routes(name).values()))
+            if name not in self._running:
+                await self._begin(neighbour, told(plan.routes(name).values()))
 
     def status(self) -> dict[str, SessionStatus]:
         """A picture of each session, by the peer's name."""
         return {name: running.peer.status() for name, running in self._running.items()}
 
+    def bfd_status(self) -> dict[str, BfdStatus]:
+        """A picture of each BFD session, by the peer's name."""
+        link = self._bfd
+        watched = {name: running.bfd for name, running in self._running.items()}
+        return {name: link.status(bfd) for name, bfd in watched.items() if link is not None and bfd is not None}
+
+    def announced(self, name: str) -> Mapping[Prefix, RouteAttributes]:
+        """What a peer is told."""
+        running = self._running.get(name)
+        return running.told if running is not None else {}
+
     async def stop(self, *, is_drain: bool = False) -> None:
-        """End every session: gracefully where the peer agreed to keep our routes, unless this node is drained."""
+        """End every session: gracefully where the peer agreed to keep our routes, unless this node is drained.
+
+        BFD ends last and without a word: a peer that keeps our routes sees a path that is silent, not one that failed.
+        """
         ending = []
         for name, running in list(self._running.items()):
             keeps = running.neighbour.config.session.graceful_restart > 0 and not is_drain
             ending.append(self._end(name, Stop.GRACEFUL if keeps else Stop.CEASE, "the suite ends"))
         await asyncio.gather(*ending)
+        if self._listener is not None:
+            self._listener.close()
         if self._bfd is not None:
             self._bfd.close()
 
-    def _begin(self, neighbour: Neighbour, routes: dict[Prefix, RouteAttributes]) -> None:
-        peer = Peer(neighbour.config, self._random, lambda change: self._note(neighbour.name, change))
-        running = _Running(neighbour, peer, routes)
-        self._running[neighbour.name] = running
-        peer.announce(routes)
-        peer.start()
+    async def _begin(self, neighbour: Neighbour, routes: dict[Prefix, RouteAttributes]) -> None:
+        """A session, with the routes it has from its first moment on.
+
+        The first one with each peer says that it restarts (RFC 4724 section 4.2): true after a restart, and at the
+        very first start it costs nothing, since the peer has nothing of ours to keep.
+        """
+        config, is_first = neighbour.config, neighbour.name not in self._begun
+        self._begun.add(neighbour.name)
+        if is_first and config.session.graceful_restart:
+            config = replace(config, session=replace(config.session, restarting=True))
+        peer = Peer(config, self._random, partial(self._note, neighbour.name))
+        self._running[neighbour.name] = _Running(neighbour, peer, routes)
         self._registry.set(names.BGP_SESSION_UP, 0, neighbour.name)
         self._registry.set(names.BGP_ANNOUNCED, len(routes), neighbour.name)
-        if neighbour.bfd is not None:
-            self._watch(running)
+        if config.session.passive:
+            await self._listen(neighbour, peer)
+        peer.announce(routes)
+        peer.start()
 
-    def _tell(self, running: _Running, routes: dict[Prefix, RouteAttributes]) -> None:
-        changed = {prefix: each for prefix, each in routes.items() if running.told.get(prefix) != each}
-        withdrawn = running.told.keys() - routes.keys()
-        running.told = routes
+    async def _listen(self, neighbour: Neighbour, peer: Peer) -> None:
+        """Let a passive peer connect to us; the port is taken for such peers only, another daemon may want it."""
+        if self._listener is None:
+            self._listener = Listener()
+        config = neighbour.config
+        everywhere = IPv4Address(0) if config.address.version == 4 else IPv6Address(0)
+        place = (config.source or everywhere, config.device)
+        self._listener.add(peer)
+        if place in self._listens:
+            return
+        try:
+            await self._listener.open([place[0]], self._port, config.device)
+        except OSError as error:
+            _log.error("peer %s cannot connect to us: port %d of %s: %s", neighbour.name, self._port, place[0], error)
+        else:
+            self._listens.add(place)
+
+    def _tell(self, running: _Running, plan: Plan) -> None:
+        """The difference that the touched prefixes make to this peer."""
+        name, known = running.neighbour.name, running.told
+        changed: dict[Prefix, RouteAttributes] = {}
+        withdrawn: list[Prefix] = []
+        for network in plan.touched:
+            prefix, route = Prefix.of(network), plan.route(name, network)
+            if route is None:
+                withdrawn += [prefix] if known.pop(prefix, None) is not None else []
+            elif known.get(prefix) != (wanted := attributes(route)):
+                changed[prefix] = known[prefix] = wanted
         if changed or withdrawn:
             running.peer.change(changed, withdrawn)
-            self._registry.set(names.BGP_ANNOUNCED, len(routes), running.neighbour.name)
+            self._registry.set(names.BGP_ANNOUNCED, len(known), name)
 
     async def _end(self, name: str, how: Stop, text: str) -> None:
+        """End one session; unless the peer keeps our routes, it hears that they are gone before the session is."""
         running = self._running.pop(name)
-        if running.bfd is not None and self._bfd is not None:
-            self._bfd.unwatch(running.bfd)
-        if how is Stop.CEASE:
-            running.peer.announce({})
-        await running.peer.stop(how, text)
+        if self._listener is not None:
+            self._listener.remove(running.peer)
+        if how is Stop.GRACEFUL:
+            await running.peer.stop(how, text)
+        else:
+            await running.peer.drain(text)
+            if running.bfd is not None and self._bfd is not None:
+                self._bfd.unwatch(running.bfd)
         self._registry.set(names.BGP_SESSION_UP, 0, name)
         self._registry.set(names.BGP_ANNOUNCED, 0, name)
-
-    def _watch(self, running: _Running) -> None:
-        """Watch the path with BFD: the session is dropped as soon as the path is dead."""
-        neighbour = running.neighbour
-        if neighbour.bfd is None:
-            return
-        if self._bfd is None:
-            self._bfd = BfdLink(self._random)
-        config = neighbour.config
-        watched = BfdPeer(
-            config.address, config.source, config.device, multihop=neighbour.multihop, profile=neighbour.bfd
-        )
-
-        def changed(change: BfdChange) -> None:
-            up = change.new is BfdState.UP
-            self._registry.set(names.BFD_SESSION_UP, up, neighbour.name)
-            self._registry.add(names.BFD_UP_EVENTS if up else names.BFD_DOWN_EVENTS, neighbour.name)
-            if change.old is BfdState.UP and not up:
-                running.peer.reset(Cease.BFD_DOWN)
-
-        try:
-            running.bfd = self._bfd.watch(watched, changed)
-        except OSError as error:
-            _log.error("BFD for peer %s cannot start: %s", neighbour.name, error)
 
     def _note(self, name: str, change: StateChanged) -> None:
         is_up = change.new is State.ESTABLISHED
         self._registry.set(names.BGP_SESSION_UP, is_up, name)
         if is_up or change.old is State.ESTABLISHED:
             _log.info("BGP session with %s: %s%s", name, change.new.value, f" ({change.cause})" if change.cause else "")
+        running = self._running.get(name)
+        if is_up and running is not None:
+            self._watch(running)
+
+    def _watch(self, running: _Running) -> None:
+        """Watch the path of a session that stands with BFD, from the session's own address, as the peer will."""
+        neighbour, local = running.neighbour, running.peer.status().local
+        if neighbour.bfd is None or local is None:
+            return
+        config = neighbour.config
+        multihop = neighbour.multihop or is_beyond_a_router(config.address, local, self._networks())
+        watched = BfdPeer(config.address, local, config.device, multihop, neighbour.bfd)
+        if watched == running.watched:
+            return
+        if self._bfd is None:
+            self._bfd = BfdLink(self._random)
+        if running.bfd is not None:
+            self._bfd.unwatch(running.bfd)
+        running.bfd = running.watched = None
+        try:
+            running.bfd = self._bfd.watch(watched, partial(self._judge, running))
+        except OSError as error:
+            _log.error("BFD for peer %s cannot start: %s", neighbour.name, error)
+        else:
+            running.watched = watched
+
+    def _judge(self, running: _Running, change: BfdChange) -> None:
+        """A path that was up and is dead takes its session with it at once (RFC 5882 section 4.2)."""
+        name, up = running.neighbour.name, change.new is BfdState.UP
+        self._registry.set(names.BFD_SESSION_UP, up, name)
+        self._registry.add(names.BFD_UP_EVENTS if up else names.BFD_DOWN_EVENTS, name)
+        if change.is_failure:
+            running.peer.reset(Cease.BFD_DOWN)

@@ -1,0 +1,151 @@
+"""The router's side in FRR's words: FRR itself, and UniFi gateways, which take such a file."""
+
+from collections.abc import Iterator
+
+from suite.speaker.router_config import Accepted, Part, Router
+
+GROUP = "suite"
+FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
+LIST_WORDS = {4: "ip", 6: "ipv6"}
+
+
+def frr(router: Router) -> tuple[Part, ...]:
+    """FRR on any Linux router, with dnsmasq as its forwarder."""
+    notes = ["/etc/frr/daemons needs bgpd=yes" + (" and bfdd=yes" if router.bfd else "")]
+    if not router.connects:
+        notes.append("a new node in the ranges above needs no edit here")
+    bgp = Part(
+        "bgp",
+        "\n".join(frr_lines(router)) + "\n",
+        "/etc/frr/suite.conf (or its lines in /etc/frr/frr.conf)",
+        "vtysh -f /etc/frr/suite.conf, then vtysh -c 'write memory'",
+        "vtysh -c 'show ip bgp' lists each address once per node; vtysh -c 'show bgp summary'",
+        f"vtysh -c 'configure terminal' -c 'router bgp {router.asn}' -c 'no neighbor {GROUP} peer-group'",
+        tuple(notes),
+    )
+    return (bgp, *dnsmasq(router))
+
+
+def unifi(router: Router) -> tuple[Part, ...]:
+    """Today's UniFi gateways: an FRR file for the BGP page, and an entry for each zone on the DNS page."""
+    bgp = Part(
+        "bgp",
+        "\n".join(frr_lines(router)) + "\n",
+        "UniFi Network, Settings, Routing, BGP: upload it as the configuration of the gateway",
+        "save; the gateway keeps it over provisioning and firmware updates",
+        "on the gateway: vtysh -c 'show ip bgp'",
+        "remove the entry on the same page",
+    )
+    if not router.zones:
+        return (bgp,)
+    text = "".join(f"Forward Domain  {zone}  {server}\n" for zone in router.zones for server in router.servers[:1])
+    dns = Part(
+        "dns",
+        text,
+        "UniFi Network, Settings, Routing, DNS: an entry of type Forward Domain for each line",
+        "save",
+        f"nslookup ns.{router.zones[0]} from any client",
+        "remove the entries on the same page",
+        ("the gateway takes one server for each domain",) if len(router.servers) > 1 else (),
+    )
+    return (bgp, dns)
+
+
+def frr_lines(router: Router) -> Iterator[str]:
+    """The file."""
+    yield f"! The nodes of the suite, for the router that is their peer {router.peer}."
+    yield from _bfd_profile(router)
+    for family in router.families:
+        yield from _prefix_list(family, router.takes(family))
+    yield from _route_maps(router)
+    yield f"router bgp {router.asn}"
+    if router.identifier:
+        yield f" bgp router-id {router.identifier}"
+    yield " no bgp default ipv4-unicast"
+    yield from (f" {line}" for line in _group(router))
+    for family in router.families:
+        yield from (f" {line}" for line in _family(router, family))
+    yield "exit"
+
+
+def _bfd_profile(router: Router) -> Iterator[str]:
+    if router.bfd is None:
+        return
+    yield "bfd"
+    yield f" profile {GROUP}"
+    yield f"  detect-multiplier {router.bfd.detect_multiplier}"
+    yield f"  receive-interval {router.bfd.receive_interval}"
+    yield f"  transmit-interval {router.bfd.transmit_interval}"
+    yield f"  minimum-ttl {router.bfd.minimum_ttl}"
+    yield " exit"
+    yield "exit"
+
+
+def _prefix_list(family: int, entries: tuple[Accepted, ...]) -> Iterator[str]:
+    """FRR wants the length of the entry below ``ge``, so an entry of exactly that length is written without."""
+    word = LIST_WORDS[family]
+    yield f"no {word} prefix-list {GROUP}{family}"
+    for number, entry in enumerate(entries, 1):
+        exact = "" if entry.length == entry.network.prefixlen else f" ge {entry.length} le {entry.length}"
+        yield f"{word} prefix-list {GROUP}{family} seq {5 * number} permit {entry.network}{exact}"
+
+
+def _route_maps(router: Router) -> Iterator[str]:
+    for number, family in enumerate(router.families, 1):
+        yield f"route-map {GROUP}-in permit {10 * number}"
+        yield f" match {LIST_WORDS[family]} address prefix-list {GROUP}{family}"
+        yield "exit"
+    yield f"route-map {GROUP}-out deny 10"
+    yield "exit"
+
+
+def _group(router: Router) -> Iterator[str]:
+    name = f"neighbor {GROUP}"
+    yield f"{name} peer-group"
+    yield f"{name} remote-as {router.node_asn}"
+    yield f"{name} timers {max(router.hold_time // 3, 1) if router.hold_time else 0} {router.hold_time}"
+    if router.hops:
+        yield f"{name} ebgp-multihop {router.hops}"
+    if router.has_password:
+        yield f"! {name} password ...   (the peer's password; it is kept out of this file)"
+    if router.bfd is not None:
+        yield f"{name} bfd"
+        yield f"{name} bfd profile {GROUP}"
+        yield f"{name} bfd check-control-plane-failure"
+    if router.connects:
+        for node in router.nodes:
+            yield f"neighbor {node.address} peer-group {GROUP}"
+            yield f"neighbor {node.address} description {node.name}"
+    else:
+        yield from (f"bgp listen range {network} peer-group {GROUP}" for network in router.ranges())
+
+
+def _family(router: Router, family: int) -> Iterator[str]:
+    yield f"address-family {FAMILY_NAMES[family]} unicast"
+    yield f" neighbor {GROUP} activate"
+    yield f" neighbor {GROUP} route-map {GROUP}-in in"
+    yield f" neighbor {GROUP} route-map {GROUP}-out out"
+    if router.maximum(family):
+        yield f" neighbor {GROUP} maximum-prefix {router.maximum(family)}"
+    yield f" maximum-paths {'ibgp ' if router.is_internal else ''}{router.paths}"
+    yield "exit-address-family"
+
+
+def dnsmasq(router: Router) -> tuple[Part, ...]:
+    """Forwarding of our zones by dnsmasq, which most routers' DNS is; nothing where there are none."""
+    if not router.zones:
+        return ()
+    lines = ["# The zones of the suite are answered by the suite; addresses of private networks are wanted in them."]
+    for zone in router.zones:
+        lines += [f"server=/{zone}/{server}" for server in router.servers]
+        lines.append(f"rebind-domain-ok=/{zone}/")
+    return (
+        Part(
+            "dns",
+            "\n".join(lines) + "\n",
+            "/etc/dnsmasq.d/suite.conf",
+            "systemctl restart dnsmasq",
+            f"nslookup ns.{router.zones[0]} from any client of this router",
+            "rm /etc/dnsmasq.d/suite.conf; systemctl restart dnsmasq",
+        ),
+    )

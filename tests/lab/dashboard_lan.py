@@ -1,0 +1,235 @@
+"""The dashboard story's networks with the real program on four nodes, walked through from a client.
+
+    python tests/lab/dashboard_lan.py            # as root; prints each command and its answer
+
+People live in 192.168.1.0/24, the cluster's nodes in 10.10.0.0/24, Services get addresses from 10.10.10.10-10.10.10.250. One
+router joins them; it is 192.168.1.1, which is no address of the nodes' network, and both sides have the AS number 64512. What
+the router runs (FRR or BIRD, and dnsmasq) is what `suite router-config` writes for it. The nodes share one database, as they
+would share a server's: here a SQLite file, since they are one machine. The pod is a process on each node that listens on the
+Service's address, which stands on `lo`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+
+from fix_netns import REPOSITORY, Namespace, NetLab, eventually, network  # noqa: E402
+from routers import Bird, Frr  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VIP, ROUTER, CLIENT = "10.10.10.10", "192.168.1.1", "192.168.1.50"
+NODES = {"master": "10.10.0.200", "node1": "10.10.0.101", "node2": "10.10.0.102", "node3": "10.10.0.103"}
+
+CONFIGURATION = f"""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  namespace: metallb-system
+  name: config
+data:
+  config: |
+    peers:
+    - peer-address: {ROUTER}
+      peer-asn: 64512
+      my-asn: 64512
+      hold-time: 9s
+      OPTIONS
+    bfd-profiles:
+    - name: fast
+      receive-interval: 150
+      transmit-interval: 150
+      minimum-ttl: 60
+    address-pools:
+    - name: bgp
+      protocol: bgp
+      addresses:
+      - 10.10.10.10-10.10.10.250
+---
+nodes:
+{"".join(f"  - {{name: {name}, addresses: [{address}]}}{chr(10)}" for name, address in NODES.items())}
+"""
+
+DASHBOARD = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: kubernetes-dashboard
+  namespace: kubernetes-dashboard
+  annotations: {suite/hostname: k8s-dashboard}
+spec:
+  type: LoadBalancer
+  POLICY
+  selector: {k8s-app: kubernetes-dashboard}
+  ports: [{port: 80, targetPort: 9090}]
+"""
+
+POD = f"""
+import http.server as h, sys
+class Dashboard(h.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"the dashboard, from " + sys.argv[1].encode())
+    def log_message(self, *arguments):
+        pass
+h.ThreadingHTTPServer(("{VIP}", 80), Dashboard).serve_forever()
+"""
+
+BIRD_KERNEL = "protocol kernel {{ merge paths on limit 8; ipv4 {{ export where source = RTS_BGP; }}; }}\n{0}"
+
+STORY = (
+    ("nslookup", "k8s-dashboard"),
+    ("nslookup", "k8s-dashboard.service"),
+    ("curl", "-sS", "-m", "5", "http://k8s-dashboard.service/"),
+)
+
+
+@dataclass
+class DashboardLan:
+    """The machines; the program runs on each node, and follows `folder`."""
+
+    lab: NetLab
+    client: Namespace
+    router: Namespace
+    nodes: dict[str, Namespace]
+    folder: Path
+    options: str = ""
+    policy: str = ""
+    programs: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """The files that the program follows."""
+        (self.folder / "manifests").mkdir(exist_ok=True)
+        self.folder.joinpath("suite.yaml").write_text(CONFIGURATION.replace("OPTIONS", self.options))
+        self.folder.joinpath("manifests", "dashboard.yaml").write_text(DASHBOARD.replace("POLICY", self.policy))
+
+    def start(self, name: str) -> None:
+        """The program on one node."""
+        state = self.folder / name
+        command = [sys.executable, "-m", "suite", "run", "--config", str(self.folder / "suite.yaml"), "--node", name]
+        command += ["--manifests", str(self.folder / "manifests"), "--state", str(state), "--database", self.database]
+        with (self.folder / f"{name}.log").open("a") as log:
+            self.programs[name] = self.nodes[name].spawn(
+                *command, "--dns-listen", f"{NODES[name]}:53", stdout=log, cwd=REPOSITORY
+            )
+
+    @property
+    def database(self) -> str:
+        return f"sqlite:///{self.folder / 'shared.db'}"
+
+    def log(self) -> str:
+        return "\n".join(f"== {name}\n{(self.folder / f'{name}.log').read_text()}" for name in self.programs)
+
+    def ask(self, *command: str) -> str:
+        """What the client's command prints."""
+        done = self.client.run(*command)
+        return done.stdout + done.stderr
+
+    def suite(self, *words: str, node: str = "master") -> str:
+        """What a command of the suite prints on a node."""
+        done = self.nodes[node].python("-m", "suite", *words, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def router_config(self, vendor: str, part: str) -> str:
+        """What `suite router-config` writes."""
+        where = ("--config", str(self.folder / "suite.yaml"), "--database", self.database)
+        return self.suite("router-config", "--vendor", vendor, "--part", part, *where)
+
+    def frr(self, *, bfd: bool = False) -> Frr:
+        """The router runs FRR with what was written for it."""
+        folder = Path(tempfile.mkdtemp(prefix="frr-", dir=self.folder))
+        self.folder.chmod(0o755)
+        folder.chmod(0o777)
+        daemons = ("zebra", "bfdd", "bgpd") if bfd else ("zebra", "bgpd")
+        return Frr(self.router, folder, self.router_config("frr", "bgp"), daemons).start()
+
+    def bird(self) -> Bird:
+        """The router runs BIRD with what was written for it, included by a file that has a kernel protocol."""
+        return Bird(self.router, self.folder, BIRD_KERNEL.format(self.router_config("bird", "bgp"))).start()
+
+    def dnsmasq(self) -> None:
+        """The router's forwarder, with what was written for it; it keeps nothing between questions."""
+        (self.folder / "dnsmasq.conf").write_text(self.router_config("frr", "dns"))
+        forwarder = self.router.spawn(
+            *("dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--cache-size=0", "--user=root"),
+            *(f"--conf-file={self.folder / 'dnsmasq.conf'}", f"--listen-address={ROUTER}", "--bind-interfaces"),
+            stdout=subprocess.DEVNULL,
+        )
+        assert eventually(lambda: "SERVFAIL" not in self.ask("nslookup", "ns.service"), 10, every=0.1)
+        assert forwarder.poll() is None
+
+
+@contextmanager
+def dashboard_lan(lab: NetLab, options: str = "", policy: str = "") -> Iterator[DashboardLan]:
+    """The networks with the program on all nodes; `options` is one more line of the peer, `policy` of the Service."""
+    people, nodes_lan = lab.bridge("people"), lab.bridge("nodes")
+    client, router = lab.namespace("client"), lab.namespace("router")
+    people.plug(router, "eth0", addresses=[f"{ROUTER}/24"])
+    nodes_lan.plug(router, "eth1", addresses=["10.10.0.1/24"])
+    router.sysctl(ipv4__ip_forward=1)
+    people.plug(client, addresses=[f"{CLIENT}/24"])
+    client.ip("route", "add", "default", "via", ROUTER)
+    nodes = {}
+    for name, address in NODES.items():
+        node = nodes[name] = lab.namespace(name)
+        nodes_lan.plug(node, addresses=[f"{address}/24"])
+        node.ip("route", "add", "default", "via", "10.10.0.1")
+        node.ip("address", "add", f"{VIP}/32", "dev", "lo")
+        node.spawn(sys.executable, "-c", POD, name, stdout=subprocess.DEVNULL)
+    resolv_conf(client)
+    with tempfile.TemporaryDirectory() as folder:
+        lan = DashboardLan(lab, client, router, nodes, Path(folder), options, policy)
+        lan.write()
+        for name in NODES:
+            lan.start(name)
+        try:
+            yield lan
+        finally:
+            for program in lan.programs.values():
+                program.terminate()
+            for program in lan.programs.values():
+                program.wait(20)
+            for host in (router, *nodes.values()):
+                host.stop_processes()
+            Path("/etc/netns", client.full_name, "resolv.conf").unlink(missing_ok=True)
+            Path("/etc/netns", client.full_name).rmdir()
+
+
+def resolv_conf(client: Namespace) -> None:
+    """The client asks the router; `ip netns exec` puts this file over the machine's own inside the namespace."""
+    folder = Path("/etc/netns", client.full_name)
+    folder.mkdir(parents=True)
+    (folder / "resolv.conf").write_text(f"nameserver {ROUTER}\n")
+
+
+def main() -> int:
+    with network() as lab, dashboard_lan(lab) as lan:
+        frr = lan.frr()
+        if not eventually(lambda: len(paths(frr)) == len(NODES), within=40, every=0.2):
+            print("not every node has told the router; the logs:\n" + lan.log())
+            return 1
+        lan.dnsmasq()
+        print(f"router$ vtysh -c 'show ip bgp'\n{frr.vtysh('show ip bgp')}")
+        for command in STORY:
+            print(f"client$ {' '.join(command)}\n{lan.ask(*command)}")
+    return 0
+
+
+def paths(frr: Frr) -> list[str]:
+    """The nodes (by address) that FRR has the dashboard's address from."""
+    return sorted(path["peerId"] for path in frr.table().get(f"{VIP}/32", []) if path.get("valid"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
