@@ -8,7 +8,7 @@ from __future__ import annotations  # HashTrieMap takes no subscript at run time
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, Reservation
-from suite.model.service import ServiceRef
+from suite.model.service import Service, ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import rows
 from suite.store.database import Transaction
@@ -60,9 +60,11 @@ def read(tx: Transaction) -> Snapshot:
     """Everything, in the reading transaction ``tx``."""
     with _without_collector():
         head = read_head(tx)
-        fields = _maps_of_leases(tx)
-        for table, (_, _, field) in rows.DOCUMENTS.items():
-            fields[field] = HashTrieMap(dict(_documents(tx, table)))
+        services: dict[ServiceRef, Service] = dict(_documents(tx, "service"))
+        fields = _maps_of_leases(tx, services)
+        fields["services"] = HashTrieMap(services)
+        for table in rows.DOCUMENTS.keys() - {"service"}:
+            fields[rows.DOCUMENTS[table][2]] = HashTrieMap(dict(_documents(tx, table)))
         fields |= _small(tx, SMALL)
         return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
 
@@ -146,9 +148,9 @@ def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -
     return new.update(present) if present else new
 
 
-def _maps_of_leases(tx: Transaction) -> dict[str, Any]:
+def _maps_of_leases(tx: Transaction, services: Mapping[ServiceRef, Service]) -> dict[str, Any]:
     found = tx.scan(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
-    by_address, by_ref = _grouped(rows.leases_of(found, tx.time_out))
+    by_address, by_ref = _grouped(rows.leases_of(found, tx.time_out, services))
     return {"leases": HashTrieMap(by_address), "holdings": HashTrieMap(by_ref)}
 
 
