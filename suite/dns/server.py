@@ -45,8 +45,22 @@ class _Link:
     counts: asyncio.Future[dict[str, int]] | None = None
     task: asyncio.Task[None] | None = None
 
+    backlog: list[bytes] | None = field(default_factory=list)
+
     def tell(self, *document: Any) -> None:
-        self.writer.write(feed.encode(document))
+        self.send(feed.encode(document))
+
+    def send(self, frame: bytes) -> None:
+        """Write a frame, but not before the zones that the worker starts with."""
+        if self.backlog is None:
+            self.writer.write(frame)
+        else:
+            self.backlog.append(frame)
+
+    def begin(self, frame: bytes) -> None:
+        """Write the frame with the first zones, and what was said meanwhile."""
+        self.writer.write(frame + b"".join(self.backlog or ()))
+        self.backlog = None
 
 
 class Server:
@@ -125,7 +139,7 @@ class Server:
         self._revision = revision
         document = feed.encode(("update", revision, feed.pack(updates)))
         for link in self._links:
-            link.writer.write(document)
+            link.send(document)
         await self.visible(revision)
 
     def configure(self, settings: Settings) -> None:
@@ -178,11 +192,10 @@ class Server:
         reader, writer = await asyncio.open_connection(sock=ours)
         link = _Link(kind, reader, writer, body)
         writer.write(feed.encode((feed.pack_settings(self._settings), astuple(self._limits))))
-        link.tell(
-            "update", self._revision, feed.pack(feed.whole(self._zones, self._journal if kind == "tcp" else Journal()))
-        )
         self._links.append(link)
         link.task = asyncio.create_task(self._follow(link))
+        zones, journal, revision = self._zones, self._journal if kind == "tcp" else Journal(), self._revision
+        link.begin(await asyncio.to_thread(_whole, zones, journal, revision))  # half a second for 100,000 names
         return link
 
     def _body(self, kind: str, control: socket.socket, sockets: list[socket.socket]) -> Any:
@@ -231,6 +244,11 @@ class Server:
         fresh = await self._spawn(dead.kind)
         if spare is None and dead.taken:
             self._take(fresh, dead.taken)
+
+
+def _whole(zones: Zones, journal: Journal, revision: int) -> bytes:
+    """Give the frame that tells a new worker everything."""
+    return feed.encode(("update", revision, feed.pack(feed.whole(zones, journal))))
 
 
 def _open_pair(address: str, port: int, undo: ExitStack) -> tuple[socket.socket, socket.socket]:
