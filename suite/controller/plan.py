@@ -54,7 +54,7 @@ class Planner:
         pending: Mapping[ServiceRef, Service | None] | None = None,
     ) -> None:
         self.snapshot = snapshot
-        self._ledger = Ledger(snapshot.open_leases())
+        self._ledger = Ledger(snapshot=snapshot)
         self._adoptable = adoptable or {}
         self._withheld: dict[ServiceRef, Service | None] = dict(pending or {})
         self._touched: set[Address] = set()

@@ -4,52 +4,86 @@ A ledger is made of a snapshot and kept in step with it, address by address.  It
 hold; it only answers faster: what is free, what could be joined, what is cooling or held and since when, what is due.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from suite.ipam.occupancy import Occupancy
 from suite.model.address import Address, Range, address_of
 from suite.model.lease import Lease, LeaseState
 from suite.model.service import ServiceRef
 
+if TYPE_CHECKING:
+    from suite.model.snapshot import Snapshot
+
+K = TypeVar("K")
+V_co = TypeVar("V_co", covariant=True)
+
 _Waiting = tuple[datetime, int]
 """Since when, and the number of the address: the oldest first, the lowest of equals."""
 
 
-class Ledger:
-    """Open leases by address, by Service, by sharing group and by state."""
+class _Lookup(Protocol[K, V_co]):
+    """As much of a mapping as is needed: a persistent map of a snapshot, or a dict."""
 
-    def __init__(self, leases: Iterable[Lease] = ()) -> None:
+    def get(self, key: K, /) -> V_co | None: ...
+    def keys(self) -> Iterable[K]: ...
+
+
+class Ledger:
+    """Open leases by address, by Service, by sharing group and by state.
+
+    Made of a snapshot it copies none of its leases: what the snapshot holds is looked up there, and only what has
+    changed since is kept here.
+    """
+
+    def __init__(self, leases: Iterable[Lease] = (), *, snapshot: Snapshot | None = None) -> None:
+        by_address: _Lookup[Address, tuple[Lease, ...]]
+        by_ref: _Lookup[ServiceRef, tuple[Lease, ...]]
+        if snapshot is not None:
+            by_address, by_ref = snapshot.leases, snapshot.holdings
+            everything: Iterable[tuple[Address, tuple[Lease, ...]]] = snapshot.leases.items()
+        else:
+            by_address, by_ref = grouped = _grouped(leases)
+            everything = grouped[0].items()
+        self._base_by_address, self._base_by_ref = by_address, by_ref
         self._by_address: dict[Address, tuple[Lease, ...]] = {}
-        self._by_ref: dict[ServiceRef, dict[Address, Lease]] = {}
+        self._by_ref: dict[ServiceRef, tuple[Lease, ...]] = {}
         self._shared: dict[tuple[str, int], list[int]] = {}
         self._waiting: dict[tuple[LeaseState, str, int], list[_Waiting]] = defaultdict(list)
         self._due: list[tuple[datetime, int, Address]] = []
         self._ticket = 0
         self.bound_count = 0
-        grouped: dict[Address, list[Lease]] = defaultdict(list)
-        for lease in leases:
-            grouped[lease.address].append(lease)
-        self.taken = {
-            family: Occupancy(int(address) for address in grouped if address.version == family) for family in (4, 6)
-        }
-        for address, here in grouped.items():
-            self._index(address, tuple(here))
+        numbers: dict[int, list[int]] = {4: [], 6: []}
+        for address, leases in everything:
+            numbers[address.version].append(int(address))
+            if (
+                len(leases) == 1
+                and leases[0].state is LeaseState.BOUND
+                and not leases[0].share_group.startswith("key:")
+            ):
+                self.bound_count += 1  # nearly all: nothing to remember but that the address is taken
+            else:
+                self._index(address, leases)
+        self.taken = {family: Occupancy(each) for family, each in numbers.items()}
 
     def at(self, address: Address) -> tuple[Lease, ...]:
         """The open leases on ``address``: none when it is free, several only where it is shared."""
-        return self._by_address.get(address, ())
+        changed = self._by_address.get(address)
+        return changed if changed is not None else self._base_by_address.get(address) or ()
 
     def of(self, ref: ServiceRef) -> tuple[Lease, ...]:
         """The open leases of a Service in any state, IPv4 first."""
-        mine = self._by_ref.get(ref)
-        if not mine:
-            return ()
-        return tuple(sorted(mine.values(), key=lambda lease: (lease.address.version, int(lease.address))))
+        changed = self._by_ref.get(ref)
+        mine = changed if changed is not None else self._base_by_ref.get(ref) or ()
+        if len(mine) < 2:
+            return mine
+        return tuple(sorted(mine, key=lambda lease: (lease.address.version, int(lease.address))))
 
     def bound(self, ref: ServiceRef) -> tuple[Lease, ...]:
         """What the Service has now, IPv4 first."""
@@ -57,11 +91,13 @@ class Ledger:
 
     def refs(self) -> Iterator[ServiceRef]:
         """Every Service that has an open lease."""
-        return iter(self._by_ref)
+        yield from (ref for ref, leases in self._by_ref.items() if leases)
+        yield from (ref for ref in self._base_by_ref.keys() if ref not in self._by_ref)  # noqa: SIM118
 
     def addresses(self) -> Iterator[Address]:
         """Every address with an open lease."""
-        return iter(self._by_address)
+        yield from (address for address, leases in self._by_address.items() if leases)
+        yield from (address for address in self._base_by_address.keys() if address not in self._by_address)  # noqa: SIM118
 
     def joinable(self, group: str, span: Range) -> Iterator[Address]:
         """Addresses in ``span`` that leases of this sharing group have, lowest first."""
@@ -78,7 +114,12 @@ class Ledger:
 
     def replace(self, address: Address, leases: tuple[Lease, ...]) -> None:
         """Say anew which open leases lie on ``address``."""
-        self._unindex(address)
+        before = self.at(address)
+        self._unindex(address, before)
+        self._by_address[address] = leases
+        for ref in {lease.ref for lease in (*before, *leases)}:
+            elsewhere = tuple(lease for lease in self.of(ref) if lease.address != address)
+            self._by_ref[ref] = (*elsewhere, *(lease for lease in leases if lease.ref == ref))
         if leases:
             self._index(address, leases)
             self.taken[address.version].add(int(address))
@@ -107,10 +148,8 @@ class Ledger:
         return None
 
     def _index(self, address: Address, leases: tuple[Lease, ...]) -> None:
-        self._by_address[address] = leases
         number, family = int(address), address.version
         for lease in leases:
-            self._by_ref.setdefault(lease.ref, {})[address] = lease
             self.bound_count += lease.state is LeaseState.BOUND
             if lease.until is not None:
                 self._ticket += 1
@@ -121,22 +160,25 @@ class Ledger:
         if state is LeaseState.HELD or state is LeaseState.COOLING:
             insort(self._waiting[state, leases[0].pool, family], (_since(leases), number))
 
-    def _unindex(self, address: Address) -> None:
-        leases = self._by_address.pop(address, ())
+    def _unindex(self, address: Address, leases: tuple[Lease, ...]) -> None:
         if not leases:
             return
         number, family = int(address), address.version
-        for lease in leases:
-            mine = self._by_ref[lease.ref]
-            del mine[address]
-            if not mine:
-                del self._by_ref[lease.ref]
-            self.bound_count -= lease.state is LeaseState.BOUND
+        self.bound_count -= sum(lease.state is LeaseState.BOUND for lease in leases)
         if leases[0].share_group.startswith("key:"):
             _remove(self._shared[leases[0].share_group, family], number)
         state = _state(leases)
         if state is LeaseState.HELD or state is LeaseState.COOLING:
             _remove(self._waiting[state, leases[0].pool, family], (_since(leases), number))
+
+
+def _grouped(leases: Iterable[Lease]) -> tuple[dict[Address, tuple[Lease, ...]], dict[ServiceRef, tuple[Lease, ...]]]:
+    by_address: dict[Address, tuple[Lease, ...]] = {}
+    by_ref: dict[ServiceRef, tuple[Lease, ...]] = {}
+    for lease in leases:
+        by_address[lease.address] = (*by_address.get(lease.address, ()), lease)
+        by_ref[lease.ref] = (*by_ref.get(lease.ref, ()), lease)
+    return by_address, by_ref
 
 
 def _state(leases: tuple[Lease, ...]) -> LeaseState:
