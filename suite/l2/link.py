@@ -159,6 +159,10 @@ class Link:
     def owned(self) -> frozenset[Address]:
         return self._owned
 
+    def answers_for(self, packed: bytes) -> bool:
+        """Whether an address is owned here."""
+        return any(packed in answerer.replies for answerer in self.answerers)
+
     def own(self, addresses: Iterable[Address], watched: frozenset[bytes] = frozenset()) -> bool:
         """Answer for exactly these addresses from now on, and listen for claims of the packed `watched` ones.
 
@@ -182,7 +186,7 @@ class Link:
                 self._equip(answerer, answerer.watched)
 
     def announce(self, address: Address) -> None:
-        """Tell everybody that the address is here: gratuitous ARP, or an unsolicited Neighbor Advertisement."""
+        """Tell everybody that an owned address is here: gratuitous ARP, or an unsolicited Neighbor Advertisement."""
         if address.version == 4:
             for frame in arp.announcements(self._templates.arp, address.packed, self.interface.mac):
                 self.answerers[0].send(frame)

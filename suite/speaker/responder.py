@@ -31,6 +31,7 @@ from suite.speaker.duty import Duty
 from suite.speaker.heartbeat_link import HeartbeatLink
 from suite.speaker.membership import Membership, NodeView, Settings
 from suite.speaker.ownership import Contest, Decision, Entry, Ownership, placements
+from suite.speaker.reports import conflict_report, finding_report, link_report, node_report
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
 ANNOUNCED_AT_ONCE = 64
@@ -62,6 +63,7 @@ class Responder:
         self._answers_ping = False
         self._draft: dict[Address, Entry] = {}
         self._nodes: Mapping[str, NodeView] = {}
+        self._fleet_macs: frozenset[Mac] = frozenset()
         self._settles_at: float | None = None
         self._leaving_at: float | None = None
         self._is_done = False
@@ -159,7 +161,13 @@ class Responder:
             self._heartbeats.close()
             self._heartbeats = None
         if self._heartbeats is None:
-            self._heartbeats = HeartbeatLink(wanted.port)
+            try:
+                self._heartbeats = HeartbeatLink(wanted.port)
+            except OSError as fault:
+                # Deaf to the fleet it would claim everything. The speaker starts this process again after a while.
+                self._channel.send({"kind": "trouble", "interface": "", "text": str(fault)})
+                self._is_done = True
+                return
             for descriptor in self._heartbeats.filenos():
                 self._watch_for(descriptor, self._hear_fleet)
         self._heartbeats.know({name: each for name, each in wanted.addresses.items() if name != wanted.name})
@@ -264,26 +272,15 @@ class Responder:
 
     def _hear_claim(self, link: Link, claim: Claim, now: float) -> None:
         """Somebody else uses an address that is ours, or that we probe for."""
-        name, fleet = link.interface.name, self._fleet_macs()
-        self._probes[name].observe(claim, now, fleet)
-        if claim.address not in {address.packed for address in link.owned}:
+        name = link.interface.name
+        self._probes[name].observe(claim, now, self._fleet_macs)
+        if not link.answers_for(claim.address):
             return
-        notice = self._watches[name].observe(claim, now, fleet)
+        notice = self._watches[name].observe(claim, now, self._fleet_macs)
         if notice.defend:
             link.announce(ip_address(claim.address))
         if notice.report is not None:
-            self._channel.send(
-                {
-                    "kind": "conflict",
-                    "address": str(ip_address(claim.address)),
-                    "interface": name,
-                    "mac": to_text(claim.mac),
-                    "in_fleet": notice.report.in_fleet,
-                }
-            )
-
-    def _fleet_macs(self) -> frozenset[Mac]:
-        return frozenset(link.mac for node in self._nodes.values() for link in node.links)
+            self._channel.send(conflict_report(notice.report, name))
 
     # Timers
 
@@ -351,8 +348,8 @@ class Responder:
         before, watched = link.owned, self._probes[link.interface.name].addresses()
         if addresses == before and watched == link.watched:
             return
-        link.own(addresses, watched)
-        self._listen(link)
+        if not self._own(link, addresses, watched):
+            return
         for address in addresses - before:
             self._bursts.start((link.interface.name, address), now)
             self._tell_owned(link, address)
@@ -360,6 +357,17 @@ class Responder:
             self._bursts.stop((link.interface.name, address))
             self._watches[link.interface.name].forget(address.packed)
             self._channel.send({"kind": "released", "address": str(address), "interface": link.interface.name})
+
+    def _own(self, link: Link, addresses: frozenset[Address], watched: frozenset[bytes]) -> bool:
+        """Whether the interface took it; one that vanished in between is dropped as soon as the kernel says so."""
+        try:
+            link.own(addresses, watched)
+        except OSError as fault:
+            text = f"cannot be listened on: {fault}"
+            self._channel.send({"kind": "trouble", "interface": link.interface.name, "text": text})
+            return False
+        self._listen(link)
+        return True
 
     def _announce(self, now: float) -> None:
         for name, address in self._bursts.due(now, ANNOUNCED_AT_ONCE):
@@ -382,21 +390,12 @@ class Responder:
         for name, link in self._links.items():
             probes = self._probes[name]
             due = probes.advance(now)
-            if probes.addresses() != link.watched:
-                link.own(link.owned, probes.addresses())
-                self._listen(link)
+            if probes.addresses() != link.watched and not self._own(link, link.owned, probes.addresses()):
+                continue
             for packed in due:
                 link.probe(packed)
             for finding in probes.findings():
-                self._channel.send(
-                    {
-                        "kind": "found",
-                        "address": str(ip_address(finding.address)),
-                        "interface": name,
-                        "verdict": str(finding.verdict),
-                        "mac": to_text(finding.mac) if finding.mac else None,
-                    }
-                )
+                self._channel.send(finding_report(finding, name))
 
     def _next_timer(self, now: float) -> float:
         moments = [
@@ -424,10 +423,11 @@ class Responder:
         if self._duty is None:
             return
         before, self._nodes = self._nodes, self._duty.nodes()
+        self._fleet_macs = frozenset(link.mac for node in self._nodes.values() for link in node.links)
         for name, node in self._nodes.items():
             known = before.get(name, NodeView(name))
-            if _in_short(node) != _in_short(known):
-                self._channel.send({"kind": "node", **_in_short(node)})
+            if node_report(node) != node_report(known):
+                self._channel.send({"kind": "node", **node_report(node)})
 
     def _catch_up(self) -> None:
         """After reports were dropped because nobody read them, the whole state replaces them."""
@@ -441,9 +441,9 @@ class Responder:
             {
                 "kind": "state",
                 "drained": drained,
-                "nodes": [_in_short(node) for node in self._nodes.values()],
+                "nodes": [node_report(node) for node in self._nodes.values()],
                 "faults": {str(fault): count for fault, count in membership.faults.items()} if membership else {},
-                "links": [_link_in_short(link) for link in self._links.values()],
+                "links": [link_report(link) for link in self._links.values()],
             }
         )
 
@@ -456,34 +456,6 @@ class Responder:
     def _forget(self, descriptor: int) -> None:
         if self._readers.pop(descriptor, None) is not None:
             self._poll.unregister(descriptor)
-
-
-def _in_short(node: NodeView) -> Message:
-    return {
-        "name": node.name,
-        "live": node.is_live,
-        "ready": node.is_ready,
-        "draining": node.is_draining,
-        "standing": [node.standing.revision, node.standing.epoch] if node.standing else None,
-        "links": [[link.name, str(link.network), to_text(link.mac), link.is_settled] for link in node.links],
-        "claims": len(node.claims),
-    }
-
-
-def _link_in_short(link: Link) -> Message:
-    answerers = {answerer.family.name: answerer for answerer in link.answerers}
-    return {
-        "interface": link.interface.name,
-        "mac": to_text(link.interface.mac),
-        "owned": sorted(str(address) for address in link.owned),
-        "answered": {
-            str(ip_address(packed)): count for each in answerers.values() for packed, count in each.answered.items()
-        },
-        "dropped": {
-            name: {str(drop): count for drop, count in each.dropped.items()} for name, each in answerers.items()
-        },
-        "unsent": sum(each.unsent for each in answerers.values()),
-    }
 
 
 def main(descriptor: int) -> None:
