@@ -1,12 +1,13 @@
 """Between values of ``model`` and rows: the one place that knows how each is written."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from suite.model.address import Range, address_from_key, address_key
 from suite.model.configuration import Configuration, StaticRecord
@@ -15,7 +16,7 @@ from suite.model.node import Namespace, Node
 from suite.model.pool import Pool
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Port, Service, ServiceRef
-from suite.store.database import Transaction
+from suite.store.database import Transaction, plain
 
 LEASE_INTO = (
     "lease (id, family, address, addr_key, namespace, service, uid, pool, state, share_group, ports, was_requested,"
@@ -40,8 +41,22 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def dump(kind: Any, value: Any) -> str:
-    """``value`` as JSON text without what is default."""
-    return adapter(kind).dump_json(value, exclude_defaults=True).decode()
+    """``value`` as JSON text without what is default; text that UTF-8 cannot hold is written as U+FFFD."""
+    try:
+        return adapter(kind).dump_json(value, exclude_defaults=True).decode()
+    except PydanticSerializationError:
+        return adapter(kind).dump_json(_cleaned(value), exclude_defaults=True).decode()
+
+
+def _cleaned(value: Any) -> Any:
+    """``value`` with every lone surrogate in it replaced: a file may write one as an escape, no encoding can."""
+    if type(value) is str:
+        return plain(value)
+    if type(value) is tuple:
+        return tuple(map(_cleaned, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _cleaned(getattr(value, each.name)) for each in fields(value)})
+    return value
 
 
 def dump_configuration(value: Configuration) -> str:

@@ -239,3 +239,14 @@ def test_url_that_cannot_be_used_is_refused_with_the_reason(url, words):
         open_store(url)
 
     assert "secret" not in str(caught.value)
+
+
+def test_migrations_are_found_where_a_wheel_puts_them(tmp_path):
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "suite", tmp_path / "suite", ignore=ignore)
+    shutil.copytree(REPOSITORY / "migrations", tmp_path / "suite/_migrations", ignore=ignore)
+    code = "from suite.store import schema; print(schema.migrations_folder(), *schema.known_versions())"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [str(tmp_path / "suite/_migrations"), *schema.known_versions()]

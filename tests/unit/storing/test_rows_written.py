@@ -127,3 +127,11 @@ def test_node_document_reads_back():
     node = Node("node-a", (("role", "edge"),), (ip_address("10.0.10.1"), ip_address("2001:db8::1")), True)
 
     assert rows.adapter(Node).validate_json(rows.dump(Node, node)) == node
+
+
+def test_document_with_a_lone_surrogate_is_written_with_a_replacement():
+    odd = Service(COFFEE, labels=(("a", "x\ud800y"),), ports=(Port(80, name="\udfff"),))
+
+    document = rows.dump(Service, odd)
+
+    assert rows.adapter(Service).validate_json(document).labels == (("a", "x\ufffd\ufffd\ufffdy"),)
