@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS / "vectors" / "dns")]
+sys.path.insert(0, str(TESTS.parent))
+sys.path.insert(0, str(TESTS / "vectors" / "dns"))
 
 import script
 
@@ -35,7 +36,9 @@ SEEDS = [case.packet for case in script.cases("answers.vec", "edns.vec", "header
 def answers(transport: str) -> Compiled:
     """A server's answers with the vectors' zones."""
     compiled = Compiled(script.zones(), SETTINGS, lambda: NOW, transport)
-    compiled.apply([*(ReplaceZone(zone) for zone in compiled.zones.by_origin.values()), SetState(ready=True, stale=False)])
+    compiled.apply(
+        [*(ReplaceZone(zone) for zone in compiled.zones.by_origin.values()), SetState(ready=True, stale=False)]
+    )
     return compiled
 
 

@@ -69,9 +69,29 @@ zone "10.in-addr.arpa" {{ type forward; forward only; forwarders {{ 127.0.0.1 po
 
 
 def dnsmasq(work: Path, port: int, primary: int) -> list[str]:
-    snippet = [f"--server=/service/127.0.0.1#{primary}", "--rebind-domain-ok=/service/", f"--rev-server=10.0.0.0/8,127.0.0.1#{primary}"]
-    fixed = ["--no-resolv", "--no-hosts", "--bind-interfaces", "--listen-address=127.0.0.1", "--stop-dns-rebind", "--bogus-priv"]
-    return ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=", f"--port={port}", f"--pid-file={work}/pid", *fixed, *snippet]
+    snippet = [
+        f"--server=/service/127.0.0.1#{primary}",
+        "--rebind-domain-ok=/service/",
+        f"--rev-server=10.0.0.0/8,127.0.0.1#{primary}",
+    ]
+    fixed = [
+        "--no-resolv",
+        "--no-hosts",
+        "--bind-interfaces",
+        "--listen-address=127.0.0.1",
+        "--stop-dns-rebind",
+        "--bogus-priv",
+    ]
+    return [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--user=",
+        f"--port={port}",
+        f"--pid-file={work}/pid",
+        *fixed,
+        *snippet,
+    ]
 
 
 def unbound(work: Path, port: int, primary: int) -> list[str]:
@@ -90,10 +110,17 @@ def rrset(name: str, rtype: str, *data: str, origin: bytes = ORIGIN, ttl: int = 
 
 
 def zones() -> Zones:
-    service = [rrset("@", "SOA", "ns1 host 1 3600 1800 86400 2"), rrset("@", "NS", "ns1"), rrset("ns1", "A", "127.0.0.1")]
+    service = [
+        rrset("@", "SOA", "ns1 host 1 3600 1800 86400 2"),
+        rrset("@", "NS", "ns1"),
+        rrset("ns1", "A", "127.0.0.1"),
+    ]
     service += [rrset("web.ns3", "A", "10.0.0.1"), rrset("_http._tcp.web.ns3", "SRV", "0 0 80 web.ns3")]
     reverse = [rrset("@", "SOA", "ns1.service. host.service. 1 3600 1800 86400 2", origin=REVERSE)]
-    reverse += [rrset("@", "NS", "ns1.service.", origin=REVERSE), rrset("1.0.0", "PTR", "web.ns3.service.", origin=REVERSE)]
+    reverse += [
+        rrset("@", "NS", "ns1.service.", origin=REVERSE),
+        rrset("1.0.0", "PTR", "web.ns3.service.", origin=REVERSE),
+    ]
     return Zones.of([Zone.build(ORIGIN, service), Zone.build(REVERSE, reverse)])
 
 
@@ -156,7 +183,9 @@ def test_a_forwarder_follows_new_changed_and_removed_names_within_the_ttl(pair):
     here, forwarder = pair
     assert forwarder.ask("new.ns3.service")[0] == "NXDOMAIN"
 
-    here.publish(ChangeZone(ORIGIN, (rrset("new.ns3", "A", "10.0.0.7"), rrset("web.ns3", "A", "10.0.0.8")), 2), revision=2)
+    here.publish(
+        ChangeZone(ORIGIN, (rrset("new.ns3", "A", "10.0.0.7"), rrset("web.ns3", "A", "10.0.0.8")), 2), revision=2
+    )
     forwarder.wait(("NOERROR", ["10.0.0.7"]), "new.ns3.service")
     forwarder.wait(("NOERROR", ["10.0.0.8"]), "web.ns3.service")
     here.publish(ChangeZone(ORIGIN, (rrset("new.ns3", "A"),), 3), revision=3)

@@ -29,7 +29,7 @@ def test_a_cookie_renewed_is_that_of_rfc_9018_a_2():
 
 
 def test_a_cookie_over_ipv6_is_that_of_rfc_9018_a_4():
-    client = bytes.fromhex("20010db802200001" "59ded0f4876982b8")
+    client = bytes.fromhex("20010db80220000159ded0f4876982b8")
     secret = bytes.fromhex("445536bcd2513298075a5d379663c962")
 
     made = server_cookie(secret, bytes.fromhex("22681ab97d52c298"), client, 1559741961)

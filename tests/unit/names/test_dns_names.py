@@ -27,7 +27,9 @@ def test_an_at_sign_is_the_origin():
     assert from_text("@", from_text("service.")) == b"\7service\0"
 
 
-@pytest.mark.parametrize("text", ["", "a..b.", ".a.", "x" * 64 + ".", r"\256.", "a\\", r"\1", ".".join(["x" * 63] * 4) + "."])
+@pytest.mark.parametrize(
+    "text", ["", "a..b.", ".a.", "x" * 64 + ".", r"\256.", "a\\", r"\1", ".".join(["x" * 63] * 4) + "."]
+)
 def test_text_that_is_no_name_is_refused(text):
     with pytest.raises(DomainNameError):
         from_text(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from suite.dns.fastpath import Compiled
 from suite.dns.catalogue import Zones
 from suite.dns.cookie import server_cookie
+from suite.dns.fastpath import Compiled
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
 from suite.dns.settings import Settings
 

@@ -69,7 +69,9 @@ def test_a_type_that_is_none_is_refused(text):
         type_from_text(text)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("3600", 3600), ("1h30m", 5400), ("1W", 604800), ("2d", 172800)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("3600", 3600), ("1h30m", 5400), ("1W", 604800), ("2d", 172800)]
+)
 def test_a_ttl_may_have_units(text, seconds):
     assert parse_ttl(text) == seconds
 
