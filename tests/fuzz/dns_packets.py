@@ -11,9 +11,8 @@ import random
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS.parent))
-sys.path.insert(0, str(TESTS / "vectors" / "dns"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vectors" / "dns"))
 
 import script
 
