@@ -23,17 +23,18 @@ from suite import __version__
 from suite.cluster.directory import remembered
 from suite.cluster.files import FileSource
 from suite.cluster.memory import MemoryCluster
-from suite.cluster.source import Source
+from suite.cluster.source import Batch, Source
+from suite.cluster.status import outcomes_of
+from suite.config.document import Document
 from suite.config.loading import Outcome
-from suite.controller.configuration_file import follow_configuration, mark_of, read_configuration
-from suite.dns.settings import Settings
+from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
 from suite.metrics.names import new_registry
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
-from suite.model.problem import Problem
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
+from suite.nameserver import keeping
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store
 from suite.store.errors import StoreError
@@ -42,6 +43,7 @@ from suite.web.serve import SocketTaken, open_tcp, open_unix
 if TYPE_CHECKING:
     from socket import socket
 
+    from suite.cluster.kubernetes_cluster import KubernetesCluster
     from suite.controller.loop import Controller
     from suite.speaker.loop import Speaker
     from suite.store.store import Store
@@ -50,7 +52,6 @@ EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
 SOCKET = "suite.sock"
 DATABASE = "suite.db"
 CONTACT_INTERVAL = 1.0
-COOKIE_SECRET_LENGTH = 16
 KEEP_DELAY = 2.0
 """Seconds after a change until the last leases are written; changes meanwhile are part of it."""
 
@@ -64,6 +65,8 @@ class RunOptions:
     state: Path
     config: Path | None = None
     manifests: Path | None = None
+    kubeconfig: str = ""
+    """A cluster instead of manifests; empty for the pod's own cluster, where there is one."""
     database: str = ""
     """A SQLAlchemy URL without a password; empty for the configuration's, else suite.db in the state directory."""
     dns_listen: tuple[Listen, ...] = ()
@@ -94,10 +97,7 @@ async def _run(options: RunOptions) -> int:
         loop.add_signal_handler(number, stop.set)
     options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = mark_of(options.config) if options.config else None
-    outcome = await asyncio.to_thread(read_configuration, options.config)
-    for problem in outcome.problems:
-        _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
-    suite = Suite(options, outcome)
+    suite = Suite(options, await asyncio.to_thread(read_documents, options.config))
     try:
         await suite.start()
         running = asyncio.create_task(suite.run(known, stop))
@@ -115,10 +115,13 @@ async def _run(options: RunOptions) -> int:
 class Suite:
     """The roles of one process."""
 
-    def __init__(self, options: RunOptions, outcome: Outcome) -> None:
+    def __init__(self, options: RunOptions, documents: list[Document]) -> None:
         self._options = options
-        self._outcome = outcome
-        attempt = outcome.attempt
+        self._documents = documents
+        self._cluster_documents: tuple[Document, ...] = ()
+        self._outcome = combined(documents, ())
+        _log_problems(self._outcome)
+        attempt = self._outcome.attempt
         self._roles = options.roles or attempt.roles
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
@@ -126,16 +129,13 @@ class Suite:
         self._listeners: list[socket] = []
         self._nameserver: Nameserver | None = None
         if "nameserver" in self._roles:
-            listen = options.dns_listen or attempt.dns.listen
-            settings = Settings(
-                cookie_secrets=(os.urandom(COOKIE_SECRET_LENGTH),),
-                identity=attempt.dns.nsid.encode(),
-                advertise_ra=attempt.dns.advertise_ra,
-            )
-            self._nameserver = Nameserver(listen, self._node, time.monotonic, settings, workers=attempt.dns.workers)
+            dns = replace(attempt.dns, listen=options.dns_listen or attempt.dns.listen)
+            kept = options.state / keeping.NAME
+            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry, kept)
         self._store: Store | None = None
         self._controller: Controller | None = None
         self._speaker: Speaker | None = None
+        self._cluster: KubernetesCluster | None = None
         self._has_greeted = False
         self._has_news = asyncio.Event()
 
@@ -173,15 +173,15 @@ class Suite:
         controller = self._controller
         if controller is None:
             raise RuntimeError("start() comes first")
-        snapshot = await controller.load()
-        source = self._source(snapshot)
+        source = self._source(await controller.load())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(controller.run())
-            await controller.configure(self._changed(self._outcome.configuration), self._outcome.problems)
-            tasks.create_task(source.run(controller.hear))
+            if self._cluster is None:  # a cluster's own configuration is read with its Services, then both are one
+                await controller.configure(self._changed(self._outcome.configuration), self._outcome.problems)
+            tasks.create_task(source.run(self._hear))
             tasks.create_task(self._keep_leases())
             if self._options.config is not None:
-                tasks.create_task(follow_configuration(self._options.config, known, self._reconfigure))
+                tasks.create_task(follow_configuration(self._options.config, known, self._read_again))
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
                 tasks.create_task(self._keep_contact())
@@ -239,9 +239,19 @@ class Suite:
         return Instance(role, self._node, __version__, snapshot.epoch, snapshot.revision, reasons, notes)
 
     def _source(self, snapshot: Snapshot) -> Source:
-        if self._options.manifests is None:
-            return MemoryCluster()
-        return FileSource(self._options.manifests, remembered=remembered(snapshot))
+        if self._options.manifests is not None:
+            return FileSource(self._options.manifests, remembered=remembered(snapshot))
+        if self._options.kubeconfig or "KUBERNETES_SERVICE_HOST" in os.environ:
+            from suite.cluster.kubernetes_cluster import KubernetesCluster
+
+            self._cluster = KubernetesCluster(
+                self._options.kubeconfig,
+                instance=self._node,
+                now=lambda: datetime.now(UTC),
+                may_write=lambda: self._controller is not None and self._controller.is_leading,
+            )
+            return self._cluster
+        return MemoryCluster()
 
     def _changed(self, configuration: Configuration | None) -> Configuration | None:
         """The configuration with what the command line says instead."""
@@ -249,21 +259,38 @@ class Suite:
             return configuration
         return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
 
-    async def _reconfigure(self, configuration: Configuration | None, problems: tuple[Problem, ...]) -> None:
-        controller = self._controller
-        if controller is None:
+    async def _hear(self, batch: Batch) -> None:
+        """A batch of the source; the configuration that a cluster holds goes before what it says of Services."""
+        if self._controller is None:
             raise RuntimeError("start() comes first")
-        for problem in problems:
-            _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
-        if configuration is None:
+        if batch.documents is not None:
+            self._cluster_documents = batch.documents
+            await self._reconfigure()
+        await self._controller.hear(batch)
+
+    async def _read_again(self, documents: list[Document]) -> None:
+        """The configuration file has changed."""
+        self._documents = documents
+        await self._reconfigure()
+
+    async def _reconfigure(self) -> None:
+        if self._controller is None:
+            raise RuntimeError("start() comes first")
+        outcome = await asyncio.to_thread(combined, self._documents, self._cluster_documents)
+        _log_problems(outcome)
+        if outcome.configuration is None:
             _log.error("the configuration is bad and kept out; the last good one stays in force")
-        await controller.configure(self._changed(configuration), problems)
+        if self._cluster is not None:
+            self._cluster.complain(outcome.problems)
+        await self._controller.configure(self._changed(outcome.configuration), outcome.problems)
 
     async def _tell(self, publication: Publication) -> None:
         if self._nameserver is not None:
             await self._nameserver.follow(publication)
         if self._speaker is not None:
             await self._speaker.follow(publication)
+        if self._cluster is not None:
+            self._cluster.tell(outcomes_of(publication.snapshot, publication.touched))
         self._has_news.set()
         if not self._has_greeted:
             self._has_greeted = True
@@ -327,3 +354,8 @@ class Suite:
         lines.append(f"    {command} lease list --state {state}")
         lines.append(f"    {command} explain default/coffee --state {state}")
         _log.info("\n".join(lines))
+
+
+def _log_problems(outcome: Outcome) -> None:
+    for problem in outcome.problems:
+        _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)

@@ -49,10 +49,10 @@ def is_transfer(request: Request) -> bool:
 
 
 def transfer(zones: Zones, journal: Journal, request: Request, context: Context) -> Iterator[bytes]:
-    """Give the messages of a transfer over TCP, or the one that refuses it."""
+    """Give the messages of a transfer over TCP, or the one that refuses it: nobody copies what may be out of date."""
     zone = zones.get(request.query.qname.lower())
-    if not zones.ready or zone is None:
-        yield write(request, Answer(rrtype.SERVFAIL if not zones.ready else rrtype.NOTAUTH), context)
+    if not zones.ready or zones.stale or zone is None:
+        yield write(request, Answer(rrtype.NOTAUTH if zones.ready and zone is None else rrtype.SERVFAIL), context)
         return
     if not is_allowed(request, context):
         yield write(request, Answer(rrtype.REFUSED), context)

@@ -104,8 +104,8 @@ def _answer(zones: Zones, request: Request, context: Context) -> Answer:
 def _ixfr_over_udp(zones: Zones, query: Query) -> Answer:
     """Give the SOA alone, which sends the client to TCP when it is behind (RFC 1995 section 2)."""
     zone = zones.get(query.qname.lower())
-    if zone is None or not zones.ready:
-        return Answer(rrtype.NOTAUTH if zones.ready else rrtype.SERVFAIL)
+    if zone is None or not zones.ready or zones.stale:
+        return Answer(rrtype.NOTAUTH if zones.ready and zone is None else rrtype.SERVFAIL)
     return Answer(rrtype.NOERROR, authoritative=True, answer=(zone.soa,))
 
 

@@ -88,8 +88,14 @@ BFD_UP_EVENTS = _counter("metallb_bfd_session_up_events", "BFD sessions that cam
 BFD_DOWN_EVENTS = _counter("metallb_bfd_session_down_events", "BFD sessions that went down", "peer")
 
 # Names.
-DNS_QUERIES = _counter("suite_dns_queries_total", "Questions, by transport and response code", "transport", "rcode")
-DNS_DROPPED = _counter("suite_dns_dropped_total", "Packets that were not answered, by reason", "reason")
+DNS_QUERIES = _counter(
+    "suite_dns_queries_total",
+    "Questions answered, by transport, type (rare types are one) and response code",
+    "transport",
+    "type",
+    "rcode",
+)
+DNS_DROPPED = _counter("suite_dns_dropped_total", "Replies held back by the rate limit, by what became of them: slipped or dropped", "reason")
 DNS_SERIAL = _gauge("suite_dns_serial", "SOA serial by zone", "zone")
 DNS_RECORDS = _gauge("suite_dns_records", "Records by zone", "zone")
 DNS_STALE_SECONDS = _gauge("suite_dns_stale_seconds", "How long ago the database was last heard of")

@@ -1,28 +1,52 @@
-"""The nameserver's loop: each publication becomes updates of the DNS server, visible before it returns."""
+"""The nameserver's loop: each publication becomes updates of the DNS server, visible before it returns.
+
+Beside that it watches how long ago the last contact was, tells secondaries of new versions, keeps their zones in a
+file, and counts answers.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 from suite import __version__
 from suite.dns import name, rrtype
-from suite.dns.feed import ReplaceZone, SetState, Update
+from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
+from suite.dns.notify import Notifier, Target
 from suite.dns.server import Server
-from suite.dns.settings import Settings
+from suite.dns.settings import Key
 from suite.dns.zone import Zone
-from suite.model.address import Address, address_from_key
-from suite.model.configuration import Listen
+from suite.metrics import names
+from suite.metrics.registry import Registry
+from suite.model.address import Address, Network, address_from_key
+from suite.model.configuration import DnsSettings
 from suite.model.publication import Publication
 from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
+from suite.nameserver.keeping import keep, recall
+from suite.nameserver.kept import Kept, KeptError
+from suite.nameserver.metering import count_answers, describe_zones
 from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.settings import (
+    TsigKeysError,
+    missing_keys,
+    read_keys,
+    serves_transfers,
+    settings_of,
+    targets_of,
+)
 
 RETRY = 2.0
 """Seconds before addresses that could not be bound are tried again."""
 LOOK = 1.0
-"""Seconds between two looks at how long ago the last contact was."""
+"""Seconds between two looks at how long ago the last contact was, and at the counters."""
+NOTIFY_DELAY = 0.1
+"""Seconds in which changes are gathered before secondaries are told: a burst is one message for each zone."""
+KEEP_DELAY = 2.0
+"""Seconds after a change until zones are written down; changes meanwhile are part of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,22 +54,32 @@ _log = logging.getLogger(__name__)
 class Nameserver:
     """One DNS server that says what the snapshots say.
 
-    ``clock`` gives seconds that never jump; ``settings`` are the server's own (cookie secrets and the like).
+    ``dns`` is what is configured before the first snapshot: where to listen, with how many workers.  ``clock`` gives
+    seconds that never jump.  ``kept`` is where zones are written down for the sake of secondaries.
     """
 
     def __init__(
-        self, listen: tuple[Listen, ...], node: str, clock: Callable[[], float], settings: Settings, *, workers: int = 1
+        self, dns: DnsSettings, node: str, clock: Callable[[], float], registry: Registry, kept: Path | None = None
     ) -> None:
-        self._server = Server([(str(each.address), each.port) for each in listen], settings, workers=workers)
+        listen = [(str(each.address), each.port) for each in dns.listen]
+        self._server = Server(listen, settings_of(dns), workers=dns.workers)
         self._node = node
         self._clock = clock
-        self._planner = ZonePlanner()
+        self._registry = registry
+        self._kept = kept
+        self._planner: ZonePlanner | None = None
         self._publishing = asyncio.Lock()
         self._snapshot = Snapshot()
         self._contact = clock()
         self._is_stale = False
         self._is_listening = False
         self._trouble = "it has not opened its sockets yet"
+        self._key_trouble = ""
+        self._keys: tuple[Key, ...] = ()
+        self._targets: tuple[Target, ...] = ()
+        self._notifier = Notifier(self._say_unheard)
+        self._untold: set[bytes] = set()
+        self._has_untold, self._has_unkept = asyncio.Event(), asyncio.Event()
         self.refused: dict[ServiceRef, tuple[Refusal, ...]] = {}
         """Services some of whose names belong to others."""
 
@@ -69,25 +103,30 @@ class Nameserver:
         return True
 
     async def run(self) -> None:
-        """Keep trying to listen, and watch how long ago the last contact was, until cancelled."""
-        while not self._is_listening:
-            await asyncio.sleep(RETRY)
-            if await self.open():
-                await self._publish([ReplaceZone(zone) for zone in self._planner.zones.values()])
-        while True:
-            await asyncio.sleep(LOOK)
-            await self._look_at_age()
+        """Do what is not an answer to a publication, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(self._tell_secondaries())
+            tasks.create_task(self._keep_zones())
 
     async def stop(self) -> None:
         """Stop answering."""
+        await self._notifier.stop()
         if self._is_listening:
             await self._server.stop()
+        if self._has_unkept.is_set():
+            await self._keep()
 
     async def follow(self, publication: Publication) -> None:
         """Serve what the publication says; returns when the next query sees it."""
         async with self._publishing:
-            planned = self._planner.plan(publication.snapshot, publication.touched)
-            self._snapshot, self.refused = publication.snapshot, planned.refused
+            snapshot, before = publication.snapshot, self._snapshot
+            if snapshot.configuration is not before.configuration or snapshot.epoch != before.epoch:
+                await self._configure(snapshot)
+            if self._planner is None:
+                self._planner = ZonePlanner(await asyncio.to_thread(self._recall, snapshot.configuration.dns))
+            planned = self._planner.plan(snapshot, publication.touched)
+            self._snapshot, self.refused = snapshot, planned.refused
             self.contact()
             self._is_stale = False
             await self._publish(list(planned.updates))
@@ -103,30 +142,144 @@ class Nameserver:
             reasons.append("it has no snapshot yet and answers SERVFAIL")
         if self._is_stale:
             reasons.append("its snapshot is older than the stale limit; leased names answer SERVFAIL")
-        notes = tuple(f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of)
+        notes = [self._key_trouble] if self._key_trouble else []
+        notes += [f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of]
         snapshot = self._snapshot
-        return Instance("nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), notes)
+        return Instance(
+            "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
+        )
 
     def answers(self) -> dict[str, tuple[Address, ...]]:
         """Addresses by fully qualified name, as they are served now."""
         found: dict[str, tuple[Address, ...]] = {}
-        for zone in self._planner.zones.values():
+        for zone in self._zones.values():
             found.update(_addresses_in(zone))
         return found
 
+    @property
+    def _zones(self) -> dict[bytes, Zone]:
+        return self._planner.zones if self._planner else {}
+
     async def _publish(self, updates: list[Update]) -> None:
-        if self._is_listening:
-            await self._server.publish(updates, self._snapshot.revision)
+        """Also where nobody listens yet: the workers then begin with it."""
+        await self._server.publish(updates, self._snapshot.revision)
+        changed = {_origin(each) for each in updates if isinstance(each, ReplaceZone | ChangeZone)}
+        if not changed or not serves_transfers(self._snapshot.configuration.dns):
+            return
+        self._untold |= changed
+        self._has_untold.set()
+        self._has_unkept.set()
+
+    async def _configure(self, snapshot: Snapshot) -> None:
+        """Hand the server the settings that this snapshot's configuration makes."""
+        dns = snapshot.configuration.dns
+        try:
+            self._keys = await asyncio.to_thread(_keys_in, dns.tsig_keys_file)
+            missing = missing_keys(dns, self._keys)
+            trouble = f"dns.transfer-acl names keys that tsig-keys-file does not hold: {', '.join(missing)}"
+            trouble = trouble if missing else ""
+        except (OSError, TsigKeysError) as error:  # those that were good go on
+            reason = error.strerror if isinstance(error, OSError) else error
+            trouble = f"dns.tsig-keys-file {dns.tsig_keys_file} is not used: {reason}"
+        if trouble and trouble != self._key_trouble:
+            _log.error("%s", trouble)
+        self._key_trouble = trouble
+        self._targets = targets_of(dns, self._keys)
+        own = await asyncio.to_thread(_own_networks)
+        self._server.configure(settings_of(dns, epoch=snapshot.epoch, keys=self._keys, spared=own))
+
+    async def _watch(self) -> None:
+        while not self._is_listening:
+            await asyncio.sleep(RETRY)
+            await self.open()
+        described: list[Zone] = []
+        while True:
+            await asyncio.sleep(LOOK)
+            await self._look_at_age()
+            count_answers(self._registry, await self._server.counts())
+            zones = list(self._zones.values())
+            if len(zones) != len(described) or any(a is not b for a, b in zip(zones, described, strict=True)):
+                await asyncio.to_thread(describe_zones, self._registry, zones)
+                described = zones
 
     async def _look_at_age(self) -> None:
         limit = self._snapshot.configuration.dns.stale_limit
-        is_stale = self._clock() - self._contact > limit
+        age = self._clock() - self._contact
+        self._registry.set(names.DNS_STALE_SECONDS, age)
+        is_stale = age > limit
         if is_stale == self._is_stale:
             return
         async with self._publishing:
             self._is_stale = is_stale
             await self._publish([SetState(ready=self._snapshot.is_complete, stale=is_stale)])
         _log.warning("the last contact is %s than %d s ago", "more" if is_stale else "less", limit)
+
+    async def _tell_secondaries(self) -> None:
+        while True:
+            await self._has_untold.wait()
+            await asyncio.sleep(NOTIFY_DELAY)
+            self._has_untold.clear()
+            untold, self._untold = self._untold, set()
+            for origin in untold:
+                zone = self._zones.get(origin)
+                if zone is not None and self._planner and self._planner.is_configured(origin):
+                    self._notifier.tell(zone, self._targets)
+
+    def _say_unheard(self, origin: bytes, target: Target) -> None:
+        _log.warning("%s port %d never answered our NOTIFY for %s", target.address, target.port, name.to_text(origin))
+
+    async def _keep_zones(self) -> None:
+        while True:
+            await self._has_unkept.wait()
+            started = self._clock()
+            await self._keep()
+            await asyncio.sleep(max(KEEP_DELAY, 20 * (self._clock() - started)))  # at most a twentieth of the time
+
+    async def _keep(self) -> None:
+        self._has_unkept.clear()
+        if self._kept is None:
+            return
+        zones = {
+            origin: zone
+            for origin, zone in self._zones.items()
+            if self._planner and self._planner.is_configured(origin)
+        }
+        differences = dict(self._server.journal.by_origin.items())
+        try:
+            await asyncio.to_thread(keep, self._kept, zones, differences)
+        except OSError as error:
+            _log.warning("zones could not be kept in %s: %s", self._kept, error.strerror)
+
+    def _recall(self, dns: DnsSettings) -> dict[bytes, Kept]:
+        """What was served before; only secondaries care."""
+        if self._kept is None or not serves_transfers(dns):
+            return {}
+        try:
+            return recall(self._kept)
+        except (KeptError, OSError) as error:
+            _log.warning("%s is not used, secondaries may have to transfer anew: %s", self._kept, error)
+            return {}
+
+
+def _origin(update: ReplaceZone | ChangeZone) -> bytes:
+    return update.zone.origin if isinstance(update, ReplaceZone) else update.origin.lower()
+
+
+def _keys_in(file: str) -> tuple[Key, ...]:
+    """The keys of a file; none where none is named."""
+    return read_keys(Path(file).read_text(encoding="utf-8", errors="replace")) if file else ()
+
+
+def _own_networks() -> list[Network]:
+    """The networks of this machine's interfaces: clients there are no strangers."""
+    from suite.l2.netlink import Interfaces  # takes long to import, and DNS answers already
+
+    try:
+        with closing(Interfaces()) as interfaces:
+            return [address.network for each in interfaces.by_name().values() for address in each.addresses]
+    except OSError as error:
+        _log.warning("the own networks cannot be read, the rate limit spares private ones only: %s", error)
+        return []
 
 
 def _addresses_in(zone: Zone) -> dict[str, tuple[Address, ...]]:

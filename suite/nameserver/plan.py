@@ -6,12 +6,12 @@ told who holds the name; only reverse names are shared.  The plan keeps what eve
 :meth:`ZonePlanner.plan` without ``touched`` looks at all of them and comes to the same (a property test proves it).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from suite.dns import name, rrtype
-from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
+from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetHistory, SetState, Update
 from suite.dns.name import DomainNameError
 from suite.dns.rrset import RRset, soa_with_serial
 from suite.dns.zone import Zone, ZoneError
@@ -20,6 +20,7 @@ from suite.model.configuration import Configuration
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
+from suite.nameserver.kept import Kept, next_serial, resumed
 from suite.nameserver.records import (
     Rank,
     Record,
@@ -42,8 +43,11 @@ Owner = tuple[bytes, bytes]
 
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
-REFRESH, RETRY, EXPIRE = 60, 10, 600
-"""SOA timers in seconds: a secondary asks every minute and forgets after ten, as the stale limit says."""
+REFRESH, RETRY, LONGEST_EXPIRE = 60, 10, 600
+"""SOA timers in seconds: a secondary asks every minute and forgets after ten at the latest (:func:`expire_of`)."""
+SHORTEST_EXPIRE = REFRESH + 2 * RETRY
+"""A secondary that misses one answer must not forget the zone already."""
+CLOCK_MARGIN = 5
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
 """What only the zone itself may say at its apex, or nobody."""
@@ -59,9 +63,10 @@ class ZonePlan:
 
 
 class ZonePlanner:
-    """The zones of a series of snapshots."""
+    """The zones of a series of snapshots; ``kept`` are those that were served before a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Mapping[bytes, Kept] | None = None) -> None:
+        self._kept = dict(kept or {})
         self._snapshot = Snapshot()
         self._scheme = scheme_of(Configuration())
         self._wanted: dict[Source, Wanted] = {}
@@ -212,7 +217,7 @@ class ZonePlanner:
                     del self._zones[origin]
                     updates.append(RemoveZone(origin))
             elif zone is None:
-                updates.append(self._new_zone(origin))
+                updates += self._new_zone(origin)
             else:
                 updates += self._changed_zone(zone, changed)
         return updates
@@ -222,7 +227,11 @@ class ZonePlanner:
         zone = ("zone", name.to_text(origin), "")
         return zone if zone in self._wanted else ("label", origin[1:-1].decode(errors="replace"), "")
 
-    def _new_zone(self, origin: bytes) -> Update:
+    def is_configured(self, origin: bytes) -> bool:
+        """Whether the configuration makes the zone, not a name of one label."""
+        return self._apex_source(origin)[0] == "zone"
+
+    def _new_zone(self, origin: bytes) -> list[Update]:
         owners = [owner for owner in self._claims if owner[0] == origin]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
         notes = {owner[1]: text for owner, text in self._notes.items() if owner[0] == origin}
@@ -232,9 +241,13 @@ class ZonePlanner:
             zone = Zone.build(origin, _sets(self._claims[origin, origin][self._apex_source(origin)]), notes)
             for owner in owners:
                 zone = _grown(zone, self._rrsets(owner))
-        zone = zone.with_changes((), self._snapshot.revision)
-        self._zones[origin] = zone
-        return ReplaceZone(zone)
+        kept = self._kept.pop(origin, None)
+        if kept is None:
+            self._zones[origin] = zone.with_changes((), self._snapshot.revision)
+            return [ReplaceZone(self._zones[origin])]
+        again = resumed(kept, zone, self._snapshot.revision)
+        self._zones[origin] = again.zone
+        return [ReplaceZone(again.zone), SetHistory(origin, again.differences)]
 
     def _changed_zone(self, zone: Zone, owners: list[Owner]) -> list[Update]:
         changes = [rrset for owner in owners for rrset in self._difference(zone, owner)]
@@ -243,7 +256,7 @@ class ZonePlanner:
         }
         if not changes and not notes:
             return []
-        serial = self._snapshot.revision if changes else zone.serial
+        serial = next_serial(zone.serial, self._snapshot.revision) if changes else zone.serial
         try:
             changed = zone.with_changes(changes, serial, notes)
         except ZoneError:
@@ -419,9 +432,9 @@ def _apex(origin: bytes, configuration: Configuration, snapshot: Snapshot) -> Wa
     servers = servers or [b"\x02ns" + forward]
     contact = name.from_text(dns.contact.replace("@", ".").rstrip(".") + ".") if "." in dns.contact else None
     mailbox = contact or name.from_text(dns.contact, forward)
-    numbers = (snapshot.revision, REFRESH, RETRY, EXPIRE, dns.negative_ttl)
+    numbers = (snapshot.revision, REFRESH, RETRY, expire_of(configuration), dns.negative_ttl)
     soa = servers[0] + mailbox + b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)
-    records = [Record(origin, origin, rrtype.SOA, dns.ttl, soa)]
+    records = [Record(origin, origin, rrtype.SOA, dns.ttl, soa, is_leased=bool(dns.transfer_acl))]
     for server in servers:
         records.append(Record(origin, origin, rrtype.NS, dns.ttl, server))
         if origin == forward and name.is_below(server.lower(), origin):
@@ -437,6 +450,20 @@ def _apex(origin: bytes, configuration: Configuration, snapshot: Snapshot) -> Wa
                 for each in _reached_at(configuration)
             ]
     return Wanted(tuple(records))
+
+
+def expire_of(configuration: Configuration) -> int:
+    """How long a secondary may answer without us: what ``cooling-time`` leaves beside our own stale limit.
+
+    Past the stale limit neither SOA nor transfers are answered, so a secondary last hears of us then; from there on it
+    may answer for this long, and caches for another TTL.  See docs/dns.md for what that means for the promise.
+    """
+    dns = configuration.dns
+    if not configuration.cooling_time:
+        return LONGEST_EXPIRE
+    ttls = (*(host.ttl or 0 for host in dns.hosts), *(record.ttl or 0 for record in dns.records))
+    left = int(configuration.cooling_time - dns.stale_limit - max((dns.ttl, *ttls)) - CLOCK_MARGIN)
+    return min(max(left, SHORTEST_EXPIRE), LONGEST_EXPIRE)
 
 
 def _reached_at(configuration: Configuration) -> list[Address]:

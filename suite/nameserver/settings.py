@@ -30,7 +30,7 @@ _KEY = re.compile(r'\s*key\s+"?([^"\s{;]+)"?\s*\{([^}]*)\}\s*;', re.DOTALL)
 _CLAUSE = re.compile(r'\s*([a-z-]+)\s+"?([^"\s;]+)"?\s*;')
 
 
-class KeysError(ValueError):
+class TsigKeysError(ValueError):
     """A file of TSIG keys cannot be used; the message says where and why, and never quotes a secret."""
 
 
@@ -112,7 +112,7 @@ def read_keys(text: str) -> tuple[Key, ...]:
     """TSIG keys as ``tsig-keygen`` and BIND write them: ``key "NAME" { algorithm hmac-sha256; secret "..."; };``.
 
     Raises:
-        KeysError: something else stands there, or a key cannot be used.
+        TsigKeysError: something else stands there, or a key cannot be used.
     """
     text = _COMMENT.sub(" ", text)
     found: dict[bytes, Key] = {}
@@ -121,10 +121,10 @@ def read_keys(text: str) -> tuple[Key, ...]:
         match = _KEY.match(text, at)
         if match is None:
             line = text.count("\n", 0, at + len(text[at:]) - len(text[at:].lstrip())) + 1
-            raise KeysError(f'line {line}: here a key should stand: key "NAME" {{ algorithm ...; secret "..."; }};')
+            raise TsigKeysError(f'line {line}: here a key should stand: key "NAME" {{ algorithm ...; secret "..."; }};')
         key = _read_key(match[1], dict(_CLAUSE.findall(match[2])))
         if found.setdefault(key.name, key) is not key:
-            raise KeysError(f"key {match[1]} stands there twice")
+            raise TsigKeysError(f"key {match[1]} stands there twice")
         at = match.end()
     return tuple(found.values())
 
@@ -134,14 +134,16 @@ def _read_key(text: str, clauses: dict[str, str]) -> Key:
         folded = name.from_text(_key_name(text) + ".").lower()
         secret = base64.b64decode(clauses.get("secret", ""), validate=True)
     except binascii.Error:
-        raise KeysError(f"key {text}: its secret is not in Base64") from None
+        raise TsigKeysError(f"key {text}: its secret is not in Base64") from None
     except ValueError as error:
-        raise KeysError(f"key {text}: {error}") from None
+        raise TsigKeysError(f"key {text}: {error}") from None
     algorithm = clauses.get("algorithm", "").lower().rstrip(".")
     if algorithm not in ALGORITHMS:
-        raise KeysError(f"key {text}: algorithm {algorithm or 'missing'}; use one of {', '.join(sorted(ALGORITHMS))}")
+        raise TsigKeysError(
+            f"key {text}: algorithm {algorithm or 'missing'}; use one of {', '.join(sorted(ALGORITHMS))}"
+        )
     if len(secret) < _SHORTEST_SECRET:
-        raise KeysError(f"key {text}: its secret has {len(secret)} octets; it needs at least {_SHORTEST_SECRET}")
+        raise TsigKeysError(f"key {text}: its secret has {len(secret)} octets; it needs at least {_SHORTEST_SECRET}")
     return Key(folded, algorithm, secret)
 
 

@@ -15,10 +15,10 @@ def lines_about(metric, registry):
 def test_a_counter_adds_up():
     registry = new_registry()
 
-    registry.add(DNS_QUERIES, "udp", "NOERROR")
-    registry.add(DNS_QUERIES, "udp", "NOERROR", by=2)
+    registry.add(DNS_QUERIES, "udp", "A", "NOERROR")
+    registry.add(DNS_QUERIES, "udp", "A", "NOERROR", by=2)
 
-    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NOERROR",transport="udp"} 3.0']
+    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NOERROR",transport="udp",type="A"} 3.0']
 
 
 def test_replacing_a_gauge_leaves_no_pool_behind_that_is_gone():
@@ -49,20 +49,20 @@ def test_a_value_above_every_bound_counts_as_infinite():
 
 def test_readings_of_worker_processes_are_summed():
     worker, registry = new_registry(), new_registry()
-    worker.add(DNS_QUERIES, "udp", "NXDOMAIN", by=5)
+    worker.add(DNS_QUERIES, "udp", "A", "NXDOMAIN", by=5)
     worker.observe(TURN_SECONDS, 0.2)
-    registry.add(DNS_QUERIES, "udp", "NXDOMAIN")
+    registry.add(DNS_QUERIES, "udp", "A", "NXDOMAIN")
     registry.observe(TURN_SECONDS, 0.2)
 
     registry.absorb("worker-1", pickle.loads(pickle.dumps(worker.readings())))
 
-    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NXDOMAIN",transport="udp"} 6.0']
+    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NXDOMAIN",transport="udp",type="A"} 6.0']
     assert "suite_controller_turn_seconds_count 2.0" in lines_about(TURN_SECONDS, registry)
 
 
 def test_a_worker_that_is_gone_is_forgotten():
     worker, registry = new_registry(), new_registry()
-    worker.add(DNS_QUERIES, "udp", "NOERROR")
+    worker.add(DNS_QUERIES, "udp", "A", "NOERROR")
     registry.absorb("worker-1", worker.readings())
 
     registry.absorb("worker-1", None)
@@ -111,4 +111,4 @@ def test_the_bounds_of_buckets_rise():
 
 
 def test_what_was_never_touched_is_nothing():
-    assert new_registry().value(DNS_QUERIES, "udp", "NOERROR") == 0.0
+    assert new_registry().value(DNS_QUERIES, "udp", "A", "NOERROR") == 0.0

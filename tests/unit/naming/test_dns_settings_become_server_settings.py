@@ -8,7 +8,7 @@ from suite.dns.name import from_text
 from suite.dns.notify import Target
 from suite.dns.settings import Key, Transfers
 from suite.model.configuration import DnsSettings, Listen
-from suite.nameserver.settings import KeysError, cookie_secret, missing_keys, read_keys, settings_of, targets_of
+from suite.nameserver.settings import TsigKeysError, cookie_secret, missing_keys, read_keys, settings_of, targets_of
 
 SECRET = b"a secret of thirty-two octets ok"
 FILE = """
@@ -77,12 +77,12 @@ def test_keys_are_read_as_tsig_keygen_writes_them() -> None:
     ids=["other-format", "something-behind", "twice", "md5", "no-algorithm", "no-base64", "short"],
 )
 def test_a_bad_file_of_keys_is_refused_as_a_whole(text: str, fault: str) -> None:
-    with pytest.raises(KeysError, match=fault):
+    with pytest.raises(TsigKeysError, match=fault):
         read_keys(text)
 
 
 def test_a_refused_key_never_shows_its_secret() -> None:
-    with pytest.raises(KeysError) as caught:
+    with pytest.raises(TsigKeysError) as caught:
         read_keys(FILE.replace("hmac-sha256", "rot13"))
 
     assert "YSBz" not in str(caught.value)

@@ -1,49 +1,23 @@
 """Names that Services, hosts and records ask for, and who gets them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from rpds import HashTrieMap
+from zone_worlds import NOW, load_balancer, snapshot_of
 
 from suite.dns import name, rrtype
 from suite.dns.rdata import format_rdata
-from suite.model.address import parse_address, parse_range
-from suite.model.configuration import Configuration, DnsSettings, NameGrant, StaticHost, StaticRecord
+from suite.model.address import parse_address
+from suite.model.configuration import NameGrant, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
-from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.nameserver.plan import ZonePlanner
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-POOLS = (Pool("default", (parse_range("10.0.42.0/24"),)),)
 COFFEE = ServiceRef("default", "coffee")
-
-
-def load_balancer(text: str, **rest: object) -> Service:
-    namespace, _, short = text.rpartition("/")
-    return Service(ServiceRef(namespace or "default", short), type=ServiceType.LOAD_BALANCER, **rest)
-
-
-def snapshot_of(*services: Service, leases: dict[str, str] | None = None, **dns: object) -> Snapshot:
-    """Services by name, and the address each has."""
-    configuration = Configuration(POOLS, dns=DnsSettings(**dns), digest="x")
-    holdings = {}
-    for number, (text, address) in enumerate((leases or {}).items()):
-        ref = ServiceRef(*(text.split("/") if "/" in text else ("default", text)))
-        lease = Lease(parse_address(address), ref, "default", LeaseState.BOUND, "g", NOW, id=number)
-        holdings[ref] = (*holdings.get(ref, ()), lease)
-    return Snapshot(
-        "epoch",
-        7,
-        NOW,
-        configuration,
-        services=HashTrieMap({service.ref: service for service in services}),
-        holdings=HashTrieMap(holdings),
-    )
 
 
 def records(snapshot: Snapshot, planner: ZonePlanner | None = None) -> set[str]:
