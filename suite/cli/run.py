@@ -19,6 +19,13 @@ ROLES = ("controller", "speaker", "nameserver", "web")
 @target_options
 @manifests_option
 @click.option(
+    "--kubeconfig",
+    default="",
+    envvar="KUBECONFIG",
+    metavar="FILE",
+    help="Watch the cluster of this file instead of manifests.  [default: the pod's own cluster, inside one]",
+)
+@click.option(
     "--dns-listen",
     multiple=True,
     metavar="ADDRESS[:PORT]",
@@ -39,7 +46,13 @@ ROLES = ("controller", "speaker", "nameserver", "web")
 )
 @click.option("-v", "--verbose", count=True, help="Say more; twice for everything.")
 def command(
-    target: Target, manifests: Path | None, dns_listen: tuple[str, ...], roles: tuple[str, ...], node: str, verbose: int
+    target: Target,
+    manifests: Path | None,
+    kubeconfig: str,
+    dns_listen: tuple[str, ...],
+    roles: tuple[str, ...],
+    node: str,
+    verbose: int,
 ) -> None:
     """Run the suite: give Services addresses, announce them, answer for their names.
 
@@ -52,6 +65,7 @@ def command(
     options = RunOptions(
         config=target.config,
         manifests=manifests,
+        kubeconfig=kubeconfig,
         database=target.database,
         state=target.state,
         dns_listen=tuple(map(read_listen, dns_listen)),

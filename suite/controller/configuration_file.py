@@ -1,25 +1,40 @@
 """Following the configuration file: read when it changes, wherever it really is (a mounted ConfigMap swaps links)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from suite.config.document import Document, read_file
 from suite.config.loading import Outcome, load
-from suite.model.configuration import Configuration
-from suite.model.problem import Problem
 
 INTERVAL = 0.1
 """Seconds between two looks at the file; a look is one stat of 2 µs."""
 
-Take = Callable[[Configuration | None, tuple[Problem, ...]], Awaitable[None]]
+Take = Callable[[list[Document]], Awaitable[None]]
 Mark = tuple[int, int, int] | None
 
 
 def read_configuration(path: Path | None) -> Outcome:
     """What the file says; without a file, a configuration without pools."""
-    documents: list[Document] = read_file(path) if path is not None else []
-    return load(documents)
+    return load(read_documents(path))
+
+
+def read_documents(path: Path | None) -> list[Document]:
+    """The documents of the file; none without a file."""
+    return read_file(path) if path is not None else []
+
+
+def combined(ours: Iterable[Document], found: Iterable[Document]) -> Outcome:
+    """The operator's file and what a cluster holds, as one configuration.
+
+    In the file a key that nobody knows is an error; in the cluster's objects it is a warning, because a newer version of
+    their definitions must not stop us.
+    """
+    ours, found = list(ours), list(found)
+    outcome = load(ours)
+    if outcome.configuration is None or not found:
+        return outcome
+    return load([*ours, *found], strict=False)
 
 
 def mark_of(path: Path) -> Mark:
@@ -39,5 +54,4 @@ async def follow_configuration(path: Path, known: Mark, take: Take) -> None:
         if mark == known:
             continue
         known = mark
-        outcome = await asyncio.to_thread(read_configuration, path)
-        await take(outcome.configuration, outcome.problems)
+        await take(await asyncio.to_thread(read_documents, path))

@@ -60,16 +60,12 @@ class Ledger:
         self._ticket = 0
         self.bound_count = 0
         numbers: dict[int, list[int]] = {4: [], 6: []}
-        for address, leases in everything:
+        for address, here in everything:
             numbers[address.version].append(int(address))
-            if (
-                len(leases) == 1
-                and leases[0].state is LeaseState.BOUND
-                and not leases[0].share_group.startswith("key:")
-            ):
+            if len(here) == 1 and here[0].state is LeaseState.BOUND and not here[0].share_group.startswith("key:"):
                 self.bound_count += 1  # nearly all: nothing to remember but that the address is taken
             else:
-                self._index(address, leases)
+                self._index(address, here)
         self.taken = {family: Occupancy(each) for family, each in numbers.items()}
 
     def at(self, address: Address) -> tuple[Lease, ...]:
