@@ -9,7 +9,7 @@ commit checks it in its own transaction.
 import fcntl
 import os
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,17 +85,13 @@ class Leadership:
 
     def _take_session(self) -> bool:
         """Keep one connection out of the pool for as long as it holds the lock."""
-        with translated(self._database.path):
+        with translated(self._database.path), ExitStack() as undo:
             session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                is_ours = bool(session.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar_one())
-            except BaseException:
-                session.close()
-                raise
-        if is_ours:
-            self._session = session
-        else:
-            session.close()
+            undo.callback(session.close)
+            is_ours = bool(session.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar_one())
+            if is_ours:
+                self._session = session
+                undo.pop_all()
         return is_ours
 
     def _raise_term(self, instance: str, now: datetime) -> int:

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
@@ -43,11 +44,10 @@ class Store:
     def open(cls, url: str, *, password_file: str = "", create: bool = True, key: bytes = b"") -> "Store":
         """See :func:`suite.store.open_store`."""
         database = open_database(url, password_file=password_file, create=create)
-        try:
+        with ExitStack() as undo:
+            undo.callback(database.close)
             schema.ensure(database, create=create, now=datetime.now(UTC), key=key)
-        except BaseException:
-            database.close()
-            raise
+            undo.pop_all()
         return cls(database, key=key)
 
     def close(self) -> None:
@@ -204,15 +204,18 @@ class Store:
             StoreError: nothing lies before that time, or ``archive`` exists.
         """
         exported = write_archive(archive, lambda file: self.export(file, before=before))
-        try:
-            done = self.database.write(
-                lambda tx: audit.prune(tx, self._writer, exported, before=before, now=now, actor=actor, reason=reason)
-            )
-        except OutcomeUnknown:
-            raise  # the archive stays: the rows may be gone
-        except BaseException:
-            archive.unlink(missing_ok=True)
-            raise
+        with ExitStack() as undo:
+            undo.callback(archive.unlink, missing_ok=True)
+            try:
+                done = self.database.write(
+                    lambda tx: audit.prune(
+                        tx, self._writer, exported, before=before, now=now, actor=actor, reason=reason
+                    )
+                )
+            except OutcomeUnknown:
+                undo.pop_all()  # the archive stays: the rows may be gone
+                raise
+            undo.pop_all()
         self._bell.ring()
         return done
 
