@@ -1,85 +1,123 @@
-"""How many addresses a pool has, and how many of them are in which state."""
+"""How much of each pool is used: counted over runs of addresses, so that an IPv6 /64 costs what an IPv4 /24 does."""
 
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from suite.model.address import Range
-from suite.model.lease import Lease, LeaseState
+from suite.model.lease import LeaseState, Reservation
 from suite.model.pool import Pool
+from suite.model.snapshot import Snapshot
+
+Run = tuple[int, int]
+"""First and last number of consecutive addresses of one family."""
+
+_STRENGTH = (LeaseState.COOLING, LeaseState.HELD, LeaseState.DECLINED, LeaseState.BOUND)
+"""The state of an address with several leases is the last of these among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Addresses of one pool; a shared address counts once, capacities are exact however large."""
+    """Addresses of one family of one pool; they add up to ``total``.
+
+    A reserved address that is leased counts as what its lease is.
+    """
 
     pool: str
-    capacity_v4: int
-    capacity_v6: int
+    family: int
+    total: int
     bound: int = 0
     held: int = 0
     cooling: int = 0
     declined: int = 0
+    reserved: int = 0
 
     @property
-    def capacity(self) -> int:
-        """Usable addresses of both families."""
-        return self.capacity_v4 + self.capacity_v6
+    def free(self) -> int:
+        """Those that anybody could get now."""
+        return max(self.total - self.bound - self.held - self.cooling - self.declined - self.reserved, 0)
 
 
-def capacity(pool: Pool, family: int) -> int:
-    """Usable addresses of ``family``: without excluded ones, and without .0 and .255 where the pool avoids them."""
-    count = 0
-    for span in pool.ranges:
-        if span.family == family:
-            count += _usable(span, pool) - sum(_usable(part, pool) for part in _excluded(span, pool))
-    return count
+def pool_usage(snapshot: Snapshot) -> list[Usage]:
+    """The usage of every pool, by family; one pass over the open leases."""
+    pools = snapshot.configuration.pools
+    counts: dict[tuple[str, int], dict[LeaseState, int]] = {}
+    leased: dict[tuple[str, int], list[int]] = {}
+    for leases in snapshot.leases.values():
+        first = leases[0]
+        key = (first.pool, first.address.version)
+        state = first.state if len(leases) == 1 else max((lease.state for lease in leases), key=_STRENGTH.index)
+        here = counts.setdefault(key, {})
+        here[state] = here.get(state, 0) + 1
+        leased.setdefault(key, []).append(int(first.address))
+    reservations = (*snapshot.configuration.reservations, *snapshot.reservations.values())
+    return [
+        _usage(pool, family, counts.get((pool.name, family), {}), leased.get((pool.name, family), []), reservations)
+        for pool in pools
+        for family in sorted(pool.families())
+    ]
 
 
-def usage(pool: Pool, addresses: Iterable[tuple[Lease, ...]]) -> Usage:
-    """The pool's figures; ``addresses`` are the open leases of each address in use, in any pool."""
-    states: Counter[LeaseState] = Counter()
-    for leases in addresses:
-        if leases and leases[0].pool == pool.name:
-            states[_strongest(leases)] += 1
+def _usage(
+    pool: Pool, family: int, counts: dict[LeaseState, int], leased: list[int], reservations: Iterable[Reservation]
+) -> Usage:
+    runs = _without(
+        _merged((int(span.first), int(span.last)) for span in pool.ranges if span.family == family),
+        _merged((int(span.first), int(span.last)) for span in pool.excluded if span.family == family),
+    )
+    kept = _merged(
+        (int(each.address), int(each.last or each.address)) for each in reservations if each.address.version == family
+    )
+    skips_buggy = pool.avoid_buggy and family == 4
+    total = _size(runs, skips_buggy=skips_buggy)
+    reserved = total - _size(_without(runs, kept), skips_buggy=skips_buggy)
+    reserved -= sum(_is_in(number, kept) for number in leased) if kept else 0
     return Usage(
         pool.name,
-        capacity(pool, 4),
-        capacity(pool, 6),
-        states[LeaseState.BOUND],
-        states[LeaseState.HELD],
-        states[LeaseState.COOLING],
-        states[LeaseState.DECLINED],
+        family,
+        total,
+        counts.get(LeaseState.BOUND, 0),
+        counts.get(LeaseState.HELD, 0),
+        counts.get(LeaseState.COOLING, 0),
+        counts.get(LeaseState.DECLINED, 0),
+        max(reserved, 0),
     )
 
 
-def _strongest(leases: tuple[Lease, ...]) -> LeaseState:
-    order = list(LeaseState)
-    return min((lease.state for lease in leases), key=order.index)
-
-
-def _excluded(span: Range, pool: Pool) -> list[Range]:
-    """The parts of ``span`` that nobody gets, disjoint."""
-    parts: list[Range] = []
-    for hole in sorted(pool.excluded, key=lambda each: (each.family, int(each.first))):
-        if not hole.overlaps(span):
-            continue
-        first = max(hole.first, span.first, key=int)
-        last = min(hole.last, span.last, key=int)
-        if parts and int(parts[-1].last) >= int(first):
-            if int(parts[-1].last) < int(last):
-                parts[-1] = Range(parts[-1].first, last)
+def _merged(runs: Iterable[Run]) -> list[Run]:
+    """The same numbers in rising runs that do not touch one another."""
+    merged: list[Run] = []
+    for first, last in sorted(runs):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
-            parts.append(Range(first, last))
-    return parts
+            merged.append((first, last))
+    return merged
 
 
-def _usable(span: Range, pool: Pool) -> int:
-    if not pool.avoid_buggy or span.family != 4:
-        return span.size
-    return span.size - _ending(span, 0) - _ending(span, 255)
+def _without(runs: list[Run], cuts: list[Run]) -> list[Run]:
+    """``runs`` less ``cuts``; both rising."""
+    kept: list[Run] = []
+    for first, last in runs:
+        for low, high in cuts:
+            if high < first or low > last:
+                continue
+            if low > first:
+                kept.append((first, low - 1))
+            first = high + 1  # noqa: PLW2901  (what is left of the run)
+        if first <= last:
+            kept.append((first, last))
+    return kept
 
 
-def _ending(span: Range, octet: int) -> int:
-    """How many addresses of ``span`` end in this octet."""
-    return (int(span.last) - octet) // 256 - (int(span.first) - 1 - octet) // 256
+def _size(runs: Iterable[Run], *, skips_buggy: bool) -> int:
+    return sum(last - first + 1 - (_buggy(first, last) if skips_buggy else 0) for first, last in runs)
+
+
+def _buggy(first: int, last: int) -> int:
+    """How many numbers from ``first`` to ``last`` end in the octet 0 or 255."""
+    return sum((last - ending) // 256 - (first - 1 - ending) // 256 for ending in (0, 255))
+
+
+def _is_in(number: int, runs: list[Run]) -> bool:
+    place = bisect_right(runs, (number, float("inf"))) - 1
+    return place >= 0 and runs[place][0] <= number <= runs[place][1]

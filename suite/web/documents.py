@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from suite.ipam.usage import pool_usage
 from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.event import Action
@@ -18,7 +19,6 @@ from suite.model.problem import Problem
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
-from suite.web.usage import pool_usage
 
 if TYPE_CHECKING:
     from suite.store.history import LoggedEvent

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from suite import __version__
+from suite.ipam.usage import Usage, pool_usage
 from suite.metrics import names
 from suite.metrics.registry import Labels, Registry
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
-from suite.web.usage import Usage, pool_usage
 
 STATES = ("free", "bound", "held", "cooling", "declined", "reserved")
 

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rpds import HashTrieMap
 
+from suite.ipam.usage import pool_usage
 from suite.model.address import Range, address_of, is_buggy
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.pool import Pool
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.web.usage import pool_usage
 
 FIRST = 0x0A002A00 - 40
 """Forty before 10.0.42.0, so that runs cross an address that old equipment drops."""

@@ -6,13 +6,13 @@ from ipaddress import ip_address
 import pytest
 from rpds import HashTrieMap
 
+from suite.ipam.usage import Usage, pool_usage
 from suite.model.address import parse_range
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.pool import Pool
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.web.usage import Usage, pool_usage
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 COFFEE, TEA = ServiceRef("default", "coffee"), ServiceRef("default", "tea")
