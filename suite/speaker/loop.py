@@ -21,7 +21,7 @@ from suite.model.node import Node
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
-from suite.speaker.control import ASK, DRAIN, Adopt, Configure, Message
+from suite.speaker.control import ASK, DRAIN, Configure, Message
 from suite.speaker.heartbeat import Standing
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
@@ -69,6 +69,7 @@ class Speaker:
         self._snapshot = Snapshot()
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
+        self._trouble = ""
         self._peer_faults: dict[str, str] = {}
         self._wanted_sessions: list[Neighbour] = []
         self._following = asyncio.Lock()
@@ -115,7 +116,7 @@ class Speaker:
 
     def instance(self) -> Instance:
         """What this role says about itself."""
-        reasons = [self._lack] if self._lack else []
+        reasons = [each for each in (self._lack, self._trouble) if each]
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
@@ -154,8 +155,7 @@ class Speaker:
         if configure != self._configured:
             self._configured = configure
             self._responder.send(configure.to_message())
-        standing = Standing(self._snapshot.revision, self._snapshot.epoch)
-        self._responder.send(Adopt(standing, tuple(self._plan.entries.values())).to_message())
+        self._responder.adopt(Standing(self._snapshot.revision, self._snapshot.epoch), self._plan.entries)
 
     async def _start(self) -> bool:
         """Start the responder; whether this process may."""
@@ -177,6 +177,7 @@ class Speaker:
             asyncio.get_running_loop().remove_reader(self._responder.fileno())
             self._responder.stop()
         self._responder = None
+        self._trouble = ""
         self.picture = Picture()
         await asyncio.sleep(RESTART_PAUSE)
         async with self._following:
@@ -194,6 +195,7 @@ class Speaker:
             settings.heartbeat_interval,
             settings.heartbeat_dead,
             settings.rejoin_delay,
+            answers_ping=settings.answer_ping,
             bind_device=BIND_DEVICE if settings.bind_address else None,
         )
 
@@ -231,6 +233,14 @@ class Speaker:
                 self.picture.owned.setdefault(address, {})[message["interface"]] = message["mac"]
                 self._registry.add(names.TAKEOVERS)
                 _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
+            case "released":
+                self.picture.owned.get(parse_address(message["address"]), {}).pop(message["interface"], None)
+                _log.info("%s is not announced on %s any more", message["address"], message["interface"])
+            case "trouble":
+                trouble = ": ".join(filter(None, (message["interface"], message["text"])))
+                if trouble != self._trouble:
+                    _log.error("layer 2: %s", trouble)
+                self._trouble = trouble
             case "state":
                 self._take_state(message)
             case "node":
