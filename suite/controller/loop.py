@@ -67,6 +67,7 @@ class Controller:
         self.trouble = ""
         """Why the database cannot be used; empty when it can."""
         self.is_leading = False
+        self._has_told = False
         self._term = 0
 
     async def run(self) -> None:
@@ -146,7 +147,10 @@ class Controller:
                 self.trouble = str(error)
                 continue
             if has_news:
-                await self._catch_up()
+                try:
+                    await self._catch_up()
+                except Unavailable as error:
+                    self.trouble = str(error)
 
     async def _look_who_leads(self) -> None:
         term = await asyncio.to_thread(self._store.lead, self._instance, self._clock())
@@ -157,6 +161,9 @@ class Controller:
             async with self._turning:
                 await self._reload()
                 await self._turn()
+        elif not self.is_leading and not self._has_told and self._may_turn():
+            async with self._turning:  # what the leader committed before we came is no news, and still to be told
+                await self._publish(Publication(self.snapshot))
 
     async def _catch_up(self) -> None:
         """Somebody else committed: plan against what they left, everything looked at."""
@@ -193,8 +200,8 @@ class Controller:
                 touched, has_changed = await asyncio.to_thread(self._plan_and_commit, look_at_all)
             except Conflict:
                 self._registry.add(names.CONFLICTS)
-                self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
                 look_at_all = True
+                await self._refresh()
                 continue
             except Deposed:
                 self.is_leading = False
@@ -237,10 +244,14 @@ class Controller:
         self.trouble = str(error)
         self._registry.add(names.TURNS, "unavailable")
         await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)])
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Start from what the database says now; when it is away, the next try finds out."""
         try:
             self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
-        except Unavailable as again:
-            self.trouble = str(again)
+        except Unavailable as error:
+            self.trouble = str(error)
 
     def _recovered(self) -> None:
         if self.trouble:
@@ -260,4 +271,5 @@ class Controller:
 
     async def _publish(self, publication: Publication) -> None:
         if publication.snapshot.is_complete:
+            self._has_told = True
             await self._tell(publication)
