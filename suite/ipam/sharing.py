@@ -16,7 +16,7 @@ def share_group(service: Service) -> str:
     """The group whose members may have one address together; a Service that shares with nobody is its own."""
     if service.sharing_key:
         return f"key:{service.sharing_key}|{service.backend_key}"
-    return f"service:{service.ref}"
+    return str(service.ref)
 
 
 def clashing_ports(ours: Iterable[Port], theirs: Iterable[Port]) -> list[str]:
