@@ -1,0 +1,142 @@
+"""The forwarders of docs/forwarders.md, started with the lines of that page, in front of the running program.
+
+What a careful administrator switches on is on: rebind protection, DNSSEC validation, built-in reverse zones.  Whatever
+is not ours goes to a port where nobody listens.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from fix_netns import require_tools
+from suite_running import ROOT, RunningSuite, ask, daemon, free_port, running_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.peer
+
+PAGE = (ROOT / "docs/forwarders.md").read_text(encoding="utf-8")
+NOBODY = 1
+"""A port on which nobody listens."""
+PROOF = ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
+
+DNSMASQ = """
+port={port}
+listen-address=127.0.0.1
+bind-interfaces
+no-hosts
+no-resolv
+server=127.0.0.1#{nobody}
+stop-dns-rebind
+bogus-priv
+user=
+pid-file={work}/pid
+{lines}
+"""
+
+UNBOUND = """
+server:
+  interface: 127.0.0.1@{port}
+  username: ""
+  chroot: ""
+  directory: "{work}"
+  pidfile: "{work}/pid"
+  use-syslog: no
+  use-caps-for-id: yes
+  qname-minimisation: yes
+  module-config: "validator iterator"
+  trust-anchor: "{proof}"
+  private-address: 10.0.0.0/8
+  do-not-query-localhost: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@{nobody}
+remote-control:
+  control-enable: no
+{lines}
+"""
+
+NAMED = """
+options {{ directory "{work}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion yes;
+  forward only; forwarders {{ 127.0.0.1 port {nobody}; }}; deny-answer-addresses {{ 10.0.0.0/8; }} except-from {{ "service"; "dashboard"; }};
+  pid-file "{work}/pid"; session-keyfile "{work}/session.key"; managed-keys-directory "{work}"; dnssec-validation yes;
+  {lines} }};
+trust-anchors {{ . static-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"; }};
+controls {{ }};
+{more}
+"""
+
+FORWARDERS = {
+    "dnsmasq": ("dnsmasq", DNSMASQ, "127.0.0.1#{port}", ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
+    "unbound": ("Unbound", UNBOUND, "127.0.0.1@{port}", ["unbound", "-d", "-c", "{conf}"]),
+    "named": ("BIND", NAMED, "127.0.0.1 port {port}", ["named", "-g", "-n", "1", "-c", "{conf}"]),
+}
+
+
+def blocks(heading: str) -> list[str]:
+    """The configuration under a heading of the page."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    assert section is not None
+    return re.findall(r"```conf\n(.*?)```", section[1], re.DOTALL)
+
+
+@pytest.fixture(params=sorted(FORWARDERS))
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RunningSuite, int]]:
+    """A running suite, and the port of the forwarder in front of it."""
+    require_tools(request.param)
+    heading, frame, place, command = FORWARDERS[request.param]
+    work, port = tmp_path / "forwarder", free_port()
+    work.mkdir()
+    for folder in (tmp_path, work):
+        folder.chmod(0o777)
+    with running_suite(tmp_path / "suite") as suite:
+        suite.put("board", "10.0.42.9", hostname="dashboard")
+        suite.wait("dashboard.service", "10.0.42.9")
+        lines, *more = [each.replace("192.168.1.53", place.format(port=suite.port)) for each in blocks(heading)]
+        conf = work / "conf"
+        conf.write_text(frame.format(work=work, port=port, lines=lines, more="".join(more), nobody=NOBODY, proof=PROOF))
+        with daemon([part.format(conf=conf) for part in command], work):
+            suite.wait("coffee.default.service", "10.0.42.1", port=port)
+            yield suite, port
+
+
+def test_names_addresses_and_bare_names_are_found_through_the_forwarder(pair: tuple[RunningSuite, int]) -> None:
+    _, port = pair
+
+    assert ask(port, "coffee.default.service") == ("NOERROR", ["10.0.42.1"])
+    assert ask(port, "coffee.default.service", "AAAA") == ("NOERROR", [])
+    assert ask(port, "_http._tcp.coffee.default.service", "SRV") == ("NOERROR", ["0 100 80 coffee.default.service."])
+    assert ask(port, "default.service") == ("NOERROR", [])
+    assert ask(port, "nobody.default.service") == ("NXDOMAIN", [])
+    assert ask(port, "1.42.0.10.in-addr.arpa", "PTR") == ("NOERROR", ["coffee.default.service."])
+    assert ask(port, "dashboard") == ("NOERROR", ["10.0.42.9"])
+    assert ask(port, "dashboard.service") == ("NOERROR", ["10.0.42.9"])
+
+
+def test_new_changed_and_removed_names_are_seen_within_the_ttl(pair: tuple[RunningSuite, int]) -> None:
+    suite, port = pair
+    assert ask(port, "tea.default.service")[0] == "NXDOMAIN"
+
+    suite.put("tea", "10.0.42.20")
+    suite.wait("tea.default.service", "10.0.42.20", port=port)
+    suite.put("tea", "10.0.42.21")
+    suite.wait("tea.default.service", "10.0.42.21", port=port)
+    suite.wait("21.42.0.10.in-addr.arpa", "tea.default.service.", rtype="PTR", port=port)
+    suite.remove("tea")
+
+    suite.wait("tea.default.service", code="NXDOMAIN", port=port)
+
+
+def test_every_forwarder_of_the_page_is_tested_or_says_that_it_is_not() -> None:
+    sections = re.findall(
+        r"^## ([A-Z][^\n:]*)\n(.*?)(?=^## |\Z)", PAGE.split("## dnsmasq")[1], re.DOTALL | re.MULTILINE
+    )
+    tested = {heading for heading, *_ in FORWARDERS.values()}
+
+    assert [
+        name for name, text in sections if name not in tested and not re.search(r"\*(Untested|The lines)", text)
+    ] == ["When there is no forwarder"]
