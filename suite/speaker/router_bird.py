@@ -35,6 +35,8 @@ def bird_lines(router: Router) -> Iterator[str]:
         yield from _filter(family, router.takes(family))
     if router.bfd is not None:
         yield from _bfd(router)
+    for family in router.families:
+        yield from _next_hops(family)
     yield "template bgp suite_node {"
     yield from (f"  {line}" for line in _session(router))
     yield "}"
@@ -61,6 +63,13 @@ def _filter(family: int, entries: tuple[Accepted, ...]) -> Iterator[str]:
     yield "}"
 
 
+def _next_hops(family: int) -> Iterator[str]:
+    """A table of the links alone, in which the nodes are looked up, beside whatever else this BIRD knows."""
+    name = FAMILY_NAMES[family]
+    yield f"{name} table suite_links{family};"
+    yield f"protocol direct suite_direct{family} {{ {name} {{ table suite_links{family}; import all; }}; }}"
+
+
 def _bfd(router: Router) -> Iterator[str]:
     if router.bfd is None:
         return
@@ -82,4 +91,5 @@ def _session(router: Router) -> Iterator[str]:
     for family in router.families:
         name = FAMILY_NAMES[family]
         limit = f" import limit {router.maximum(family)} action block;" if router.maximum(family) else ""
-        yield f"{name} {{ import filter suite_{name}; export none;{limit} }};"
+        links = "" if router.is_beside else f" igp table suite_links{family};"
+        yield f"{name} {{ import filter suite_{name}; export none;{links}{limit} }};"

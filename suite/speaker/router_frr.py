@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from suite.speaker.router_config import Accepted, Part, Router
 
 GROUP = "suite"
+BLIND = (
+    "no BFD here: FRR binds it to the interface that has the peer's address, and the nodes are behind another one; for BFD "
+    "give the peer the router's address in the nodes' network, or use short hold times"
+)
 FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
 LIST_WORDS = {4: "ip", 6: "ipv6"}
 
 
 def frr(router: Router) -> tuple[Part, ...]:
     """FRR on any Linux router, with dnsmasq as its forwarder."""
-    notes = ["/etc/frr/daemons needs bgpd=yes" + (" and bfdd=yes" if router.bfd else "")]
+    notes = ["/etc/frr/daemons needs bgpd=yes" + (" and bfdd=yes" if has_bfd(router) else "")]
+    if router.bfd is not None and not has_bfd(router):
+        notes.append(BLIND)
     if not router.connects:
         notes.append("a new node in the ranges above needs no edit here")
     bgp = Part(
@@ -54,7 +60,6 @@ def unifi(router: Router) -> tuple[Part, ...]:
 def frr_lines(router: Router) -> Iterator[str]:
     """The file."""
     yield f"! The nodes of the suite, for the router that is their peer {router.peer}."
-    yield from _bfd_profile(router)
     for family in router.families:
         yield from _prefix_list(family, router.takes(family))
     yield from _route_maps(router)
@@ -66,10 +71,16 @@ def frr_lines(router: Router) -> Iterator[str]:
     for family in router.families:
         yield from (f" {line}" for line in _family(router, family))
     yield "exit"
+    yield from _bfd_profile(router)  # last: bgpd, when it reads the file by itself, understands nothing behind "bfd"
+
+
+def has_bfd(router: Router) -> bool:
+    """Whether FRR's BFD can work: it needs nodes on the link of the peer's address, or the multihop of external peers."""
+    return router.bfd is not None and (router.is_beside or router.hops > 0)
 
 
 def _bfd_profile(router: Router) -> Iterator[str]:
-    if router.bfd is None:
+    if router.bfd is None or not has_bfd(router):
         return
     yield "bfd"
     yield f" profile {GROUP}"
@@ -108,7 +119,7 @@ def _group(router: Router) -> Iterator[str]:
         yield f"{name} ebgp-multihop {router.hops}"
     if router.has_password:
         yield f"! {name} password ...   (the peer's password; it is kept out of this file)"
-    if router.bfd is not None:
+    if has_bfd(router):
         yield f"{name} bfd"
         yield f"{name} bfd profile {GROUP}"
         yield f"{name} bfd check-control-plane-failure"

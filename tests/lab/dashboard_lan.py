@@ -11,6 +11,7 @@ Service's address, which stands on `lo`.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,15 @@ from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from fix_netns import REPOSITORY, Namespace, NetLab, eventually, network  # noqa: E402
+from fix_netns import REPOSITORY, Bridge, Namespace, NetLab, eventually, network  # noqa: E402
 from routers import Bird, Frr  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VIP, ROUTER, CLIENT = "10.10.10.10", "192.168.1.1", "192.168.1.50"
+ROUTER_BESIDE = "10.10.0.1"
+"""The same router, in the nodes' network."""
 NODES = {"master": "10.10.0.200", "node1": "10.10.0.101", "node2": "10.10.0.102", "node3": "10.10.0.103"}
 
 CONFIGURATION = f"""\
@@ -39,7 +42,7 @@ metadata:
 data:
   config: |
     peers:
-    - peer-address: {ROUTER}
+    - peer-address: PEER
       peer-asn: 64512
       my-asn: 64512
       hold-time: 9s
@@ -98,20 +101,43 @@ STORY = (
 class DashboardLan:
     """The machines; the program runs on each node, and follows `folder`."""
 
-    lab: NetLab
+    switch: Bridge
+    """The nodes' network."""
     client: Namespace
     router: Namespace
     nodes: dict[str, Namespace]
     folder: Path
     options: str = ""
     policy: str = ""
+    peer: str = ROUTER
     programs: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def write(self) -> None:
         """The files that the program follows."""
         (self.folder / "manifests").mkdir(exist_ok=True)
-        self.folder.joinpath("suite.yaml").write_text(CONFIGURATION.replace("OPTIONS", self.options))
+        self.folder.joinpath("suite.yaml").write_text(
+            CONFIGURATION.replace("OPTIONS", self.options).replace("PEER", self.peer)
+        )
         self.folder.joinpath("manifests", "dashboard.yaml").write_text(DASHBOARD.replace("POLICY", self.policy))
+
+    def serve_on(self, *names: str) -> None:
+        """The Service has a ready endpoint on these nodes and no others."""
+        endpoints = [{"addresses": [NODES[name]], "nodeName": name, "conditions": {"ready": True}} for name in names]
+        document = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "dashboard-1",
+                "namespace": "kubernetes-dashboard",
+                "labels": {"kubernetes.io/service-name": "kubernetes-dashboard"},
+            },
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+            "ports": [{"name": "", "port": 9090, "protocol": "TCP"}],
+        }
+        fresh = self.folder / "endpoints.new"
+        fresh.write_text(json.dumps(document))
+        fresh.rename(self.folder / "manifests" / "endpoints.yaml")
 
     def start(self, name: str) -> None:
         """The program on one node."""
@@ -147,12 +173,16 @@ class DashboardLan:
         return self.suite("router-config", "--vendor", vendor, "--part", part, *where)
 
     def frr(self, *, bfd: bool = False) -> Frr:
-        """The router runs FRR with what was written for it."""
+        """The router runs FRR, which is told what was written for it as its instructions say: by `vtysh -f`."""
         folder = Path(tempfile.mkdtemp(prefix="frr-", dir=self.folder))
         self.folder.chmod(0o755)
         folder.chmod(0o777)
         daemons = ("zebra", "bfdd", "bgpd") if bfd else ("zebra", "bgpd")
-        return Frr(self.router, folder, self.router_config("frr", "bgp"), daemons).start()
+        frr = Frr(self.router, folder, "", daemons).start()
+        (folder / "suite.conf").write_text(self.router_config("frr", "bgp"))
+        told = self.router.run("vtysh", "--vty_socket", str(folder), "-f", str(folder / "suite.conf"))
+        assert "%" not in told.stdout + told.stderr, told.stdout + told.stderr
+        return frr
 
     def bird(self) -> Bird:
         """The router runs BIRD with what was written for it, included by a file that has a kernel protocol."""
@@ -171,12 +201,12 @@ class DashboardLan:
 
 
 @contextmanager
-def dashboard_lan(lab: NetLab, options: str = "", policy: str = "") -> Iterator[DashboardLan]:
+def dashboard_lan(lab: NetLab, options: str = "", policy: str = "", peer: str = ROUTER) -> Iterator[DashboardLan]:
     """The networks with the program on all nodes; `options` is one more line of the peer, `policy` of the Service."""
     people, nodes_lan = lab.bridge("people"), lab.bridge("nodes")
     client, router = lab.namespace("client"), lab.namespace("router")
     people.plug(router, "eth0", addresses=[f"{ROUTER}/24"])
-    nodes_lan.plug(router, "eth1", addresses=["10.10.0.1/24"])
+    nodes_lan.plug(router, "eth1", addresses=[f"{ROUTER_BESIDE}/24"])
     router.sysctl(ipv4__ip_forward=1)
     people.plug(client, addresses=[f"{CLIENT}/24"])
     client.ip("route", "add", "default", "via", ROUTER)
@@ -184,12 +214,12 @@ def dashboard_lan(lab: NetLab, options: str = "", policy: str = "") -> Iterator[
     for name, address in NODES.items():
         node = nodes[name] = lab.namespace(name)
         nodes_lan.plug(node, addresses=[f"{address}/24"])
-        node.ip("route", "add", "default", "via", "10.10.0.1")
+        node.ip("route", "add", "default", "via", ROUTER_BESIDE)
         node.ip("address", "add", f"{VIP}/32", "dev", "lo")
         node.spawn(sys.executable, "-c", POD, name, stdout=subprocess.DEVNULL)
     resolv_conf(client)
     with tempfile.TemporaryDirectory() as folder:
-        lan = DashboardLan(lab, client, router, nodes, Path(folder), options, policy)
+        lan = DashboardLan(nodes_lan, client, router, nodes, Path(folder), options, policy, peer)
         lan.write()
         for name in NODES:
             lan.start(name)
@@ -229,6 +259,11 @@ def main() -> int:
 def paths(frr: Frr) -> list[str]:
     """The nodes (by address) that FRR has the dashboard's address from."""
     return sorted(path["peerId"] for path in frr.table().get(f"{VIP}/32", []) if path.get("valid"))
+
+
+def best(frr: Frr) -> list[str]:
+    """Those of them that it marks best."""
+    return [path["peerId"] for path in frr.table().get(f"{VIP}/32", []) if path.get("bestpath")]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,195 @@
+"""The dashboard story, told again by the real program on four nodes and a real router: what people typed, and what they saw."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fix_netns import NetLab, eventually, missing_for_networks, network, require_tools
+from routers import FRR_DAEMONS, Frr
+
+from suite.bgp.bestpath import FRR, choose
+from suite.bgp.bestpath import Path as BgpPath
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+
+from dashboard_lan import NODES, ROUTER_BESIDE, VIP, DashboardLan, best, dashboard_lan, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.net, pytest.mark.peer, pytest.mark.timeout(120)]
+
+EVERY_NODE = sorted(NODES.values())
+HOLD_TIME = 9
+GRACEFUL = "graceful-restart: true"
+
+
+def require_router() -> None:
+    if reason := missing_for_networks():
+        pytest.skip(reason)
+    require_tools("vtysh", f"{FRR_DAEMONS}/bgpd", "dnsmasq", "nslookup", "curl", "ping")
+
+
+def everybody_told(lan: DashboardLan, frr: Frr) -> bool:
+    return eventually(lambda: paths(frr) == EVERY_NODE, within=40, every=0.1) or not lan.log()
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[tuple[DashboardLan, Frr]]:
+    require_router()
+    with network() as lab, dashboard_lan(lab) as lan:
+        frr = lan.frr()
+        assert everybody_told(lan, frr), lan.log() + frr.log()
+        lan.dnsmasq()
+        yield lan, frr
+
+
+def test_the_router_lists_the_address_from_every_node_and_marks_one_best(story: tuple[DashboardLan, Frr]) -> None:
+    table = story[1].vtysh("show ip bgp")
+
+    assert len(re.findall(r"10\.10\.0\.\d+ ", table)) == 4, table
+    assert table.count(">i") == 1, table
+
+
+def test_the_best_path_is_the_predicted_one(story: tuple[DashboardLan, Frr]) -> None:
+    known = [
+        BgpPath(IPv4Address(each), IPv4Address(each), internal=True, neighbor_as=64512, path_length=0)
+        for each in EVERY_NODE
+    ]
+
+    assert best(story[1]) == [str(choose(known, FRR).best.neighbor)]
+
+
+def test_the_kernel_of_the_router_uses_every_node(story: tuple[DashboardLan, Frr]) -> None:
+    route = story[0].router.ip("route", "show", VIP)
+
+    assert sorted(re.findall(r"via (\S+)", route)) == EVERY_NODE
+
+
+@pytest.mark.parametrize("name", ["k8s-dashboard", "k8s-dashboard.service"])
+def test_the_name_leads_to_the_address_through_the_routers_forwarder(
+    story: tuple[DashboardLan, Frr], name: str
+) -> None:
+    assert f"Address: {VIP}" in story[0].ask("nslookup", name)
+
+
+def test_the_page_opens_by_its_name(story: tuple[DashboardLan, Frr]) -> None:
+    assert "the dashboard, from" in story[0].ask("curl", "-sS", "-m", "5", "http://k8s-dashboard.service/")
+
+
+def test_the_router_learns_nothing_but_our_prefixes_and_tells_us_nothing(story: tuple[DashboardLan, Frr]) -> None:
+    neighbors = story[1].vtysh("show bgp ipv4 unicast neighbors 10.10.0.101 advertised-routes")
+
+    assert "Total number of prefixes 0" in neighbors or not re.search(r"\d+/\d+", neighbors), neighbors
+
+
+def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, policy="externalTrafficPolicy: Local") as lan:
+        lan.serve_on(*NODES)
+        frr = lan.frr()
+        assert everybody_told(lan, frr), lan.log()
+
+        lan.serve_on("master", "node1", "node3")
+
+        left = sorted(NODES[name] for name in ("master", "node1", "node3"))
+        assert eventually(lambda: paths(frr) == left, within=20, every=0.1), lan.log()
+        assert neighbor_states(frr) == dict.fromkeys(EVERY_NODE, "Established")
+
+
+def test_a_node_that_dies_loses_its_path_long_before_the_hold_time_with_bfd(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, "bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
+        frr = lan.frr(bfd=True)
+        assert everybody_told(lan, frr), lan.log()
+        assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), frr.vtysh("show bfd peers") + lan.log()
+
+        lan.switch.cut(lan.nodes["node1"])
+
+        left = sorted(set(EVERY_NODE) - {NODES["node1"]})
+        assert eventually(lambda: paths(frr) == left, within=HOLD_TIME / 3, every=0.02)
+        assert best(frr) == [NODES["node2"]]
+
+
+def test_a_program_that_ends_withdraws_before_it_closes_the_session(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab) as lan:
+        frr = lan.frr()
+        frr.vtysh("debug bgp updates in", "debug bgp neighbor-events")
+        assert everybody_told(lan, frr), lan.log()
+
+        lan.programs["node1"].send_signal(signal.SIGTERM)
+
+        assert eventually(lambda: NODES["node1"] not in paths(frr), within=10, every=0.05)
+        assert eventually(lambda: "NOTIFICATION" in frr.log(), within=10, every=0.05), frr.log()
+        log = frr.log()
+        assert log.index("withdrawn") < log.index("NOTIFICATION"), log
+
+
+def test_no_packet_is_lost_while_every_program_restarts_gracefully_with_bfd_on(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, f"{GRACEFUL}\n      bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
+        frr = lan.frr(bfd=True)
+        assert everybody_told(lan, frr), lan.log()
+        assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), lan.log()
+        ping = lan.client.spawn("ping", "-i", "0.02", VIP)
+
+        for program in lan.programs.values():
+            program.send_signal(signal.SIGTERM)
+        for program in lan.programs.values():
+            program.wait(20)
+        for name in NODES:
+            lan.start(name)
+        assert eventually(lambda: set(neighbor_states(frr).values()) == {"Established"}, within=40, every=0.1)
+        assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1)
+
+        ping.send_signal(signal.SIGINT)
+        said = ping.communicate(timeout=10)[0]
+        assert " 0% packet loss" in said, said[-500:] + frr.log()[-3000:] + lan.log()[-2000:]
+
+
+def test_the_same_story_with_bird(netlab: NetLab) -> None:
+    require_router()
+    require_tools("bird", "birdc")
+    with dashboard_lan(netlab) as lan:
+        bird = lan.bird()
+
+        def told() -> int:
+            return bird.routes("for", VIP).count("BGP.next_hop")
+
+        assert eventually(lambda: told() == 4, within=40, every=0.1), lan.log() + bird.log()
+        table = bird.birdc("show", "route", "for", VIP)
+        assert re.search(r"\* \(100\)", table), table
+        assert "[suite1_" in table
+        lan.dnsmasq()
+        assert f"Address: {VIP}" in lan.ask("nslookup", "k8s-dashboard")
+        assert "the dashboard, from" in lan.ask("curl", "-sS", "-m", "5", "http://k8s-dashboard.service/")
+
+
+def test_a_node_that_dies_loses_its_path_with_bfd_over_a_router_too(netlab: NetLab) -> None:
+    require_router()
+    require_tools("bird", "birdc")
+    with dashboard_lan(netlab, "bfd-profile: fast") as lan:
+        bird = lan.bird()
+        assert eventually(lambda: bird.birdc("show", "bfd", "sessions").count(" Up ") == 4, 40, 0.1), lan.log()
+
+        lan.switch.cut(lan.nodes["node1"])
+
+        assert eventually(lambda: f"via {NODES['node1']}" not in bird.routes("for", VIP), HOLD_TIME / 3, 0.02)
+        assert bird.routes("for", VIP).count("BGP.next_hop") == 3
+
+
+def neighbor_states(frr: Frr) -> dict[str, str]:
+    peers = json.loads(frr.vtysh("show bgp ipv4 unicast summary json") or "{}").get("peers", {})
+    return {address.removeprefix("*"): peer["state"] for address, peer in peers.items()}
+
+
+def bfd_up(frr: Frr) -> int:
+    return frr.vtysh("show bfd peers").count("Status: up")
