@@ -8,6 +8,7 @@ scapy) is imported where it is started, after DNS answers.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -29,6 +30,7 @@ from suite.config.document import Document
 from suite.config.loading import Outcome
 from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
 from suite.metrics.names import new_registry
+from suite.model.address import Address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.publication import Publication
@@ -36,7 +38,7 @@ from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
 from suite.nameserver import keeping
 from suite.nameserver.loop import Nameserver
-from suite.store import keepsake, open_store
+from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
 from suite.web.serve import SocketTaken, open_tcp, open_unix
 
@@ -152,11 +154,13 @@ class Suite:
         from suite.speaker.loop import Speaker
 
         if "speaker" in self._roles:
-            self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random)
+            self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random, self._decline)
         url = self._options.database or self._outcome.attempt.database.url
         url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
-        password_file = self._outcome.attempt.database.password_file
-        self._store = await asyncio.to_thread(open_store, url, password_file=password_file)
+        settings = self._outcome.attempt.database
+        key = read_seal_key(settings.seal_key_file)
+        self._store = await asyncio.to_thread(open_store, url, password_file=settings.password_file, key=key)
+        _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
         if opening is not None:
             await opening
         self._controller = Controller(
@@ -200,6 +204,8 @@ class Suite:
         if self._nameserver is not None:
             await self._nameserver.stop()
         if self._store is not None:
+            with contextlib.suppress(StoreError):
+                _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()
 
     def status(self) -> Status:
@@ -283,6 +289,11 @@ class Suite:
         if self._cluster is not None:
             self._cluster.complain(outcome.problems)
         await self._controller.configure(self._changed(outcome.configuration), outcome.problems)
+
+    async def _decline(self, address: Address, mac: str) -> None:
+        """The speaker found a stranger at an address."""
+        if self._controller is not None:
+            await self._controller.decline(address, mac, self._node)
 
     async def _tell(self, publication: Publication) -> None:
         if self._nameserver is not None:

@@ -96,12 +96,15 @@ def restore(file: Path, target: Target, above: int) -> None:
 
     A backup of either kind restores into either kind, so this is also the way from SQLite to PostgreSQL and back.
     """
+    from suite.store import read_seal_key
     from suite.store import restore as restore_into
 
     url = target.database_url()
     with store_errors(url):
         target.make_state()
-        restore_into(url, file, above=above, actor=order("").actor, password_file=target.password_file)
+        settings = target.settings
+        key = read_seal_key(settings.seal_key_file)
+        restore_into(url, file, above=above, actor=order("").actor, password_file=settings.password_file, key=key)
     with target.store() as store:
         snapshot = store.read()
     click.echo(f"restored: epoch {snapshot.epoch} begins at revision {snapshot.revision}")

@@ -39,7 +39,7 @@ class Target:
 
     def database_url(self) -> str:
         """The database's URL, never with a password."""
-        return self.database or self._configured().url or f"sqlite:///{self.state / DATABASE}"
+        return self.database or self.settings.url or f"sqlite:///{self.state / DATABASE}"
 
     @contextmanager
     def store(self, *, create: bool = False) -> "Iterator[Store]":
@@ -48,14 +48,16 @@ class Target:
         Raises:
             Fault: there is no database yet, it cannot be reached, or it refused.
         """
-        from suite.store import open_store
+        from suite.store import open_store, read_seal_key
 
         url = self.database_url()
         self._require_file(url, create=create)
         with store_errors(url):
             if create:
                 self.make_state()
-            store = open_store(url, password_file=self.password_file, create=create)
+            settings = self.settings
+            key = read_seal_key(settings.seal_key_file)
+            store = open_store(url, password_file=settings.password_file, create=create, key=key)
             try:
                 yield store
             finally:
@@ -66,11 +68,8 @@ class Target:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
-    def password_file(self) -> str:
-        """The file that the database's password stands in, where the configuration names one."""
-        return self._configured().password_file
-
-    def _configured(self) -> "DatabaseSettings":
+    def settings(self) -> "DatabaseSettings":
+        """What the configuration says of the database."""
         from suite.model.configuration import DatabaseSettings
 
         if self.config is None:

@@ -131,6 +131,7 @@ DATABASE = Made(
         (
             Field("url", Text(), "A SQLAlchemy URL: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME.", ""),
             Field("password_file", Text(), "A file that holds the password.", ""),
+            Field("seal_key_file", Text(), "A file with the key that seals the audit log (HMAC-SHA256).", ""),
         ),
         shorthand="url",
     ),

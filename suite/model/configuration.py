@@ -118,10 +118,12 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """A SQLAlchemy URL without a password, and the file the password stands in."""
+    """A SQLAlchemy URL without a password, and the files that secrets stand in."""
 
     url: str = ""
     password_file: str = ""
+    seal_key_file: str = ""
+    """A key that seals each commit's last event, so that nobody without it can rewrite the log unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,33 @@ if TYPE_CHECKING:
     from suite.store.store import Store
 
 
+MIN_SEAL_KEY = 16
+"""Octets below which a seal could be guessed."""
+
+
+def read_seal_key(path: str) -> bytes:
+    """The key that seals the log: the file's octets without surrounding blanks; no key where no file is named.
+
+    Raises:
+        StoreError: the file cannot be read, or holds no key worth the name.
+    """
+    from pathlib import Path
+
+    from suite.store.errors import StoreError
+
+    if not path:
+        return b""
+    try:
+        key = Path(path).read_bytes().strip()
+    except OSError as error:
+        what = f"the seal key file {path} cannot be read: {error.strerror}"
+        raise StoreError(what, "check its path and rights") from error
+    if len(key) < MIN_SEAL_KEY:
+        what = f"the seal key file {path} holds fewer than {MIN_SEAL_KEY} octets"
+        raise StoreError(what, f"openssl rand -hex 32 > {path}")
+    return key
+
+
 def open_store(url: str, *, password_file: str = "", create: bool = True, key: bytes = b"") -> "Store":
     """Open the database at ``url`` (SQLAlchemy form, no password in it), bringing its schema up to date.
 
