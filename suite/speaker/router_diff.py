@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from suite.model.address import Address, Network
 from suite.speaker.router_config import Router
 
-_ASN = re.compile(r"""(?:remote-?as|\bas)["']?[\s:=]+["']?(\d+)""")
+_ASN = re.compile(r"""(?:remote-?as|(?<![\w-])as)["']?[\s:=]+["']?(\d+)""")
 _RANGE = re.compile(r"(?:listen range|neighbor range|remote\.address=)\s*([0-9a-fA-F.:]+/\d+)")
 _ROUTER_AS = re.compile(
     r"^\s*router bgp (\d+)|protocols bgp (?:system-as )?(\d+)|\blocal [0-9a-fA-F.:]+ as (\d+)|\s\bas=(\d+)",

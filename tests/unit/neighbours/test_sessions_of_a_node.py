@@ -1,0 +1,124 @@
+"""A peer of the configuration becomes a session of a node, or a reason why not."""
+
+from ipaddress import IPv4Address, ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from suite.bgp.negotiation import PeerKind
+from suite.bgp.prefix import IPV4, IPV6
+from suite.model.advertisement import Community
+from suite.model.node import Node
+from suite.model.peer import BfdProfile, Peer, SecretRef
+from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, neighbour, router_id
+from suite.speaker.peer_password import with_password
+from suite.speaker.plan import Route
+
+NODE = Node("node1", addresses=(ip_address("10.10.0.101"),))
+GATEWAY = ip_address("192.168.1.1")
+
+
+def session(peer: Peer) -> Neighbour:
+    made = neighbour(peer, NODE, (BfdProfile("fast", receive_interval=150),))
+    assert isinstance(made, Neighbour), made
+    return made
+
+
+def test_the_story_s_peer_is_an_internal_session_with_the_node_s_address_as_its_identifier() -> None:
+    config = session(Peer("gateway", 64512, 64512, address=GATEWAY)).config
+
+    assert (config.session.local_as, config.session.peer_as) == (64512, 64512)
+    assert (config.session.identifier, config.session.hold_time) == (IPv4Address("10.10.0.101"), 90)
+    assert config.session.families == {IPV4}
+
+
+def test_a_local_asn_is_shown_instead_of_ours() -> None:
+    assert session(Peer("gateway", 64512, 64513, local_asn=64600, address=GATEWAY)).config.session.local_as == 64600
+
+
+def test_a_dynamic_asn_is_learnt_from_the_peer() -> None:
+    peer = Peer("gateway", 64512, dynamic_asn="external", address=GATEWAY)
+
+    assert session(peer).config.session.peer_as is PeerKind.EXTERNAL
+
+
+def test_both_families_on_one_session_where_it_is_asked_for() -> None:
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, dual_stack_address_family=True)
+
+    assert session(peer).config.session.families == {IPV4, IPV6}
+
+
+def test_a_peer_whose_password_cannot_be_read_gets_no_unsigned_session() -> None:
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, password_secret=SecretRef("/etc/none"))
+
+    assert neighbour(peer, NODE, ()) == "peer gateway has its password in /etc/none, which cannot be read here"
+
+
+def test_a_peer_without_an_address_is_a_reason_not_an_exception() -> None:
+    assert "names an interface" in str(neighbour(Peer("rack", 64512, interface="eth1"), NODE, ()))
+
+
+def test_settings_that_contradict_each_other_are_a_reason() -> None:
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, hold_time=9, keepalive_time=20)
+
+    assert neighbour(peer, NODE, ()) == "peer gateway: the keepalive time is above 0 and at most the hold time"
+
+
+def test_a_password_never_reaches_a_repr() -> None:
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, password="open sesame")
+
+    assert "sesame" not in repr(session(peer))
+
+
+def test_the_first_line_of_a_password_file_is_the_password(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("open sesame\r\nsecond line\n", encoding="utf-8")
+
+    peer = with_password(Peer("gateway", 64512, 64512, password_secret=SecretRef(str(tmp_path / "password"))))
+
+    assert peer.password == "open sesame"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [SecretRef("/nonexistent/password"), SecretRef("password", namespace="metallb-system")],
+    ids=["no such file", "a Secret of the cluster"],
+)
+def test_a_password_that_is_out_of_reach_leaves_the_peer_as_it_is(secret: SecretRef) -> None:
+    peer = Peer("gateway", 64512, 64512, password_secret=secret)
+
+    assert with_password(peer) is peer
+
+
+def test_a_bfd_profile_fills_in_what_it_does_not_say() -> None:
+    timers = session(Peer("gateway", 64512, 64512, address=GATEWAY, bfd_profile="fast")).bfd
+
+    assert timers is not None
+    assert (timers.receive_interval, timers.transmit_interval, timers.detect_multiplier) == (150, 300, 3)
+
+
+@pytest.mark.parametrize(
+    ("remote", "is_beyond"), [("10.10.0.1", False), ("192.168.1.1", True)], ids=["on our link", "behind a router"]
+)
+def test_bfd_is_multihop_for_peers_outside_our_own_network(remote: str, is_beyond: bool) -> None:
+    networks = [ip_network("10.10.0.0/24"), ip_network("192.168.0.0/16")]
+
+    assert is_beyond_a_router(ip_address(remote), ip_address("10.10.0.101"), networks) is is_beyond
+
+
+def test_a_link_local_peer_is_never_beyond_a_router() -> None:
+    assert not is_beyond_a_router(ip_address("fe80::1%eth0"), ip_address("fe80::2%eth0"), ())
+
+
+def test_a_node_without_an_ipv4_address_has_an_identifier_all_the_same() -> None:
+    node = Node("node1", addresses=(ip_address("2001:db8::1"),))
+
+    assert router_id(Peer("gateway", 64512), node) == IPv4Address("202.18.243.27")
+
+
+def test_communities_are_told_as_the_protocol_wants_them() -> None:
+    plain, large = Community((64512, 100)), Community((64512, 1, 2))
+    route = Route(ip_network("10.10.10.10/32"), 250, (plain, large))
+
+    told = attributes(route)
+
+    assert (told.local_pref, told.communities, told.large_communities) == (250, (0xFC000064,), ((64512, 1, 2),))
