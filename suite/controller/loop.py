@@ -15,8 +15,10 @@ from time import perf_counter
 from suite.cluster.source import Batch
 from suite.controller.merge import merged
 from suite.controller.plan import Adoptable, Planner, Preview, preview
+from suite.controller.reports import declined
 from suite.metrics import names
 from suite.metrics.registry import Registry
+from suite.model.address import Address
 from suite.model.configuration import Configuration
 from suite.model.problem import Problem
 from suite.model.publication import Publication, Tell, touched_by
@@ -31,6 +33,8 @@ LONGEST_SLEEP = 30.0
 """Seconds after which the clock is looked at again; it may have been set."""
 RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the database is tried again after the first, second, ... fault."""
+MOST_RACES = 20
+"""How often a report is committed anew when somebody else was first; the speaker reports again."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +104,22 @@ class Controller:
                 if configuration.digest == self.snapshot.configuration.digest:
                     self._start_from(self.snapshot)
                 await self._turn()
+
+    async def decline(self, address: Address, mac: str, node: str) -> None:
+        """A speaker found that a stranger has ``address``: its Service gets another one at once.
+
+        Whoever leads or follows may commit this; a database that is away loses the report, and the speaker asks the
+        network again.
+        """
+        async with self._turning:
+            try:
+                is_news = await asyncio.to_thread(self._commit_decline, address, mac, node)
+            except Unavailable as error:
+                _log.warning("%s is in use by %s; the database cannot be told yet: %s", address, mac, error)
+                return
+            if is_news:
+                await self._turn(look_at_all=True)
+                await self._publish(Publication(self.snapshot))
 
     def not_ready(self) -> tuple[str, ...]:
         """Why this controller does not do its work; empty when it does."""
@@ -236,6 +256,21 @@ class Controller:
         self._registry.add(names.TURNS, "committed" if changes else "empty")
         self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
         return touched_by(changes), bool(changes)
+
+    def _commit_decline(self, address: Address, mac: str, node: str) -> bool:
+        """Runs in a worker thread: whether there was anything to decline; a race with another writer is run again."""
+        for _ in range(MOST_RACES):
+            changes = declined(self.snapshot, address, mac, self._clock(), node)
+            if not changes:
+                return False
+            try:
+                self._start_from(self._store.commit(changes, self.snapshot, now=self._clock()))
+            except Conflict:
+                self._registry.add(names.CONFLICTS)
+                self._start_from(self._store.refresh(self.snapshot))
+            else:
+                return True
+        return False
 
     async def _wait_for_database(self, error: Unavailable, attempt: int) -> None:
         """The database is away: nothing is lost, the turn is planned again when it is back."""

@@ -7,7 +7,7 @@ else goes on and the role says what it lacks.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -56,11 +56,27 @@ class Picture:
     is_drained: bool = False
 
 
+Decline = Callable[[Address, str], Awaitable[None]]
+"""Tells that a stranger, known by its MAC, has an address."""
+
+
+async def _nobody_to_tell(_address: Address, _mac: str) -> None:
+    """For a speaker beside no controller."""
+
+
 class Speaker:
     """One node's speaker; ``random`` gives numbers from 0 to 1."""
 
-    def __init__(self, node: str, registry: Registry, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        node: str,
+        registry: Registry,
+        random: Callable[[], float],
+        decline: Decline = _nobody_to_tell,
+    ) -> None:
         self._node = node
+        self._decline = decline
+        self._telling: set[asyncio.Future[None]] = set()
         self._registry = registry
         self._sessions = Sessions(random, registry, own_networks)
         self._responder: ResponderProcess | None = None
@@ -197,6 +213,7 @@ class Speaker:
             settings.rejoin_delay,
             answers_ping=settings.answer_ping,
             bind_device=BIND_DEVICE if settings.bind_address else None,
+            probe=settings.probe,
         )
 
     def _neighbours(self) -> list[Neighbour]:
@@ -250,8 +267,44 @@ class Speaker:
                 )
             case "contest":
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
-            case "conflict" | "found":
-                _log.warning("layer 2: %s", message)
+            case "conflict":
+                self._take_conflict(message)
+            case "found":
+                self._take_finding(message)
+
+    def _take_conflict(self, message: Message) -> None:
+        """Somebody else uses an address that this node announces; the responder defends it, people must end it."""
+        address, mac = message["address"], message["mac"]
+        if message["in_fleet"]:
+            _log.warning("%s is answered by another node of the fleet as well (%s)", address, mac)
+            return
+        self._registry.add(names.L2_CONFLICTS, address)
+        text = "%s is ours, and %s answers for it on %s too: find that machine and give it another address"
+        _log.error(text, address, mac, message["interface"])
+
+    def _take_finding(self, message: Message) -> None:
+        """What the network said before an address is announced."""
+        if message["verdict"] != "taken":
+            return
+        address, mac = parse_address(message["address"]), message["mac"]
+        self._registry.add(names.L2_CONFLICTS, str(address))
+        if node := self._node_with(mac):
+            text = "%s is not announced: %s, the hardware of node %s, answers for it; set arp_ignore=1 there"
+            _log.error(text, address, mac, node)
+            return
+        _log.error("%s is in use by %s on %s and is declined", address, mac, message["interface"])
+        told = asyncio.ensure_future(self._decline(address, mac))
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+
+    def _node_with(self, mac: str) -> str:
+        """The node of the fleet that has this hardware, as far as its speaker or our kernel says; empty for none."""
+        for name, report in self.picture.nodes.items():
+            if any(link[2] == mac for link in report["links"]):
+                return name
+        addresses = hardware_neighbours(mac)
+        nodes = known_nodes(self._snapshot, self._node).values()
+        return next((node.name for node in nodes if not addresses.isdisjoint(node.addresses)), "")
 
     def _take_state(self, message: Message) -> None:
         owned: dict[Address, dict[str, str]] = {}
@@ -301,6 +354,16 @@ def may_open_packet_sockets() -> bool:
         return False
     effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
     return bool(int(effective, 16) >> CAP_NET_RAW & 1)
+
+
+def hardware_neighbours(mac: str) -> frozenset[Address]:
+    """The IPv4 addresses that this machine's kernel reaches by that MAC: of a node whose speaker does not run."""
+    try:
+        lines = Path("/proc/net/arp").read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return frozenset()
+    rows = (line.split() for line in lines)
+    return frozenset(parse_address(row[0]) for row in rows if len(row) > 3 and row[3].lower() == mac.lower())
 
 
 def _templates() -> Mapping[str, str]:

@@ -28,9 +28,11 @@ from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError
 from suite.l2.netlink import Interfaces
 from suite.speaker.control import Adopt, Amend, Channel, Configure, Message
 from suite.speaker.duty import Duty
+from suite.speaker.heartbeat import Standing
 from suite.speaker.heartbeat_link import HeartbeatLink
 from suite.speaker.membership import Membership, NodeView, Settings
 from suite.speaker.ownership import Contest, Decision, Entry, Ownership, placements
+from suite.speaker.proving import Proving
 from suite.speaker.reports import conflict_report, finding_report, link_report, node_report
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
@@ -55,6 +57,8 @@ class Responder:
         self._bursts: Bursts[tuple[str, Address]] = Bursts()
         self._probes: dict[str, probe.Probes] = {}
         self._watches: dict[str, conflict.Watch] = {}
+        self._proving = Proving()
+        self._timing = "quick"
         self._templates: Templates | None = None
         self._duty: Duty | None = None
         self._heartbeats: HeartbeatLink | None = None
@@ -119,7 +123,7 @@ class Responder:
         elif self._duty is not None and kind == "adopt":
             adopt = Adopt.from_message(message)
             self._draft = {entry.address: entry for entry in adopt.entries}
-            self._duty.adopt(dict(self._draft), adopt.standing, now)
+            self._adopt(self._duty, adopt.standing, now)
         elif self._duty is not None and kind == "amend":
             self._amend(self._duty, Amend.from_message(message), now)
         elif kind == "probe":
@@ -131,12 +135,18 @@ class Responder:
         for address in amend.gone:
             self._draft.pop(address, None)
         if amend.standing is not None:
-            duty.adopt(dict(self._draft), amend.standing, now)
+            self._adopt(duty, amend.standing, now)
+
+    def _adopt(self, duty: Duty, standing: Standing, now: float) -> None:
+        self._proving.keep(self._draft)
+        duty.adopt(dict(self._draft), standing, now)
 
     def _configure(self, wanted: Configure, now: float) -> None:
         self._templates = Templates.from_text(dict(wanted.templates))
         self._usable.excluded = re.compile(wanted.excluded) if wanted.excluded is not None else EXCLUDED
         self._change_ping(answers=wanted.answers_ping)
+        self._proving.is_on = wanted.probe != "off"
+        self._timing = wanted.probe if wanted.probe in TIMINGS else "quick"
         settings = Settings(wanted.interval, wanted.dead_after, wanted.rejoin_delay)
         if self._duty is None:
             membership = Membership(wanted.name, self._random.randbytes(8), now, settings)
@@ -250,6 +260,7 @@ class Responder:
             self._bursts.stop((name, address))
             self._channel.send({"kind": "released", "address": str(address), "interface": name})
         link.close()
+        self._proving.lose(name)
         del self._probes[name], self._watches[name]
 
     def _hear_fleet(self, now: float) -> None:
@@ -331,9 +342,18 @@ class Responder:
             for name in placements(entry, self._duty.membership.name, self._duty.state.links) if entry else ():
                 if name in where:
                     where[name].add(address)
-        self._bind(owned)
-        for name, addresses in where.items():
-            self._equip(self._links[name], frozenset(addresses), now)
+        self._proving.hear(self._duty.nodes(), self._duty.membership.name)
+        admitted = {name: self._proving.admit(name, frozenset(each), now) for name, each in where.items()}
+        self._bind(frozenset[Address]().union(*admitted.values()))
+        for name, addresses in admitted.items():
+            self._equip(self._links[name], addresses, now)
+        self._prove()
+
+    def _prove(self) -> None:
+        """Ask the LAN for what was kept back."""
+        for name, address in self._proving.to_ask():
+            chosen = TIMINGS[self._timing][address.version == 6]
+            self._probes[name].ask(address.packed, chosen, [self._random.random() for _ in range(chosen.count)])
 
     def _bind(self, owned: frozenset[Address]) -> None:
         """Before the LAN hears of an address, this machine must accept its packets."""
@@ -387,6 +407,8 @@ class Responder:
                 self._channel.send({"kind": "found", "address": str(address), "verdict": "no_link"})
 
     def _advance_probes(self, now: float) -> None:
+        again = self._proving.next_timer()
+        is_proven = again is not None and again <= now
         for name, link in self._links.items():
             probes = self._probes[name]
             due = probes.advance(now)
@@ -395,7 +417,11 @@ class Responder:
             for packed in due:
                 link.probe(packed)
             for finding in probes.findings():
+                self._proving.note(name, finding, now)
                 self._channel.send(finding_report(finding, name))
+                is_proven = True
+        if is_proven:
+            self._place(now)
 
     def _next_timer(self, now: float) -> float:
         moments = [
@@ -403,6 +429,7 @@ class Responder:
             self._bursts.next_timer(),
             self._settles_at,
             self._leaving_at,
+            self._proving.next_timer(),
             now + 0.05 if self._channel.is_behind else None,
             *(probes.next_timer() for probes in self._probes.values()),
         ]

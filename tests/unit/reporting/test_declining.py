@@ -1,0 +1,65 @@
+"""What speakers report about an address becomes lease rows and events."""
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from rpds import HashTrieMap
+
+from suite.controller.reports import declined
+from suite.model.changes import Changes
+from suite.model.event import Action
+from suite.model.lease import Lease, LeaseState
+from suite.model.service import ServiceRef
+from suite.model.snapshot import Snapshot
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+VIP, MAC = ip_address("10.0.42.0"), "02:00:00:00:00:ff"
+COFFEE, TEA = ServiceRef("default", "coffee"), ServiceRef("default", "tea")
+
+
+def lease(ref=COFFEE, state=LeaseState.BOUND, group=f"service:{COFFEE}"):
+    return Lease(VIP, ref, "default", state, group, NOW, id=7)
+
+
+def snapshot(*leases):
+    return Snapshot("epoch", 7, NOW, leases=HashTrieMap({VIP: leases} if leases else {}))
+
+
+def test_a_declined_address_is_a_lease_that_notes_the_strangers_mac():
+    [opened] = declined(snapshot(lease()), VIP, MAC, NOW).opened
+
+    assert (opened.state, opened.share_group, opened.note, opened.until) == (
+        LeaseState.DECLINED,
+        "declined",
+        MAC,
+        None,
+    )
+
+
+def test_the_event_names_the_mac_and_the_node_that_found_it():
+    [event] = declined(snapshot(lease()), VIP, MAC, NOW, "compute1").events
+
+    assert (event.action, event.ref, event.reason, event.node) == (
+        Action.DECLINED,
+        COFFEE,
+        "02:00:00:00:00:ff answers for 10.0.42.0",
+        "compute1",
+    )
+
+
+def test_everybody_who_shares_the_address_loses_it():
+    shared = lease(group="key:lunch"), lease(TEA, group="key:lunch")
+
+    changes = declined(snapshot(*shared), VIP, MAC, NOW)
+
+    assert [closing.lease.ref for closing in changes.closed] == [COFFEE, TEA]
+    assert (len(changes.opened), len(changes.events)) == (1, 2)
+
+
+def test_a_second_report_changes_nothing():
+    assert declined(snapshot(lease(state=LeaseState.DECLINED, group="declined")), VIP, MAC, NOW) == Changes()
+
+
+def test_an_address_that_nobody_has_any_more_is_not_declined():
+    assert declined(snapshot(), VIP, MAC, NOW) == Changes()
+    assert declined(snapshot(lease(state=LeaseState.COOLING)), VIP, MAC, NOW) == Changes()
