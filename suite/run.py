@@ -351,6 +351,7 @@ class Suite:
             self.live,
             plan,
             self._store,
+            self._speaker.peerings if self._speaker else tuple,
         )
         await serve(backend, self._listeners, self._stop_web)
 

@@ -18,6 +18,7 @@ PLACES = {
     "lease": ("suite.cli.lease", "Leases: who has, had or is to have an address."),
     "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
     "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
+    "bgp": ("suite.cli.bgp", "BGP: sessions of this node, routes of every node, and which path is best."),
     "router-config": ("suite.cli.router_config", "Write what the router on the other side of a BGP peer needs."),
     "config": ("suite.cli.config", "Configuration files: check, convert, schema, reference."),
     "db": ("suite.cli.db", "The database: upgrade, check, back up, restore."),

@@ -18,6 +18,7 @@ from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
 from suite.model.configuration import Configuration
 from suite.model.node import Node
+from suite.model.peering import Peering
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
@@ -137,12 +138,16 @@ class Speaker:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
         for name, status in self._sessions.status().items():
-            state = status.state.value
+            state = str(status.state)
             notes.append(f"BGP peer {name}: {state}, {status.announced} prefixes announced")
         snapshot = self._snapshot
         return Instance(
             "speaker", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
         )
+
+    def peerings(self) -> tuple[Peering, ...]:
+        """The BGP sessions of this node, for people; from any thread."""
+        return self._sessions.peerings(self._node)
 
     def announced(self) -> dict[Address, tuple[str, ...]]:
         """Where each address is announced from by this node."""

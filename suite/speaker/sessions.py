@@ -6,10 +6,11 @@ what is announced.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
+from time import monotonic
 
 from suite.bgp.bfd import BfdChange, BfdStatus
 from suite.bgp.bfd_link import BfdLink, BfdPeer
@@ -24,7 +25,9 @@ from suite.bgp.status import SessionStatus, StateChanged
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address, Network
+from suite.model.peering import Peering
 from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, told
+from suite.speaker.peerings import peering
 from suite.speaker.plan import Plan
 
 LISTEN_PORT = 179
@@ -83,18 +86,19 @@ class Sessions:
 
     def status(self) -> dict[str, SessionStatus]:
         """A picture of each session, by the peer's name."""
-        return {name: running.peer.status() for name, running in self._running.items()}
+        return {name: running.peer.status() for name, running in list(self._running.items())}
+
+    def peerings(self, node: str) -> tuple[Peering, ...]:
+        """The same for people, with BFD and history; from any thread."""
+        now, bfd = monotonic(), self.bfd_status()
+        running = list(self._running.items())
+        return tuple(peering(each.neighbour, node, each.peer.status(), bfd.get(name), now) for name, each in running)
 
     def bfd_status(self) -> dict[str, BfdStatus]:
         """A picture of each BFD session, by the peer's name."""
         link = self._bfd
-        watched = {name: running.bfd for name, running in self._running.items()}
+        watched = {name: running.bfd for name, running in list(self._running.items())}
         return {name: link.status(bfd) for name, bfd in watched.items() if link is not None and bfd is not None}
-
-    def announced(self, name: str) -> Mapping[Prefix, RouteAttributes]:
-        """What a peer is told."""
-        running = self._running.get(name)
-        return running.told if running is not None else {}
 
     async def stop(self, *, is_drain: bool = False) -> None:
         """End every session: gracefully where the peer agreed to keep our routes, unless this node is drained.
@@ -180,7 +184,8 @@ class Sessions:
         is_up = change.new is State.ESTABLISHED
         self._registry.set(names.BGP_SESSION_UP, is_up, name)
         if is_up or change.old is State.ESTABLISHED:
-            _log.info("BGP session with %s: %s%s", name, change.new.value, f" ({change.cause})" if change.cause else "")
+            why = f" ({change.cause.text})" if change.cause else ""
+            _log.info("BGP session with %s: %s%s", name, change.new, why)
         running = self._running.get(name)
         if is_up and running is not None:
             self._watch(running)

@@ -24,6 +24,7 @@ from suite.model.service import ServiceRef, parse_ref
 from suite.model.snapshot import Snapshot
 from suite.store.errors import StoreError, Unavailable
 from suite.web.backend import Backend
+from suite.web.bgp import add_bgp
 from suite.web.documents import (
     ErrorDocument,
     EventDocument,
@@ -75,6 +76,7 @@ def application(backend: Backend) -> FastAPI:
     _add_health(app, backend)
     _add_state(app, backend)
     _add_history(app, backend)
+    add_bgp(app, backend)
     return app
 
 

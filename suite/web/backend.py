@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.metrics.registry import Registry
 from suite.model.explain import Live
+from suite.model.peering import Peering
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
 from suite.web.documents import PlanDocument
@@ -28,3 +29,5 @@ class Backend:
     """The next turn; None where no controller runs."""
     store: "Store | None" = None
     """The database, for history; None where this instance only follows."""
+    peerings: Callable[[], tuple[Peering, ...]] = tuple
+    """The BGP sessions of this node."""

@@ -90,6 +90,16 @@ def test_the_router_learns_nothing_but_our_prefixes_and_tells_us_nothing(story: 
     assert "Total number of prefixes 0" in neighbors or not re.search(r"\d+/\d+", neighbors), neighbors
 
 
+def test_the_command_line_shows_the_session_and_says_which_path_is_best(story: tuple[DashboardLan, Frr]) -> None:
+    lan, frr = story
+    where = ("--database", lan.database, "--state", str(lan.folder / "node1"))
+
+    assert re.search(r"peer1 +192\.168\.1\.1 +64512 +Established", lan.suite("bgp", "peers", *where, node="node1"))
+    said = lan.suite("bgp", "routes", VIP, *where, node="node1")
+    assert f"{best(frr)[0]} is best: lowest router identifier" in said, said
+    assert said.count("carries traffic too (equal cost)") == 3
+
+
 def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netlab: NetLab) -> None:
     require_router()
     with dashboard_lan(netlab, policy="externalTrafficPolicy: Local") as lan:

@@ -1,0 +1,34 @@
+"""Pictures of this node's BGP sessions for people: from the protocol's values to the vocabulary.  Pure."""
+
+from suite.bgp.bfd import BfdStatus
+from suite.bgp.fsm import State
+from suite.bgp.status import SessionStatus, StateChanged
+from suite.model.peering import Moment, Peering
+from suite.speaker.neighbours import Neighbour
+
+
+def peering(neighbour: Neighbour, node: str, status: SessionStatus, bfd: BfdStatus | None, now: float) -> Peering:
+    """One session as it is at ``now``, by the clock of ``status``."""
+    cause = status.last_cause
+    return Peering(
+        peer=neighbour.name,
+        node=node,
+        address=str(neighbour.config.address),
+        state=str(status.state),
+        seconds=round(max(0.0, now - status.since), 3),
+        asn=status.peer_as,
+        identifier=str(status.peer_identifier or ""),
+        local=str(status.local or ""),
+        hold_time=status.hold_time,
+        families=tuple(sorted(map(str, status.families))),
+        announced=status.announced,
+        pending=status.pending,
+        received=status.counters.get("prefixes_received", 0),
+        bfd=bfd.state.name.lower().replace("_", " ") if bfd is not None else "",
+        why=cause.text if cause is not None and status.state is not State.ESTABLISHED else "",
+        history=tuple(_moment(change, now) for change in status.history),
+    )
+
+
+def _moment(change: StateChanged, now: float) -> Moment:
+    return Moment(round(max(0.0, now - change.at), 3), str(change.new), change.cause.text if change.cause else "")

@@ -1,0 +1,84 @@
+"""What every node announces by BGP and which path a router will mark best, out of a snapshot alone.  Pure.
+
+Every node's plan follows from the same snapshot, so no node has to be asked what it announces.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from suite.bgp.bestpath import BIRD, Path, Router, choose, explain
+from suite.model.address import Address
+from suite.model.node import Node
+from suite.model.peer import Peer
+from suite.model.snapshot import Snapshot
+from suite.speaker.neighbours import is_internal, router_id
+from suite.speaker.plan import Route, known_nodes, peers_of, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One route of one node to one peer."""
+
+    node: Node
+    peer: Peer
+    route: Route
+
+
+def announced(snapshot: Snapshot, this_node: str) -> list[Announced]:
+    """Every route of every node, by prefix, peer and node; where no node is known, those of ``this_node``."""
+    found = []
+    for name, node in known_nodes(snapshot, this_node).items():
+        made = plan(snapshot, name)
+        for peer in peers_of(snapshot.configuration.peers, node):
+            found += [Announced(node, peer, route) for route in made.routes(peer.name).values()]
+    return sorted(found, key=_order)
+
+
+def _order(each: Announced) -> tuple[int, int, int, str, str]:
+    prefix = each.route.prefix
+    return prefix.version, int(prefix.network_address), prefix.prefixlen, each.peer.name, each.node.name
+
+
+def routes_to(everything: Iterable[Announced], address: Address) -> list[Announced]:
+    """The routes that lead to an address: those of the longest prefix that holds it."""
+    holding = [each for each in everything if each.route.prefix.version == address.version]
+    holding = [each for each in holding if address in each.route.prefix]
+    longest = max((each.route.prefix.prefixlen for each in holding), default=0)
+    return [each for each in holding if each.route.prefix.prefixlen == longest]
+
+
+def paths_of(routes: Iterable[Announced]) -> list[Path]:
+    """The routes as their router sees them; nodes without an address of the peer's family are left out."""
+    found = []
+    for each in routes:
+        neighbor = address_towards(each.node, each.peer)
+        if neighbor is None:
+            continue
+        internal = is_internal(each.peer)
+        preference = each.route.local_pref if internal and each.route.local_pref else 100
+        asn = each.peer.local_asn or each.peer.my_asn
+        identifier = router_id(each.peer, each.node)
+        found.append(Path(neighbor, identifier, internal, asn, 0 if internal else 1, preference))
+    return found
+
+
+def address_towards(node: Node, peer: Peer) -> Address | None:
+    """The node's address in the family of the session."""
+    family = peer.address.version if peer.address is not None else 4
+    return next((each for each in node.addresses if each.version == family), None)
+
+
+def prediction(routes: Sequence[Announced], router: Router = BIRD) -> str:
+    """Which path the routers of these routes mark best, and why: a paragraph for each router."""
+    paragraphs = []
+    for name in dict.fromkeys(each.peer.name for each in routes):
+        paths = paths_of(each for each in routes if each.peer.name == name)
+        if not paths:
+            continue
+        lines = [f"The router {name} has {len(paths)} path(s) to {ip_network(routes[0].route.prefix)}:"]
+        lines += [f"  {line}" for line in explain(choose(paths, router)).splitlines()]
+        if not paths[0].internal:
+            lines.append("  A router that keeps the oldest of equal external paths (FRR) may hold on to another one.")
+        paragraphs.append("\n".join(lines))
+    return "\n".join(paragraphs)
