@@ -1,25 +1,32 @@
-"""``suite dns``: list, query."""
+"""``suite dns``: list, query, import, remove, zone."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from suite.cli.arguments import read_listen
-from suite.cli.desk import snapshot_of
+from suite.cli.desk import carry_out, done, login_name, snapshot_of
 from suite.cli.fault import Exit, Fault
-from suite.cli.options import format_option, target_options
+from suite.cli.options import format_option, reason_option, target_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
 
 if TYPE_CHECKING:
     from suite.cli.resolver import Reply
     from suite.dns.zone import Zone
+    from suite.dns.zonefile import Reading
+    from suite.model.changes import Changes
     from suite.model.configuration import Listen
+    from suite.model.event import Actor
     from suite.model.snapshot import Snapshot
+    from suite.nameserver.zone_import import Import
 
 COLUMNS = ("name", "ttl", "type", "data")
+WHY_COLUMNS = ("step", "text", "sql")
 
 
 @click.group("dns", epilog="\b\nExample:\n  suite dns query coffee.default.service")
@@ -45,7 +52,8 @@ def list_names(target: Target, zone: str, types: tuple[str, ...], output: Format
 @command.command(
     "query",
     epilog="\b\nExamples:\n  suite dns query coffee.default.service\n  suite dns query -o json coffee.default.service AAAA --server 127.0.0.1:1053\n\n"
-    "Ends with 0 when there is an answer, 1 when the name or type does not exist, 3 when nobody answers.",
+    "Ends with 0 when there is an answer, 1 when the name or type does not exist, 3 when nobody answers.\n\n"
+    "--explain reads the database: who holds the name, who else asked for it, and the rows the answer is made of.",
 )
 @click.argument("name")
 @click.argument("type", default="A", metavar="[TYPE]")
@@ -61,12 +69,26 @@ def list_names(target: Target, zone: str, types: tuple[str, ...], output: Format
     metavar="SECONDS",
     help="How long to wait for each of three tries.",
 )
+@click.option("--explain", is_flag=True, help="Show why, down to the rows of the database, instead of the answer.")
 @format_option
-def query(name: str, type: str, target: Target, server: str, timeout: float, output: Format) -> None:  # noqa: A002
+def query(
+    name: str,
+    type: str,  # noqa: A002
+    target: Target,
+    server: str,
+    timeout: float,
+    explain: bool,
+    output: Format,
+) -> None:
     """Ask a server for a name, without search list and without a cache between."""
     from suite.cli.resolver import ask
 
     qname, qtype = _question(name, type)
+    if explain:
+        from suite.nameserver.why import why
+
+        show(why(snapshot_of(target), qname), WHY_COLUMNS, output)
+        return
     place = read_listen(server) if server else _own_server(target)
     try:
         reply = asyncio.run(ask(place, qname, qtype, timeout))
@@ -76,6 +98,109 @@ def query(name: str, type: str, target: Target, server: str, timeout: float, out
     _show_reply(reply, place, output)
     if reply.rcode != "NOERROR" or not reply.answers:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
+
+
+@command.command(
+    "import",
+    epilog="\b\nExamples:\n  suite dns import lan.zone\n  suite dns import --origin lab.service lab.zone --skip-refused\n\n"
+    "Ends with 0 when everything is there now, 1 when lines were skipped, 5 when nothing was taken because of some.",
+)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@target_options
+@click.option(
+    "--origin", default="", metavar="ZONE", help="Where names without a dot at the end lie.  [default: the first zone]"
+)
+@click.option("--skip-refused", is_flag=True, help="Import the lines that can be had, instead of none.")
+@reason_option
+def import_zone(file: Path, target: Target, origin: str, skip_refused: bool, reason: str) -> None:
+    """Put the records of a zone file (RFC 1035) into the database as static names; - reads standard input.
+
+    Every refused line is named.  SOA and NS of the zone itself are the suite's own.
+    """
+    from suite.nameserver.zone_import import imported
+
+    text, found = _read_text(file), None
+
+    def decide(snapshot: "Snapshot") -> "Changes":
+        nonlocal found
+        found = imported(snapshot, _reading(text, origin, snapshot), _actor(), reason)
+        if found.refused and not skip_refused:
+            raise Fault(
+                f"{len(found.refused)} lines are refused:\n" + "\n".join(found.refused),
+                where=str(file),
+                fix="mend them, or import the others with --skip-refused; nothing was changed",
+                code=Exit.REFUSED,
+            )
+        return found.changes
+
+    changes, _ = carry_out(target, decide)
+    _tell_import(changes, found)
+
+
+def _tell_import(changes: "Changes", found: "Import | None") -> None:
+    refused = found.refused if found else ()
+    known = found.known if found else 0
+    click.echo(f"{len(changes.records)} imported, {known} were there already, {len(refused)} refused")
+    if refused:
+        click.echo("\n".join(refused), err=True)
+        raise click.exceptions.Exit(int(Exit.PROBLEM))
+
+
+@command.command("remove", epilog="\b\nExample:\n  suite dns remove printer.service A")
+@click.argument("name")
+@click.argument("type", default="", metavar="[TYPE]")
+@target_options
+@reason_option
+def remove(name: str, type: str, target: Target, reason: str) -> None:  # noqa: A002
+    """Take the imported records of a name out of the database, all of them or those of one type."""
+    from suite.nameserver.zone_import import removed
+
+    owner, number = _question(name, type or "ANY")
+    changes, _ = carry_out(
+        target, lambda snapshot: removed(snapshot, owner, number if type else None, _actor(), reason)
+    )
+    done(changes, f"{len(changes.records_gone)} removed")
+
+
+@command.command("zone", epilog="\b\nExamples:\n  suite dns zone\n  suite dns zone 42.0.10.in-addr.arpa > reverse.zone")
+@click.argument("origin", default="")
+@target_options
+def write_zone(origin: str, target: Target) -> None:
+    """Write a zone as a zone file; the first zone unless another is named."""
+    from suite.dns.name import to_text
+    from suite.dns.zonefile import write
+    from suite.nameserver.plan import ZonePlanner
+
+    snapshot, planner = snapshot_of(target), ZonePlanner()
+    planner.plan(snapshot)
+    wanted, _ = _question(origin or snapshot.configuration.dns.zones[0], "SOA")
+    zone = planner.zones.get(wanted.lower())
+    if zone is None:
+        have = " ".join(sorted(to_text(each) for each in planner.zones))
+        raise Fault(f"there is no zone {to_text(wanted)}", fix=f"there are: {have or 'none'}", code=Exit.NOT_FOUND)
+    for line in write(zone.rrsets(), zone.origin):
+        click.echo(line)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Fault(f"the file cannot be read: {reason}", where=str(file), code=Exit.USAGE) from None
+
+
+def _reading(text: str, origin: str, snapshot: "Snapshot") -> "Reading":
+    from suite.dns.zonefile import read
+
+    zone, _ = _question(origin or snapshot.configuration.dns.zones[0], "SOA")
+    return read(text, zone, snapshot.configuration.dns.ttl)
+
+
+def _actor() -> "Actor":
+    from suite.model.event import Actor
+
+    return Actor("operator", login_name())
 
 
 def _show_reply(reply: "Reply", place: "Listen", output: Format) -> None:

@@ -227,6 +227,12 @@ class ZonePlanner:
         zone = ("zone", name.to_text(origin), "")
         return zone if zone in self._wanted else ("label", origin[1:-1].decode(errors="replace"), "")
 
+    def claims_on(self, origin: bytes, owner: bytes) -> tuple[tuple[Source, Record], ...]:
+        """Who asks for a folded name in a zone, the winner first, each with its best record."""
+        claims = self._claims.get((origin, owner), {})
+        best = {source: min(records, key=_strength) for source, records in claims.items()}
+        return tuple(sorted(best.items(), key=lambda item: (_strength(item[1]), item[0])))
+
     def is_configured(self, origin: bytes) -> bool:
         """Whether the configuration makes the zone, not a name of one label."""
         return self._apex_source(origin)[0] == "zone"
@@ -384,7 +390,11 @@ def _joined(one: Wanted | None, other: Wanted) -> Wanted:
 
 def _winner(claims: dict[Source, list[Record]]) -> Source:
     """The best claim to a name: what stands highest in :class:`Rank`, among equals what was committed first."""
-    return min(claims, key=lambda source: (min((record.rank, record.since) for record in claims[source]), source))
+    return min(claims, key=lambda source: (min(map(_strength, claims[source])), source))
+
+
+def _strength(record: Record) -> tuple[int, int]:
+    return record.rank, record.since
 
 
 def _sets(records: Iterable[Record]) -> list[RRset]:

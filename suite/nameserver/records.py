@@ -125,7 +125,8 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
     if not addresses:
         why = _why_none(service, snapshot)
         notes.append((zone, canonical.lower(), why))
-        records.append(Record(zone, canonical, rrtype.TXT, ttl, _text(f"no address: {why}")))
+        own = (canonical, b"\x01*" + canonical) if service.wildcard else (canonical,)
+        records += [Record(zone, owner, rrtype.TXT, ttl, _text(f"no address: {why}")) for owner in own]
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
     names, refusals = _hostnames(service, zone, scheme)
     for place, owner, rank, since in names:
@@ -176,9 +177,10 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
 
 
 def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
-    """A static record of any type."""
+    """A static record of any type; it may stand at the apex of a zone of ours, beside what the zone needs."""
     try:
-        zone, owner = scheme.place(record.name, scheme.zones[0])
+        apex = name.from_text(record.name.rstrip(".") + ".").lower()
+        zone, owner = (apex, apex) if apex in scheme.zones else scheme.place(record.name, scheme.zones[0])
         rtype = rrtype.type_from_text(record.type)
         rdata = parse_rdata(rtype, record.value, zone)
     except (DomainNameError, RdataError, ValueError) as error:

@@ -49,6 +49,12 @@ def test_a_service_without_an_address_has_its_name_already_so_that_nobody_caches
     assert records(snapshot) == {"coffee.default.service. TXT \"no address: pool 'default' is exhausted\""}
 
 
+def test_names_below_a_wildcard_exist_before_there_is_an_address_too() -> None:
+    served = records(snapshot_of(load_balancer("coffee", wildcard=True)))
+
+    assert '*.coffee.default.service. TXT "no address: its address is on its way"' in served
+
+
 def test_a_host_name_of_one_label_answers_inside_the_zone_and_as_a_zone_of_its_own() -> None:
     dashboard = load_balancer("kd/dashboard", hostnames=("k8s-dashboard",))
     served = records(snapshot_of(dashboard, leases={"kd/dashboard": "10.10.10.10"}))

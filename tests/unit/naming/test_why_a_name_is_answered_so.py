@@ -1,0 +1,81 @@
+"""An answer is explained down to the row it comes from."""
+
+from dataclasses import replace
+
+from rpds import HashTrieMap
+from zone_worlds import load_balancer, snapshot_of
+
+from suite.dns.name import from_text
+from suite.model.configuration import StaticHost, StaticRecord
+from suite.model.refusal import Reason, Refusal
+from suite.model.service import ServiceRef
+from suite.model.snapshot import Snapshot
+from suite.nameserver.why import why
+
+
+def told(snapshot: Snapshot, name: str) -> list[tuple[str, str]]:
+    return [(each.step, each.text) for each in why(snapshot, from_text(name))]
+
+
+def test_a_leased_name_leads_to_its_lease_row() -> None:
+    steps = why(
+        snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}), from_text("Coffee.default.service.")
+    )
+
+    assert [each.step for each in steps] == ["zone", "holder", "row"]
+    assert steps[1].text == "service default/coffee, by its canonical name"
+    assert steps[2].text.startswith(
+        "lease 0: 10.0.42.0 bound to default/coffee since 2026-01-01 00:00:00Z, pool default"
+    )
+    assert steps[2].sql == "SELECT * FROM lease WHERE id = 0"
+
+
+def test_who_lost_a_name_is_told_and_since_when_each_asked() -> None:
+    early = load_balancer("early", hostnames=("www",), claimed=(("www", 4),))
+    late = load_balancer("late", hostnames=("www",), claimed=(("www", 9),))
+    found = told(snapshot_of(early, late), "www.service.")
+
+    assert found[1:3] == [
+        ("holder", "service default/early, granted by dns.claims, asked for since revision 4"),
+        ("refused", "service default/late, granted by dns.claims, asked for since revision 9"),
+    ]
+
+
+def test_a_name_without_an_address_leads_to_the_refusal() -> None:
+    refusal = Refusal(Reason.POOL_EXHAUSTED, "pool 'default' is exhausted")
+    refusals = HashTrieMap({ServiceRef("default", "coffee"): refusal})
+    snapshot = replace(snapshot_of(load_balancer("coffee")), refusals=refusals)
+
+    assert told(snapshot, "coffee.default.service.")[-1] == ("no address", "pool 'default' is exhausted")
+    assert "FROM refusal" in why(snapshot, from_text("coffee.default.service."))[-2].sql
+
+
+def test_an_imported_record_leads_to_its_row() -> None:
+    record = StaticRecord("printer.service.", "A", "192.0.2.9", 300)
+    found = why(replace(snapshot_of(), records=HashTrieMap({record: True})), from_text("printer.service."))
+
+    assert (found[-1].text, found[-1].sql) == (
+        "A 192.0.2.9",
+        "SELECT * FROM static_record WHERE name = 'printer.service.'",
+    )
+
+
+def test_a_host_that_follows_a_service_leads_to_its_lease() -> None:
+    host = StaticHost("printer", service=ServiceRef("default", "coffee"))
+    found = told(
+        snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, hosts=(host,)), "printer.service."
+    )
+
+    assert found[-2] == ("row", "dns.hosts of the configuration: printer")
+    assert found[-1][1].startswith("lease 0: 10.0.42.0")
+
+
+def test_names_that_are_not_there_say_how() -> None:
+    snapshot = snapshot_of(load_balancer("coffee", wildcard=True))
+
+    assert told(snapshot, "default.service.")[1][1] == "it has no records, only names below it: NODATA (RFC 8020)"
+    assert told(snapshot, "x.coffee.default.service.")[1][1] == "covered by *.coffee.default.service."
+    assert told(snapshot, "tea.default.service.")[1][1].endswith(
+        "the nearest that exists is default.service.: NXDOMAIN"
+    )
+    assert told(snapshot, "example.com.") == [("zone", "example.com. is in none of the zones served here: REFUSED")]

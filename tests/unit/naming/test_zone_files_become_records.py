@@ -1,0 +1,98 @@
+"""Zone files become static records; every line that cannot is named with its reason."""
+
+from dataclasses import replace
+
+import pytest
+from rpds import HashTrieMap
+from zone_worlds import load_balancer, snapshot_of
+
+from suite.dns.name import from_text
+from suite.dns.zonefile import read
+from suite.model.configuration import StaticRecord
+from suite.model.event import Action, Actor
+from suite.model.snapshot import Snapshot
+from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.zone_import import Import, imported, removed
+
+SERVICE = from_text("service.")
+WHO = Actor("operator", "ann")
+PRINTER = StaticRecord("printer.service.", "A", "192.0.2.9", 300)
+
+
+def taken(text: str, snapshot: Snapshot | None = None) -> Import:
+    return imported(snapshot or snapshot_of(), read(text, SERVICE, 300), WHO, "moved from BIND")
+
+
+def test_records_of_any_type_are_taken_with_their_ttl() -> None:
+    found = taken("printer A 192.0.2.9\n@ 60 MX 10 mail\nx TYPE65280 \\# 2 0a00\n")
+
+    assert found.refused == ()
+    assert found.changes.records == (
+        PRINTER,
+        StaticRecord("service.", "MX", "10 mail.service.", 60),
+        StaticRecord("x.service.", "TYPE65280", "\\# 2 0a00", 300),
+    )
+
+
+def test_who_imported_what_and_why_is_in_the_log() -> None:
+    (event,) = taken("printer A 192.0.2.9\n").changes.events
+
+    assert (event.action, event.actor, event.reason) == (Action.NAME_ADDED, WHO, "moved from BIND")
+    assert event.after == '{"name":"printer.service.","ttl":300,"type":"A","value":"192.0.2.9"}'
+
+
+def test_what_is_there_already_is_counted_and_not_written_again() -> None:
+    snapshot = replace(snapshot_of(), records=HashTrieMap({PRINTER: True}))
+    found = taken("printer A 192.0.2.9\nlp CNAME printer\n", snapshot)
+
+    assert (found.known, [record.name for record in found.changes.records]) == (1, ["lp.service."])
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("x A 192.0.2.300\n", "line 1: x A 192.0.2.300: "),
+        ("@ SOA ns host 1 2 3 4 5\n", "the suite makes the SOA record of its zones itself"),
+        ("@ NS ns\n", "the suite makes the NS record of its zones itself"),
+        ("@ DNAME elsewhere.\n", "the name of a zone has no DNAME"),
+        ("x SOA ns host 1 2 3 4 5\n", "a SOA record stands at the name of a zone only"),
+        ("x A 10.0.42.7\n", "the address belongs to pool default and may be leased to anybody"),
+        ("x A 192.0.2.1\nx CNAME y\n", "a name with a CNAME has no other records"),
+        ("x CNAME y\nx CNAME z\n", "a name has one CNAME"),
+    ],
+)
+def test_a_refused_record_is_named_with_its_reason(text: str, fault: str) -> None:
+    (refused,) = taken(text).refused
+
+    assert fault in refused
+
+
+def test_names_outside_our_zones_are_refused() -> None:
+    found = imported(snapshot_of(), read("www A 192.0.2.1\n", from_text("example.com.")), WHO)
+
+    assert found.refused == ("www.example.com. 3600 A 192.0.2.1: its name lies in none of dns.zones",)
+
+
+def test_a_cname_that_was_imported_before_keeps_others_off_its_name() -> None:
+    alias = StaticRecord("lp.service.", "CNAME", "printer.service.", 300)
+    snapshot = replace(snapshot_of(), records=HashTrieMap({alias: True}))
+
+    assert taken("lp CNAME printer\n", snapshot).refused == ()
+    assert len(taken("lp A 192.0.2.1\n", snapshot).refused) == 1
+
+
+def test_a_name_is_taken_out_again_whole_or_by_type() -> None:
+    text = StaticRecord("printer.service.", "TXT", '"2nd floor"', 300)
+    snapshot = replace(snapshot_of(), records=HashTrieMap({PRINTER: True, text: True}))
+
+    assert removed(snapshot, from_text("Printer.service."), 1, WHO).records_gone == (PRINTER,)
+    assert set(removed(snapshot, from_text("printer.service."), None, WHO).records_gone) == {PRINTER, text}
+    assert not removed(snapshot, from_text("nobody.service."), None, WHO)
+
+
+def test_a_record_at_the_name_of_a_zone_stands_beside_what_the_zone_needs() -> None:
+    mail = StaticRecord("service.", "MX", "10 mail.service.", 60)
+    planner = ZonePlanner()
+    planner.plan(replace(snapshot_of(load_balancer("coffee")), records=HashTrieMap({mail: True})))
+
+    assert {rrset.rtype for rrset in planner.zones[SERVICE].get(SERVICE).rrsets} == {2, 6, 15}
