@@ -31,6 +31,7 @@ from suite.config.loading import Outcome
 from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
 from suite.metrics.names import new_registry
 from suite.model.address import Address
+from suite.model.address import parse_address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.publication import Publication
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
 SOCKET = "suite.sock"
 DATABASE = "suite.db"
+DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
 KEEP_DELAY = 2.0
 """Seconds after a change until the last leases are written; changes meanwhile are part of it."""
@@ -131,7 +133,7 @@ class Suite:
         self._listeners: list[socket] = []
         self._nameserver: Nameserver | None = None
         if "nameserver" in self._roles:
-            dns = replace(attempt.dns, listen=options.dns_listen or attempt.dns.listen)
+            dns = replace(attempt.dns, listen=options.dns_listen or attempt.dns.listen or everywhere())
             kept = options.state / keeping.NAME
             self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry, kept)
         self._store: Store | None = None
@@ -371,3 +373,9 @@ class Suite:
 def _log_problems(outcome: Outcome) -> None:
     for problem in outcome.problems:
         _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
+
+
+def everywhere() -> tuple[Listen, ...]:
+    """Port 53 of every address: where DNS answers when nobody says where."""
+    hosts = ("0.0.0.0", "::") if Path("/proc/net/if_inet6").exists() else ("0.0.0.0",)  # noqa: S104 - a DNS server's place
+    return tuple(Listen(parse_address(host), DNS_PORT) for host in hosts)
