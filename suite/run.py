@@ -30,8 +30,7 @@ from suite.config.document import Document
 from suite.config.loading import Outcome
 from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
 from suite.metrics.names import new_registry
-from suite.model.address import Address
-from suite.model.address import parse_address
+from suite.model.address import Address, parse_address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.publication import Publication
