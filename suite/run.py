@@ -124,17 +124,13 @@ class Suite:
         self._cluster_documents: tuple[Document, ...] = ()
         self._outcome = combined(documents, ())
         _log_problems(self._outcome)
-        attempt = self._outcome.attempt
-        self._roles = options.roles or attempt.roles
+        self._settings = self._outcome.attempt
+        self._roles = options.roles or self._settings.roles
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
         self._stop_web = asyncio.Event()
         self._listeners: list[socket] = []
         self._nameserver: Nameserver | None = None
-        if "nameserver" in self._roles:
-            dns = replace(attempt.dns, listen=options.dns_listen or attempt.dns.listen or everywhere())
-            kept = options.state / keeping.NAME
-            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry, kept)
         self._store: Store | None = None
         self._controller: Controller | None = None
         self._speaker: Speaker | None = None
@@ -144,11 +140,17 @@ class Suite:
 
     async def start(self) -> None:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
+        if self._outcome.configuration is None:
+            await self._remember_settings()
         if "web" in self._roles:
             self._listeners.append(open_unix(self._options.state / SOCKET))
-            listen = self._outcome.attempt.web.listen
-            if listen is not None:
-                self._listeners.append(open_tcp(listen))
+            if self._settings.web.listen is not None:
+                self._listeners.append(open_tcp(self._settings.web.listen))
+        if "nameserver" in self._roles:
+            listen = self._options.dns_listen or self._settings.dns.listen or everywhere()
+            dns = replace(self._settings.dns, listen=listen)
+            kept = self._options.state / keeping.NAME
+            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry, kept)
         opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
         await asyncio.sleep(0)  # the DNS workers are processes: they start on another core while this one imports SQL
         from suite.controller.loop import Controller
@@ -156,22 +158,36 @@ class Suite:
 
         if "speaker" in self._roles:
             self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random, self._decline)
-        url = self._options.database or self._outcome.attempt.database.url
-        url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
-        settings = self._outcome.attempt.database
-        key = read_seal_key(settings.seal_key_file)
-        self._store = await asyncio.to_thread(open_store, url, password_file=settings.password_file, key=key)
-        _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
+        store = await self._open_store()
+        _log.info("the audit log stands at %s", await asyncio.to_thread(store.anchor))
         if opening is not None:
             await opening
         self._controller = Controller(
-            self._store,
+            store,
             self._tell,
             self._registry,
             f"{self._node}:{os.getpid()}",
             lambda: datetime.now(UTC),
             await asyncio.to_thread(keepsake.recall, self._options.state / keepsake.NAME),
         )
+
+    async def _open_store(self) -> "Store":
+        if self._store is None:
+            settings = self._settings.database
+            url = self._options.database or settings.url
+            url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
+            key = read_seal_key(settings.seal_key_file)
+            self._store = await asyncio.to_thread(open_store, url, password_file=settings.password_file, key=key)
+        return self._store
+
+    async def _remember_settings(self) -> None:
+        """The documents are bad: where to listen and which roles to run are those of the last good configuration."""
+        store = await self._open_store()
+        remembered_settings = (await asyncio.to_thread(store.read)).configuration
+        if remembered_settings.digest:
+            _log.error("the configuration is bad; the last good one stays in force")
+            self._settings = remembered_settings
+            self._roles = self._options.roles or remembered_settings.roles
 
     async def run(self, known: tuple[int, int, int] | None, stop: asyncio.Event) -> None:
         """All loops, until one of them fails or this is cancelled."""
@@ -238,6 +254,7 @@ class Suite:
         answers = self._nameserver.answers() if self._nameserver else None
         return Live(
             self._speaker.announced() if self._speaker else {},
+            owner=self._speaker.owner if self._speaker else _nobody_knows,
             answers=answers,
             refused_names=self._nameserver.refused if self._nameserver else {},
         )
@@ -353,6 +370,7 @@ class Suite:
             plan,
             self._store,
             self._speaker.peerings if self._speaker else tuple,
+            self._speaker.layer2 if self._speaker else lambda: None,
         )
         await serve(backend, self._listeners, self._stop_web)
 
@@ -367,6 +385,10 @@ class Suite:
         lines.append(f"    {command} lease list --state {state}")
         lines.append(f"    {command} explain default/coffee --state {state}")
         _log.info("\n".join(lines))
+
+
+def _nobody_knows(_address: Address) -> None:
+    """Without a speaker."""
 
 
 def _log_problems(outcome: Outcome) -> None:

@@ -44,8 +44,9 @@ class Program:
         (self.folder / "manifests").mkdir(parents=True)
         (self.folder / "suite.yaml").write_text(CONFIG, encoding="utf-8")
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "suite", "run", "--role", "controller", "--role", "web"]
+    def start(self, *roles: str) -> None:
+        command = [sys.executable, "-m", "suite", "run"]
+        command += [word for role in roles or ("controller", "web") for word in ("--role", role)]
         command += ["--config", f"{self.folder}/suite.yaml", "--manifests", f"{self.folder}/manifests"]
         command += ["--state", f"{self.folder}/state"]
         with (self.folder / "log").open("ab") as log:
@@ -110,6 +111,24 @@ def test_a_bad_configuration_is_kept_out_across_a_restart_too(program: Program) 
     program.start()
 
     assert eventually(lambda: program.bound() == {"a": "10.0.42.0", "b": "10.0.42.1"}, within=20)
+
+
+def test_a_configuration_that_is_no_yaml_at_a_start_leaves_dns_where_it_was(program: Program) -> None:
+    (program.folder / "suite.yaml").write_text(CONFIG + "dns: {listen: [127.0.0.1:5399]}\n", encoding="utf-8")
+    program.write("a.yaml", service("a"))
+    program.start("controller", "nameserver", "web")
+    assert eventually(lambda: "a" in program.bound(), within=20)
+    program.end()
+    (program.folder / "suite.yaml").write_text("address-pools: [\n", encoding="utf-8")
+
+    program.start("controller", "nameserver", "web")
+
+    assert eventually(lambda: dig("a.default.service", 5399) == "10.0.42.0", within=20)
+
+
+def dig(name: str, port: int) -> str:
+    command = ["dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "-p", str(port), name]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def test_a_lost_database_gives_every_service_its_old_address_back(program: Program) -> None:
