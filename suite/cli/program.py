@@ -19,7 +19,11 @@ PLACES = {
     "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
     "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
     "bgp": ("suite.cli.bgp", "BGP: sessions of this node, routes of every node, and which path is best."),
-    "router-config": ("suite.cli.router_config", "Write what the router on the other side of a BGP peer needs."),
+    "router-config": (
+        "suite.cli.router_config",
+        "Write what the router on the other side of a BGP peer needs: neighbors, AS numbers, our prefixes, our zones.",
+    ),
+    "hosts": ("suite.cli.hosts", "Host tables: from leases to a router's, and from a router's to the configuration."),
     "config": ("suite.cli.config", "Configuration files: check, convert, schema, reference."),
     "db": ("suite.cli.db", "The database: upgrade, check, back up, restore."),
     "doctor": ("suite.cli.doctor", "Check this machine and say how to mend what is wrong."),

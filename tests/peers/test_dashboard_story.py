@@ -100,6 +100,17 @@ def test_the_command_line_shows_the_session_and_says_which_path_is_best(story: t
     assert said.count("carries traffic too (equal cost)") == 3
 
 
+def test_the_table_people_typed_by_hand_is_exported_and_taken_over(story: tuple[DashboardLan, Frr]) -> None:
+    lan, where = story[0], ("--database", story[0].database)
+
+    table = lan.suite("hosts", "export", "--format", "usg", *where)
+    (lan.folder / "config.gateway.json").write_text(table)
+
+    assert json.loads(table)["system"]["static-host-mapping"]["host-name"]["k8s-dashboard.service"]["inet"] == [VIP]
+    taken = lan.suite("hosts", "import", str(lan.folder / "config.gateway.json"), *where)
+    assert "service: kubernetes-dashboard/kubernetes-dashboard" in taken, taken
+
+
 def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netlab: NetLab) -> None:
     require_router()
     with dashboard_lan(netlab, policy="externalTrafficPolicy: Local") as lan:
