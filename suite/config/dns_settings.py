@@ -1,6 +1,7 @@
 """The settings of names: zones, how long answers are kept, hosts and records that no Service makes."""
 
 import re
+from ipaddress import ip_network
 
 from suite.config.group import Field, Form, Group, Made
 from suite.config.shape import FAULT, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
@@ -25,8 +26,20 @@ def _grant(form: Form, _reading: Reading, _code: str) -> NameGrant | Fault:
     return NameGrant(form["names"], form["namespaces"])
 
 
+def _transfer_entry(text: str) -> str:
+    """A network, an address, or the name of a TSIG key behind ``key:``."""
+    kind, _, key = text.strip().partition("key:")
+    if not kind and key:
+        return f"key:{parse_name(key)}"
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a network nor key:NAME") from None
+
+
 NAME = Parsed(parse_name, "web.service")
 ZONE = Parsed(parse_zone, "service")
+TRANSFER = Parsed(_transfer_entry, "192.168.1.0/24")
 ADDRESS = Parsed(parse_address, "10.0.42.7")
 LISTEN = Parsed(parse_listen, "127.0.0.1:53")
 REF = Parsed(parse_ref, "default/coffee")
@@ -158,7 +171,11 @@ DNS = Group(
         ),
         Field("nsid", Text(), "What to answer to NSID (RFC 5001).", ""),
         Field(
-            "transfer_acl", Listing(Text(), may_be_single=True), "Networks and key:NAME that may transfer zones.", ()
+            "transfer_acl",
+            Listing(TRANSFER, may_be_single=True),
+            "Networks and key:NAME that may transfer zones.",
+            (),
+            code="dns.bad_transfer_acl",
         ),
         Field(
             "notify",

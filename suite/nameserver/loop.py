@@ -29,7 +29,7 @@ from suite.model.status import Instance
 from suite.nameserver.keeping import keep, recall
 from suite.nameserver.kept import Kept, KeptError
 from suite.nameserver.metering import count_answers, describe_zones
-from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.plan import ZonePlanner, cooling_needed
 from suite.nameserver.settings import (
     TsigKeysError,
     missing_keys,
@@ -143,6 +143,10 @@ class Nameserver:
         if self._is_stale:
             reasons.append("its snapshot is older than the stale limit; leased names answer SERVFAIL")
         notes = [self._key_trouble] if self._key_trouble else []
+        if needed := cooling_needed(self._snapshot.configuration):
+            notes.append(
+                f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
+            )
         notes += [f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of]
         snapshot = self._snapshot
         return Instance(

@@ -9,6 +9,7 @@ told who holds the name; only reverse names are shared.  The plan keeps what eve
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import ceil
 
 from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetHistory, SetState, Update
@@ -468,12 +469,23 @@ def expire_of(configuration: Configuration) -> int:
     Past the stale limit neither SOA nor transfers are answered, so a secondary last hears of us then; from there on it
     may answer for this long, and caches for another TTL.  See docs/dns.md for what that means for the promise.
     """
-    dns = configuration.dns
     if not configuration.cooling_time:
         return LONGEST_EXPIRE
-    ttls = (*(host.ttl or 0 for host in dns.hosts), *(record.ttl or 0 for record in dns.records))
-    left = int(configuration.cooling_time - dns.stale_limit - max((dns.ttl, *ttls)) - CLOCK_MARGIN)
+    left = int(configuration.cooling_time) - _used_without_secondaries(configuration)
     return min(max(left, SHORTEST_EXPIRE), LONGEST_EXPIRE)
+
+
+def cooling_needed(configuration: Configuration) -> int:
+    """The cooling time in seconds that keeps the promise about reused addresses with secondaries; 0 when it is kept."""
+    needed = _used_without_secondaries(configuration) + expire_of(configuration)
+    is_promised = bool(configuration.dns.transfer_acl) and configuration.cooling_time > 0
+    return needed if is_promised and configuration.cooling_time < needed else 0
+
+
+def _used_without_secondaries(configuration: Configuration) -> int:
+    dns = configuration.dns
+    ttls = (*(host.ttl or 0 for host in dns.hosts), *(record.ttl or 0 for record in dns.records))
+    return ceil(dns.stale_limit) + max((dns.ttl, *ttls)) + CLOCK_MARGIN
 
 
 def _reached_at(configuration: Configuration) -> list[Address]:

@@ -4,6 +4,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from suite.config.document import read_text
+from suite.config.loading import load
 from suite.dns.name import from_text
 from suite.dns.notify import Target
 from suite.dns.settings import Key, Transfers
@@ -36,6 +38,13 @@ def test_networks_addresses_and_keys_may_transfer() -> None:
 def test_an_entry_that_is_neither_network_nor_key_is_refused() -> None:
     with pytest.raises(ValueError, match="'nobody' does not appear to be an IPv4 or IPv6 network"):
         settings_of(DnsSettings(transfer_acl=("nobody",)))
+
+
+def test_the_configuration_refuses_such_an_entry_with_its_place() -> None:
+    (problem,) = load(read_text("dns:\n  transfer-acl: ['key:transfer', nobody]\n", "suite.yaml")).problems
+
+    assert (problem.code, problem.path) == ("dns.bad_transfer_acl", "dns.transfer-acl[1]")
+    assert "neither a network nor key:NAME" in problem.message
 
 
 def test_identity_and_ra_are_said_as_written() -> None:
