@@ -29,7 +29,7 @@ def keep(path: Path, lines: Iterable[str]) -> None:
     """Replace the file, durably and all at once."""
     fresh = path.with_name(f"{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with os.fdopen(descriptor, "w", encoding="ascii", errors="replace") as file:  # "?" is in no name: recall skips it
         file.write("\n".join((HEADER, *lines)) + "\n")
         file.flush()
         os.fsync(file.fileno())
