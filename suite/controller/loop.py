@@ -19,7 +19,9 @@ from suite.controller.reports import declined
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address
+from suite.model.changes import Changes
 from suite.model.configuration import Configuration
+from suite.model.event import Action, Event
 from suite.model.problem import Problem
 from suite.model.publication import Publication, Tell, touched_by
 from suite.model.service import ServiceRef
@@ -72,6 +74,7 @@ class Controller:
         """Why the database cannot be used; empty when it can."""
         self.is_leading = False
         self._has_told = False
+        self._rejected = ""
         self._term = 0
 
     async def run(self) -> None:
@@ -104,6 +107,9 @@ class Controller:
                 if configuration.digest == self.snapshot.configuration.digest:
                     self._start_from(self.snapshot)
                 await self._turn()
+        elif self.is_leading and self._is_complete:
+            async with self._turning:
+                await self._note_rejection([problem for problem in problems if not problem.is_warning])
 
     async def decline(self, address: Address, mac: str, node: str) -> None:
         """A speaker found that a stranger has ``address``: its Service gets another one at once.
@@ -256,6 +262,23 @@ class Controller:
         self._registry.add(names.TURNS, "committed" if changes else "empty")
         self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
         return touched_by(changes), bool(changes)
+
+    async def _note_rejection(self, errors: list[Problem]) -> None:
+        """Put it into the log that a configuration was kept out, once for each; the lock is held."""
+        others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        reason = f"{errors[0]}{others}" if errors else ""
+        if not reason or reason == self._rejected:
+            return
+        self._rejected = reason
+        changes = Changes(events=(Event(Action.CONFIG_REJECTED, reason=reason),))
+        try:
+            snapshot = await asyncio.to_thread(
+                self._store.commit, changes, self.snapshot, now=self._clock(), term=self._term
+            )
+        except (Conflict, Deposed, Unavailable):
+            return  # the log of the program has it; the audit log is for what happened to addresses first
+        self.snapshot = snapshot
+        self._planner.committed(snapshot)
 
     def _commit_decline(self, address: Address, mac: str, node: str) -> bool:
         """Runs in a worker thread: whether there was anything to decline; a race with another writer is run again."""

@@ -23,7 +23,7 @@ def declined(snapshot: Snapshot, address: Address, mac: str, now: datetime, node
         return Changes()
     why = f"{mac} answers for {address}"
     return Changes(
-        closed=tuple(Closing(lease, "declined") for lease in leases),
+        closed=tuple(Closing(lease, f"declined: {why}") for lease in leases),
         opened=(_declined(leases[0], mac, now),),
         events=tuple(_event(lease, why, node) for lease in leases),
     )

@@ -17,6 +17,7 @@ from suite.metrics.names import new_registry
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.event import Actor
+from suite.model.problem import Problem
 from suite.model.publication import Publication
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def test_a_batch_is_committed_before_it_is_told(db: "DatabaseUnderTest") -> None
 
             assert desk.told[-1].snapshot.bound(ref("a"))
             assert db.rows("SELECT address, state FROM lease WHERE valid_to IS NULL") == [("10.0.0.0", "bound")]
+
+    run(story)
+
+
+def test_a_rejected_configuration_is_in_the_log_once(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        async with running(db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            for _ in range(2):
+                await desk.controller.configure(None, (Problem("address-pools[0]", "no pool", source="suite.yaml"),))
+
+            rows = db.rows("SELECT reason FROM event WHERE action = 'config-rejected'")
+            assert rows == [("suite.yaml: address-pools[0]: no pool",)]
+            assert desk.has("a") == ["10.0.0.0"]
 
     run(story)
 
