@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite import __version__
+from suite.cluster.connection import Lost
 from suite.cluster.directory import remembered
 from suite.cluster.files import FileSource
 from suite.cluster.memory import MemoryCluster
@@ -40,7 +41,7 @@ from suite.nameserver import keeping
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
-from suite.web.serve import SocketTaken, open_tcp, open_unix
+from suite.web.serve import NoSocket, open_tcp, open_unix
 
 if TYPE_CHECKING:
     from socket import socket
@@ -59,6 +60,10 @@ KEEP_DELAY = 2.0
 """Seconds after a change until the last leases are written; changes meanwhile are part of it."""
 
 _log = logging.getLogger("suite")
+
+
+class NoStateDirectory(OSError):  # noqa: N818 - an outcome at start, told to a person
+    """The state directory is not there and cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,14 @@ def main(options: RunOptions) -> int:
     )
     try:
         return asyncio.run(_run(options))
-    except (StoreError, SocketTaken) as error:
+    except (StoreError, NoSocket, NoStateDirectory) as error:
         _log.error("%s", error)
-        return EXIT_UNAVAILABLE
+    except ExceptionGroup as group:
+        lost, others = group.split(Lost)
+        if lost is None or others is not None:
+            raise
+        _log.error("%s", lost.exceptions[0])
+    return EXIT_UNAVAILABLE
 
 
 async def _run(options: RunOptions) -> int:
@@ -98,7 +108,7 @@ async def _run(options: RunOptions) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_state_directory(options.state)
     known = mark_of(options.config) if options.config else None
     suite = Suite(options, await asyncio.to_thread(read_documents, options.config))
     try:
@@ -113,6 +123,14 @@ async def _run(options: RunOptions) -> int:
     finally:
         await suite.stop()
     return EXIT_OK
+
+
+def _make_state_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the state directory {path} cannot be made: {error.strerror}; choose another with --state"
+        raise NoStateDirectory(message) from error
 
 
 class Suite:

@@ -21,7 +21,11 @@ LONGEST_PATH = 107
 """Octets of a unix socket's path (sun_path less its zero)."""
 
 
-class SocketTaken(OSError):  # noqa: N818 - an outcome at start, told to a person
+class NoSocket(OSError):  # noqa: N818 - an outcome at start, told to a person
+    """Nobody can serve there."""
+
+
+class SocketTaken(NoSocket):
     """Somebody else serves there."""
 
 
@@ -30,18 +34,21 @@ def open_unix(path: Path) -> socket.socket:
 
     Raises:
         SocketTaken: another suite runs with this state directory.
-        OSError: the path is too long, its directory is missing or may not be written.
+        NoSocket: the path is too long, its directory is missing or may not be written.
     """
     if len(os.fsencode(path)) > LONGEST_PATH:
-        raise OSError(f"{path}: a socket's path has at most {LONGEST_PATH} octets; choose a shorter state directory")
-    _clear(path)
+        raise NoSocket(f"{path}: a socket's path has at most {LONGEST_PATH} octets; choose a shorter state directory")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
+        _clear(path)
         listener.bind(str(path))
-    except OSError:
+    except NoSocket:
         listener.close()
         raise
+    except OSError as error:
+        listener.close()
+        raise NoSocket(f"{path}: {error.strerror}; choose another state directory") from error
     finally:
         os.umask(before)
     listener.listen(128)
@@ -49,16 +56,20 @@ def open_unix(path: Path) -> socket.socket:
 
 
 def open_tcp(listen: Listen) -> socket.socket:
-    """A listening socket at ``listen``."""
+    """A listening socket at ``listen``.
+
+    Raises:
+        NoSocket: the port is taken, or the address not of this machine.
+    """
     family = socket.AF_INET6 if listen.address.version == 6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((str(listen.address), listen.port))
         listener.listen(128)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise NoSocket(f"{listen}: {error.strerror}; choose another place with web.listen") from error
     return listener
 
 
