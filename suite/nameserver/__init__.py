@@ -1,6 +1,7 @@
 """The nameserver: which names lead where, kept in step with the snapshot.
 
-What belongs here: ``records`` and ``reverse`` (pure: a Service or a static name -> records), ``plan`` (pure: which claim
-wins a name, and what changes in which zone), ``loop`` (each snapshot -> the DNS server).  What does not: anything an
-RFC says about messages (``dns``), and who may lease what (``ipam``).
+What belongs here: ``records``, ``reverse`` and ``apex`` (pure: a Service, a static name, a zone -> records), ``plan``
+(pure: which claim wins a name, and what changes in which zone), ``kept`` (pure: serials over a restart), ``why`` and
+``zone_import`` (pure: for the command line), ``loop`` (each snapshot -> the DNS server) with ``secondaries``.  What does
+not: anything an RFC says about messages (``dns``), and who may lease what (``ipam``).
 """

@@ -1,19 +1,18 @@
 """The nameserver's loop: each publication becomes updates of the DNS server, visible before it returns.
 
-Beside that it watches how long ago the last contact was, tells secondaries of new versions, keeps their zones in a
-file, and counts answers.
+Beside that it watches how long ago the last contact was, and counts answers.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from suite import __version__
 from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
-from suite.dns.notify import Notifier, Target
+from suite.dns.journal import Difference
 from suite.dns.server import Server
 from suite.dns.settings import Key
 from suite.dns.zone import Zone
@@ -26,10 +25,10 @@ from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
-from suite.nameserver.keeping import keep, recall
-from suite.nameserver.kept import Kept, KeptError
+from suite.nameserver.apex import cooling_needed
 from suite.nameserver.metering import count_answers, describe_zones
-from suite.nameserver.plan import ZonePlanner, cooling_needed
+from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.secondaries import Secondaries
 from suite.nameserver.settings import (
     TsigKeysError,
     missing_keys,
@@ -43,10 +42,6 @@ RETRY = 2.0
 """Seconds before addresses that could not be bound are tried again."""
 LOOK = 1.0
 """Seconds between two looks at how long ago the last contact was, and at the counters."""
-NOTIFY_DELAY = 0.1
-"""Seconds in which changes are gathered before secondaries are told: a burst is one message for each zone."""
-KEEP_DELAY = 2.0
-"""Seconds after a change until zones are written down; changes meanwhile are part of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +61,6 @@ class Nameserver:
         self._node = node
         self._clock = clock
         self._registry = registry
-        self._kept = kept
         self._planner: ZonePlanner | None = None
         self._publishing = asyncio.Lock()
         self._snapshot = Snapshot()
@@ -76,10 +70,7 @@ class Nameserver:
         self._trouble = "it has not opened its sockets yet"
         self._key_trouble = ""
         self._keys: tuple[Key, ...] = ()
-        self._targets: tuple[Target, ...] = ()
-        self._notifier = Notifier(self._say_unheard)
-        self._untold: set[bytes] = set()
-        self._has_untold, self._has_unkept = asyncio.Event(), asyncio.Event()
+        self._secondaries = Secondaries(kept, clock, self._transferable)
         self.refused: dict[ServiceRef, tuple[Refusal, ...]] = {}
         """Services some of whose names belong to others."""
 
@@ -106,16 +97,13 @@ class Nameserver:
         """Do what is not an answer to a publication, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch())
-            tasks.create_task(self._tell_secondaries())
-            tasks.create_task(self._keep_zones())
+            tasks.create_task(self._secondaries.run())
 
     async def stop(self) -> None:
         """Stop answering."""
-        await self._notifier.stop()
+        await self._secondaries.stop()
         if self._is_listening:
             await self._server.stop()
-        if self._has_unkept.is_set():
-            await self._keep()
 
     async def follow(self, publication: Publication) -> None:
         """Serve what the publication says; returns when the next query sees it."""
@@ -124,7 +112,10 @@ class Nameserver:
             if snapshot.configuration is not before.configuration or snapshot.epoch != before.epoch:
                 await self._configure(snapshot)
             if self._planner is None:
-                self._planner = ZonePlanner(await asyncio.to_thread(self._recall, snapshot.configuration.dns))
+                has_secondaries = serves_transfers(snapshot.configuration.dns)
+                self._planner = ZonePlanner(
+                    await asyncio.to_thread(self._secondaries.recall) if has_secondaries else {}
+                )
             planned = self._planner.plan(snapshot, publication.touched)
             self._snapshot, self.refused = snapshot, planned.refused
             self.contact()
@@ -168,11 +159,14 @@ class Nameserver:
         """Also where nobody listens yet: the workers then begin with it."""
         await self._server.publish(updates, self._snapshot.revision)
         changed = {_origin(each) for each in updates if isinstance(each, ReplaceZone | ChangeZone)}
-        if not changed or not serves_transfers(self._snapshot.configuration.dns):
-            return
-        self._untold |= changed
-        self._has_untold.set()
-        self._has_unkept.set()
+        if changed and serves_transfers(self._snapshot.configuration.dns):
+            self._secondaries.changed(changed)
+
+    def _transferable(self) -> tuple[Mapping[bytes, Zone], Mapping[bytes, tuple[Difference, ...]]]:
+        """Zones of one label come and go, and no secondary would learn of them."""
+        planner = self._planner
+        zones = {origin: zone for origin, zone in self._zones.items() if planner and planner.is_configured(origin)}
+        return zones, dict(self._server.journal.by_origin.items())
 
     async def _configure(self, snapshot: Snapshot) -> None:
         """Hand the server the settings that this snapshot's configuration makes."""
@@ -188,7 +182,7 @@ class Nameserver:
         if trouble and trouble != self._key_trouble:
             _log.error("%s", trouble)
         self._key_trouble = trouble
-        self._targets = targets_of(dns, self._keys)
+        self._secondaries.targets = targets_of(dns, self._keys)
         own = await asyncio.to_thread(_own_networks)
         self._server.configure(settings_of(dns, epoch=snapshot.epoch, keys=self._keys, spared=own))
 
@@ -217,52 +211,6 @@ class Nameserver:
             self._is_stale = is_stale
             await self._publish([SetState(ready=self._snapshot.is_complete, stale=is_stale)])
         _log.warning("the last contact is %s than %d s ago", "more" if is_stale else "less", limit)
-
-    async def _tell_secondaries(self) -> None:
-        while True:
-            await self._has_untold.wait()
-            await asyncio.sleep(NOTIFY_DELAY)
-            self._has_untold.clear()
-            untold, self._untold = self._untold, set()
-            for origin in untold:
-                zone = self._zones.get(origin)
-                if zone is not None and self._planner and self._planner.is_configured(origin):
-                    self._notifier.tell(zone, self._targets)
-
-    def _say_unheard(self, origin: bytes, target: Target) -> None:
-        _log.warning("%s port %d never answered our NOTIFY for %s", target.address, target.port, name.to_text(origin))
-
-    async def _keep_zones(self) -> None:
-        while True:
-            await self._has_unkept.wait()
-            started = self._clock()
-            await self._keep()
-            await asyncio.sleep(max(KEEP_DELAY, 20 * (self._clock() - started)))  # at most a twentieth of the time
-
-    async def _keep(self) -> None:
-        self._has_unkept.clear()
-        if self._kept is None:
-            return
-        zones = {
-            origin: zone
-            for origin, zone in self._zones.items()
-            if self._planner and self._planner.is_configured(origin)
-        }
-        differences = dict(self._server.journal.by_origin.items())
-        try:
-            await asyncio.to_thread(keep, self._kept, zones, differences)
-        except OSError as error:
-            _log.warning("zones could not be kept in %s: %s", self._kept, error.strerror)
-
-    def _recall(self, dns: DnsSettings) -> dict[bytes, Kept]:
-        """What was served before; only secondaries care."""
-        if self._kept is None or not serves_transfers(dns):
-            return {}
-        try:
-            return recall(self._kept)
-        except (KeptError, OSError) as error:
-            _log.warning("%s is not used, secondaries may have to transfer anew: %s", self._kept, error)
-            return {}
 
 
 def _origin(update: ReplaceZone | ChangeZone) -> bytes:

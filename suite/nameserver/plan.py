@@ -9,21 +9,18 @@ told who holds the name; only reverse names are shared.  The plan keeps what eve
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from math import ceil
 
 from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetHistory, SetState, Update
-from suite.dns.name import DomainNameError
 from suite.dns.rrset import RRset, soa_with_serial
 from suite.dns.zone import Zone, ZoneError
-from suite.model.address import Address
 from suite.model.configuration import Configuration
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
+from suite.nameserver.apex import apex_of
 from suite.nameserver.kept import Kept, next_serial, resumed
 from suite.nameserver.records import (
-    Rank,
     Record,
     Scheme,
     Wanted,
@@ -44,11 +41,6 @@ Owner = tuple[bytes, bytes]
 
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
-REFRESH, RETRY, LONGEST_EXPIRE = 60, 10, 600
-"""SOA timers in seconds: a secondary asks every minute and forgets after ten at the latest (:func:`expire_of`)."""
-SHORTEST_EXPIRE = REFRESH + 2 * RETRY
-"""A secondary that misses one answer must not forget the zone already."""
-CLOCK_MARGIN = 5
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
 """What only the zone itself may say at its apex, or nobody."""
@@ -119,7 +111,7 @@ class ZonePlanner:
             sources[source] = _joined(sources.get(source), wanted_by_record(record, scheme))
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
         for origin in served:
-            sources["zone", name.to_text(origin), ""] = _apex(origin, configuration, self._snapshot)
+            sources["zone", name.to_text(origin), ""] = apex_of(origin, self._snapshot)
         self._labels = self._find_labels()
         return sources
 
@@ -172,7 +164,7 @@ class ZonePlanner:
             if is_anew or source not in self._wanted or any(owner in touched for owner in inside):
                 claims = [self._claims[owner] for owner in inside if owner in self._claims]
                 records = [record for each in claims for record in each[_winner(each)]]
-                apex = _apex(_label_zone(label), self._snapshot.configuration, self._snapshot)
+                apex = apex_of(_label_zone(label), self._snapshot)
                 sources[source] = _joined(apex, wanted_by_label(label.encode(), records))
         return sources
 
@@ -430,65 +422,3 @@ def _grown(zone: Zone, changes: list[RRset]) -> Zone:
         return zone.with_changes(changes)
     except ZoneError:
         return zone
-
-
-def _apex(origin: bytes, configuration: Configuration, snapshot: Snapshot) -> Wanted:
-    """SOA and NS of a zone, and the address of its name server where that lies inside the zone."""
-    dns = configuration.dns
-    forward = name.from_text(dns.zones[0]).lower()
-    try:
-        servers = [name.from_text(text.rstrip(".") + ".") for text in dns.name_servers]
-    except DomainNameError:
-        servers = []
-    servers = servers or [b"\x02ns" + forward]
-    contact = name.from_text(dns.contact.replace("@", ".").rstrip(".") + ".") if "." in dns.contact else None
-    mailbox = contact or name.from_text(dns.contact, forward)
-    numbers = (snapshot.revision, REFRESH, RETRY, expire_of(configuration), dns.negative_ttl)
-    soa = servers[0] + mailbox + b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)
-    records = [Record(origin, origin, rrtype.SOA, dns.ttl, soa, is_leased=bool(dns.transfer_acl))]
-    for server in servers:
-        records.append(Record(origin, origin, rrtype.NS, dns.ttl, server))
-        if origin == forward and name.is_below(server.lower(), origin):
-            records += [
-                Record(
-                    origin,
-                    server,
-                    rrtype.A if each.version == 4 else rrtype.AAAA,
-                    dns.ttl,
-                    each.packed,
-                    rank=Rank.CANONICAL,
-                )
-                for each in _reached_at(configuration)
-            ]
-    return Wanted(tuple(records))
-
-
-def expire_of(configuration: Configuration) -> int:
-    """How long a secondary may answer without us: what ``cooling-time`` leaves beside our own stale limit.
-
-    Past the stale limit neither SOA nor transfers are answered, so a secondary last hears of us then; from there on it
-    may answer for this long, and caches for another TTL.  See docs/dns.md for what that means for the promise.
-    """
-    if not configuration.cooling_time:
-        return LONGEST_EXPIRE
-    left = int(configuration.cooling_time) - _used_without_secondaries(configuration)
-    return min(max(left, SHORTEST_EXPIRE), LONGEST_EXPIRE)
-
-
-def cooling_needed(configuration: Configuration) -> int:
-    """The cooling time in seconds that keeps the promise about reused addresses with secondaries; 0 when it is kept."""
-    needed = _used_without_secondaries(configuration) + expire_of(configuration)
-    is_promised = bool(configuration.dns.transfer_acl) and configuration.cooling_time > 0
-    return needed if is_promised and configuration.cooling_time < needed else 0
-
-
-def _used_without_secondaries(configuration: Configuration) -> int:
-    dns = configuration.dns
-    ttls = (*(host.ttl or 0 for host in dns.hosts), *(record.ttl or 0 for record in dns.records))
-    return ceil(dns.stale_limit) + max((dns.ttl, *ttls)) + CLOCK_MARGIN
-
-
-def _reached_at(configuration: Configuration) -> list[Address]:
-    """Addresses of this name server: those the configuration names, else those it listens on."""
-    dns = configuration.dns
-    return list(dns.addresses) or [each.address for each in dns.listen if not each.address.is_unspecified]

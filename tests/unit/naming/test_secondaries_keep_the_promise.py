@@ -8,7 +8,8 @@ from suite.dns.answer import ask
 from suite.dns.catalogue import Zones
 from suite.dns.name import from_text
 from suite.model.configuration import Configuration, DnsSettings
-from suite.nameserver.plan import ZonePlanner, cooling_needed
+from suite.nameserver.apex import cooling_needed
+from suite.nameserver.plan import ZonePlanner
 
 SERVICE = from_text("service.")
 

@@ -9,8 +9,9 @@ from suite.dns.feed import ReplaceZone, SetHistory
 from suite.dns.name import from_text
 from suite.dns.zone import Zone
 from suite.model.configuration import Configuration, DnsSettings, StaticHost
+from suite.nameserver.apex import expire_of
 from suite.nameserver.kept import Kept, KeptError, lines_of, next_serial, read
-from suite.nameserver.plan import ZonePlanner, expire_of
+from suite.nameserver.plan import ZonePlanner
 
 ORIGIN = from_text("service.")
 BEFORE = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, transfer_acl=("127.0.0.1",))
