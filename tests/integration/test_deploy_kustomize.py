@@ -1,0 +1,109 @@
+"""The kustomize files, rendered by kubectl and read by the models of the official client."""
+
+import json
+import shutil
+import subprocess
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy_files import DEPLOY, KUSTOMIZE, Object, Objects, chart, installed, objects
+
+OVERLAYS = ("sqlite", "postgres", "bgp")
+FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+
+
+@cache
+def _version() -> str:
+    if shutil.which("kubectl") is None:
+        return ""
+    done = subprocess.run(["kubectl", "version", "--client", "-o", "json"], capture_output=True, text=True, check=False)
+    return str(json.loads(done.stdout or "{}").get("kustomizeVersion", ""))
+
+
+needs_kustomize = pytest.mark.skipif(
+    not _version().startswith("v5"),
+    reason="beyond this machine: no kubectl with kustomize 5 (Debian 12 has only that of 2021)",
+)
+
+
+def render(folder: Path) -> str:
+    """What `kubectl apply -k` would send."""
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@cache
+def overlay(name: str) -> Objects:
+    return objects(render(KUSTOMIZE / "overlays" / name))
+
+
+@needs_kustomize
+def test_install_yaml_is_the_overlay_rendered():
+    text = (DEPLOY / "manifests" / "install.yaml").read_text(encoding="utf-8")
+    header, _, rest = text.partition("\n")
+
+    assert header.startswith("# Rendered from deploy/kustomize/overlays/sqlite")
+    assert rest == render(KUSTOMIZE / "overlays/sqlite")
+
+
+@needs_kustomize
+def test_the_chart_with_postgresql_is_the_overlay():
+    expected = {key: value for key, value in overlay("postgres").items() if key[0] != "Namespace"}
+
+    assert chart(database="postgres") == expected
+
+
+@needs_kustomize
+def test_bgp_adds_passwords_and_the_port_of_passive_peers_to_postgresql():
+    changed = {key for key in overlay("bgp") if overlay("bgp")[key] != overlay("postgres").get(key)}
+    [container] = overlay("bgp")["DaemonSet", "suite"]["spec"]["template"]["spec"]["containers"]
+
+    assert changed == {("DaemonSet", "suite")}
+    assert container["securityContext"]["capabilities"]["add"] == ["NET_RAW", "NET_BIND_SERVICE"]
+
+
+@needs_kustomize
+def test_monitoring_goes_beside_any_overlay(tmp_path):
+    shutil.copytree(KUSTOMIZE, tmp_path / "kustomize")
+    mine = tmp_path / "kustomize/mine"
+    mine.mkdir()
+    lines = ("kind: Kustomization", "resources: [../overlays/sqlite]", "components: [../monitoring]")
+    (mine / "kustomization.yaml").write_text("\n".join(lines))
+
+    added = objects(render(mine)).keys() - installed().keys()
+
+    assert {kind for kind, _ in added} == {"ConfigMap", "Service"} | FOREIGN
+
+
+@pytest.mark.parametrize("name", ["install.yaml", "config.yaml"])
+def test_the_manifests_are_what_kubernetes_calls_so(name: str):
+    for each in objects((DEPLOY / "manifests" / name).read_text(encoding="utf-8")).values():
+        assert _as_read(each) == each
+
+
+@needs_kustomize
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_overlays_are_what_kubernetes_calls_so(name: str):
+    for each in overlay(name).values():
+        assert _as_read(each) == each
+
+
+def test_a_misspelt_field_would_be_noticed():
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a"}], "hostNetwrk": True}}
+
+    assert _as_read(pod) != pod
+
+
+def _as_read(body: Object) -> Any:
+    """The object after the official client has read it: a field that it does not know is gone, a wrong type an error."""
+    group, _, version = body["apiVersion"].rpartition("/")
+    prefix = version[0].upper() + version[1:]
+    kind = body["kind"]
+    words = "".join(f"_{each.lower()}" if each.isupper() else each for each in kind)
+    model = getattr(import_module(f"kubernetes.client.models.{version}{words}"), prefix + kind)
+    assert group in {"", "apps", "networking.k8s.io", "rbac.authorization.k8s.io"}
+    return json.loads(model.from_dict(body).to_json())
