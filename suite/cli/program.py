@@ -16,6 +16,7 @@ PLACES = {
     "plan": ("suite.cli.plan", "Show the next turn before it happens, or confirm releases that wait."),
     "pool": ("suite.cli.pool", "Pools: what is used, what is free, and taking one out of use."),
     "lease": ("suite.cli.lease", "Leases: who has, had or is to have an address."),
+    "l2": ("suite.cli.l2", "Layer 2: who answers for which address, what the network says, and what if a node fails."),
     "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
     "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
     "bgp": ("suite.cli.bgp", "BGP: sessions of this node, routes of every node, and which path is best."),

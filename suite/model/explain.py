@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from suite.model.address import Address
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
+from suite.model.layer2 import Owner
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
 from suite.model.pool import Pool
@@ -47,6 +48,8 @@ class Live:
     """For each address the places it is announced from: ``node1 (layer2, eth0)``."""
     silent: Mapping[Address, Refusal] = field(default_factory=dict)
     """Why an address is announced by nobody, as far as this suite knows."""
+    owner: Callable[[Address], Owner | None] = lambda _address: None
+    """Who announces an address by layer 2, and why; None where that is not known."""
     answers: Mapping[str, tuple[Address, ...]] | None = None
     """Addresses that are answered now, by fully qualified name; None when no server of this suite answers."""
     refused_names: Mapping[ServiceRef, tuple[Refusal, ...]] = field(default_factory=dict)
@@ -200,6 +203,7 @@ def _address(view: _View) -> Link:
         text = f"it has {_addresses(view)} since {since:%Y-%m-%d %H:%M:%S} UTC"
         shared = sorted({str(lease.ref) for lease in _neighbours(view)})
         text += f", shared with {', '.join(shared)}" if shared else ""
+        text += "".join(f"; {each.address} was declined: {each.note} answers for it" for each in _declined(view))
         return Link("address", Verdict.OK, text + (f"; but {refusal}" if refusal else ""))
     if refusal is not None:
         return Link("address", Verdict.BROKEN, refusal.message, refusal.reason)
@@ -208,6 +212,11 @@ def _address(view: _View) -> Link:
 
 def _addresses(view: _View) -> str:
     return " and ".join(str(lease.address) for lease in view.leases)
+
+
+def _declined(view: _View) -> list[Lease]:
+    holdings = view.snapshot.holdings.get(view.service.ref) or ()
+    return [lease for lease in holdings if lease.state is LeaseState.DECLINED]
 
 
 def _neighbours(view: _View) -> list[Lease]:
@@ -242,9 +251,13 @@ def _nobody_ready(service: Service, known: Endpoints) -> str:
 
 def _announcement(view: _View) -> Link:
     if view.live is not None:
+        owners = [owner for lease in view.leases if (owner := view.live.owner(lease.address)) is not None]
         places = [place for lease in view.leases for place in view.live.announced.get(lease.address, ())]
         if places:
-            return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}")
+            why = "".join(f"; {owner.why}" for owner in owners[:1])
+            return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")
+        if owners:
+            return _owned(owners[0])
         for lease in view.leases:
             if refusal := view.live.silent.get(lease.address):
                 return Link("announcement", Verdict.BROKEN, refusal.message, refusal.reason)
@@ -255,6 +268,15 @@ def _announcement(view: _View) -> Link:
         text = f"no advertisement is for pool {name} and this Service"
         return Link("announcement", Verdict.BROKEN, text, Reason.NO_ADVERTISEMENT)
     return _announcers(view, fitting)
+
+
+def _owned(owner: Owner) -> Link:
+    """By layer 2, and not by the node that was asked, or not yet."""
+    if not owner.node:
+        return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}", Reason.NO_USABLE_LINK)
+    return Link(
+        "announcement", Verdict.UNKNOWN, f"to be announced by {owner.node} (layer2), say its heartbeats; {owner.why}"
+    )
 
 
 def _fitting(view: _View, pool: Pool) -> list[L2Advertisement | BgpAdvertisement]:

@@ -17,6 +17,7 @@ from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
 from suite.model.configuration import Configuration
+from suite.model.layer2 import Layer2, Owner
 from suite.model.node import Node
 from suite.model.peering import Peering
 from suite.model.publication import Publication
@@ -24,6 +25,7 @@ from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
 from suite.speaker.control import ASK, DRAIN, Configure, Message
 from suite.speaker.heartbeat import Standing
+from suite.speaker.layer2_view import node_state, node_view, owner, picture
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
 from suite.speaker.peer_password import with_password
@@ -161,6 +163,21 @@ class Speaker:
                     address = prefix.network_address
                     places[address] = (*places.get(address, ()), f"{self._node} (bgp, {name})")
         return places
+
+    def owner(self, address: Address) -> Owner | None:
+        """Who announces an address by layer 2, and why, as this node sees it; None where that is not known."""
+        entry = self._plan.entries.get(address)
+        if entry is None or not self.picture.nodes:
+            return None
+        nodes = {name: node_view(node_state(report)) for name, report in dict(self.picture.nodes).items()}
+        return owner(entry, nodes, self.picture.owned.get(address))
+
+    def layer2(self) -> Layer2 | None:
+        """The nodes and the owners of all addresses; None where this node announces nothing by layer 2."""
+        if self._responder is None:
+            return None
+        states = map(node_state, dict(self.picture.nodes).values())
+        return picture(self._node, states, self._plan.entries.values(), dict(self.picture.owned))
 
     async def _announce_layer2(self) -> None:
         """Tell the responder the plan; start it with the first pool that layer 2 announces."""

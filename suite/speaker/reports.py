@@ -1,13 +1,16 @@
 """The reports of the time-critical process as the plain values that travel to the speaker. Pure."""
 
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from suite.l2.conflict import Conflict
 from suite.l2.hardware import to_text
-from suite.l2.link import Link
+from suite.l2.link import Address, Link
 from suite.l2.probe import Finding
 from suite.speaker.control import Message
+from suite.speaker.heartbeat import Fault
 from suite.speaker.membership import NodeView
+from suite.speaker.ownership import Contest
 
 
 def conflict_report(conflict: Conflict, interface: str) -> Message:
@@ -19,6 +22,11 @@ def conflict_report(conflict: Conflict, interface: str) -> Message:
         "mac": to_text(conflict.mac),
         "in_fleet": conflict.in_fleet,
     }
+
+
+def contest_report(contest: Contest) -> Message:
+    """Two nodes that hear each other claimed one address."""
+    return {"kind": "contest", "address": str(contest.address), "winner": contest.winner, "loser": contest.loser}
 
 
 def finding_report(finding: Finding, interface: str) -> Message:
@@ -42,6 +50,25 @@ def node_report(node: NodeView) -> Message:
         "standing": [node.standing.revision, node.standing.epoch] if node.standing else None,
         "links": [[link.name, str(link.network), to_text(link.mac), link.is_settled] for link in node.links],
         "claims": len(node.claims),
+    }
+
+
+def owned_report(link: Link, address: Address) -> Message:
+    """An address is announced on an interface from now on."""
+    mac = to_text(link.interface.mac)
+    return {"kind": "owned", "address": str(address), "interface": link.interface.name, "mac": mac}
+
+
+def state_report(
+    nodes: Iterable[NodeView], faults: Mapping[Fault, int], links: Iterable[Link], *, drained: bool
+) -> Message:
+    """Everything at once, for a speaker that asks, or that missed reports."""
+    return {
+        "kind": "state",
+        "drained": drained,
+        "nodes": [node_report(node) for node in nodes],
+        "faults": {str(fault): count for fault, count in faults.items()},
+        "links": [link_report(link) for link in links],
     }
 
 

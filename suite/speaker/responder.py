@@ -23,7 +23,7 @@ from suite.l2.arp import Claim
 from suite.l2.bind_address import BindError, BoundAddresses
 from suite.l2.burst import Bursts
 from suite.l2.frames import Templates
-from suite.l2.hardware import Mac, to_text
+from suite.l2.hardware import Mac
 from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError
 from suite.l2.netlink import Interfaces
 from suite.speaker.control import Adopt, Amend, Channel, Configure, Message
@@ -31,9 +31,16 @@ from suite.speaker.duty import Duty
 from suite.speaker.heartbeat import Standing
 from suite.speaker.heartbeat_link import HeartbeatLink
 from suite.speaker.membership import Membership, NodeView, Settings
-from suite.speaker.ownership import Contest, Decision, Entry, Ownership, placements
+from suite.speaker.ownership import Decision, Entry, Ownership, placements
 from suite.speaker.proving import Proving
-from suite.speaker.reports import conflict_report, finding_report, link_report, node_report
+from suite.speaker.reports import (
+    conflict_report,
+    contest_report,
+    finding_report,
+    node_report,
+    owned_report,
+    state_report,
+)
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
 ANNOUNCED_AT_ONCE = 64
@@ -328,7 +335,7 @@ class Responder:
                 if address in link.owned:
                     self._bursts.start((link.interface.name, address), now)
         for contest in decision.contests:
-            self._tell_contest(contest)
+            self._channel.send(contest_report(contest))
         self._tell_nodes()
 
     def _place(self, now: float, *, nothing: bool = False) -> None:
@@ -352,8 +359,7 @@ class Responder:
     def _prove(self) -> None:
         """Ask the LAN for what was kept back."""
         for name, address in self._proving.to_ask():
-            chosen = TIMINGS[self._timing][address.version == 6]
-            self._probes[name].ask(address.packed, chosen, [self._random.random() for _ in range(chosen.count)])
+            self._ask(name, address, self._timing)
 
     def _bind(self, owned: frozenset[Address]) -> None:
         """Before the LAN hears of an address, this machine must accept its packets."""
@@ -399,12 +405,15 @@ class Responder:
         if self._duty is None:
             return
         for address in addresses:
-            chosen = TIMINGS[timing][address.version == 6]
             names = {link.name for link in self._duty.state.links if address in link.network} & self._links.keys()
             for name in names:
-                self._probes[name].ask(address.packed, chosen, [self._random.random() for _ in range(chosen.count)])
+                self._ask(name, address, timing)
             if not names:
                 self._channel.send({"kind": "found", "address": str(address), "verdict": "no_link"})
+
+    def _ask(self, name: str, address: Address, timing: str) -> None:
+        chosen = TIMINGS[timing][address.version == 6]
+        self._probes[name].ask(address.packed, chosen, [self._random.random() for _ in range(chosen.count)])
 
     def _advance_probes(self, now: float) -> None:
         again = self._proving.next_timer()
@@ -438,13 +447,7 @@ class Responder:
     # Reports to the speaker
 
     def _tell_owned(self, link: Link, address: Address) -> None:
-        name, mac = link.interface.name, to_text(link.interface.mac)
-        self._channel.send({"kind": "owned", "address": str(address), "interface": name, "mac": mac})
-
-    def _tell_contest(self, contest: Contest) -> None:
-        self._channel.send(
-            {"kind": "contest", "address": str(contest.address), "winner": contest.winner, "loser": contest.loser}
-        )
+        self._channel.send(owned_report(link, address))
 
     def _tell_nodes(self) -> None:
         if self._duty is None:
@@ -463,16 +466,8 @@ class Responder:
             self._tell_state()
 
     def _tell_state(self, *, drained: bool = False) -> None:
-        membership = self._duty.membership if self._duty else None
-        self._channel.send(
-            {
-                "kind": "state",
-                "drained": drained,
-                "nodes": [node_report(node) for node in self._nodes.values()],
-                "faults": {str(fault): count for fault, count in membership.faults.items()} if membership else {},
-                "links": [link_report(link) for link in self._links.values()],
-            }
-        )
+        faults = self._duty.membership.faults if self._duty else {}
+        self._channel.send(state_report(self._nodes.values(), faults, self._links.values(), drained=drained))
 
     # The selector
 

@@ -45,6 +45,7 @@ from suite.web.documents import (
     status_document,
 )
 from suite.web.gauges import Gauges
+from suite.web.layer2 import add_layer2
 
 if TYPE_CHECKING:
     from suite.store.store import Store
@@ -77,6 +78,7 @@ def application(backend: Backend) -> FastAPI:
     _add_state(app, backend)
     _add_history(app, backend)
     add_bgp(app, backend)
+    add_layer2(app, backend)
     return app
 
 

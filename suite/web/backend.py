@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.metrics.registry import Registry
 from suite.model.explain import Live
+from suite.model.layer2 import Layer2
 from suite.model.peering import Peering
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
@@ -31,3 +32,5 @@ class Backend:
     """The database, for history; None where this instance only follows."""
     peerings: Callable[[], tuple[Peering, ...]] = tuple
     """The BGP sessions of this node."""
+    layer2: Callable[[], Layer2 | None] = lambda: None
+    """What this node's speaker knows of layer 2; None where it announces nothing that way."""

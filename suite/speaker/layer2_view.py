@@ -1,0 +1,81 @@
+"""Who owns an address and why, in words for people; and reports of nodes turned back into what decides. Pure."""
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+
+from suite.l2.hardware import NOBODY, from_text
+from suite.model.address import Address
+from suite.model.layer2 import Layer2, LinkState, NodeState, Owner
+from suite.speaker.control import Message
+from suite.speaker.election import Exclusion
+from suite.speaker.heartbeat import Standing, UsableLink
+from suite.speaker.membership import NodeView
+from suite.speaker.ownership import Entry, standings
+
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+WORDS = {
+    Exclusion.NOT_HEARD: "is not heard",
+    Exclusion.DRAINING: "is leaving",
+    Exclusion.NO_LINK: "has no usable interface on its network",
+    Exclusion.OUTDATED: "has not learnt of it yet",
+}
+
+
+def node_state(report: Message) -> NodeState:
+    """What the time-critical process reported of a node."""
+    revision, epoch = report["standing"] or (0, "")
+    links = tuple(LinkState(*link) for link in report["links"])
+    return NodeState(
+        report["name"], report["live"], report["ready"], report["draining"], revision, epoch, report["claims"], links
+    )
+
+
+def node_view(state: NodeState) -> NodeView:
+    """The same for deciding; which addresses it claims is not part of a report."""
+    links = tuple(
+        UsableLink(link.interface, ip_network(link.network), from_text(link.mac), link.is_settled)
+        for link in state.links
+    )
+    standing = Standing(state.revision, state.epoch) if state.revision else None
+    return NodeView(state.name, state.is_live, state.is_ready, state.is_draining, standing, links)
+
+
+def all_healthy(entries: Iterable[Entry], names: Iterable[str]) -> dict[str, NodeView]:
+    """The nodes as they would be with nothing amiss: each has every interface it is to announce on, on every network."""
+    planned = tuple(entries)
+    newest = max((entry.since for entry in planned if entry.since), default=Standing(1, ""))
+    views = {}
+    for name in names:
+        interfaces = {each for entry in planned for each in entry.interfaces.get(name, ("any",))}
+        links = [UsableLink(each, ip_network(network), NOBODY) for each in sorted(interfaces) for network in EVERYWHERE]
+        views[name] = NodeView(name, is_live=True, is_ready=True, standing=newest, links=tuple(links))
+    return views
+
+
+def owner(entry: Entry, nodes: Mapping[str, NodeView], where: Mapping[str, str] | None = None) -> Owner:
+    """Who answers for an address; ``where`` are the interfaces and MACs on which the asked node announces it."""
+    election = standings(entry, nodes)
+    excluded = dict(election.excluded)
+    winner = election.winner or ""
+    ahead = entry.order[: entry.order.index(winner)] if winner else entry.order
+    passed = [f"{name} {WORDS[excluded[name]] if name in excluded else 'has just started'}" for name in ahead]
+    order = " before ".join(entry.order)
+    if winner:
+        why = f"{winner} is the only candidate" if len(entry.order) == 1 else f"the order is {order}"
+        why += f"; {', '.join(passed)}" if passed else ""
+    else:
+        why = f"no candidate can: {', '.join(passed)}"
+    here = where or {}
+    mac = next(iter(here.values()), "")
+    return Owner(str(entry.address), winner, why, election.order[1:], tuple(sorted(here)), mac)
+
+
+def picture(
+    node: str, states: Iterable[NodeState], entries: Iterable[Entry], owned: Mapping[Address, Mapping[str, str]]
+) -> Layer2:
+    """Everything at once, in the order of names and addresses."""
+    known = tuple(sorted(states, key=lambda state: state.name))
+    views = {state.name: node_view(state) for state in known}
+    ordered = sorted(entries, key=lambda entry: (entry.address.version, int(entry.address)))
+    return Layer2(node, known, tuple(owner(entry, views, owned.get(entry.address)) for entry in ordered))

@@ -1,0 +1,118 @@
+"""The whole program on three nodes of a LAN: strangers, owners, and what people are told about them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fix_netns import NetLab, eventually, missing_for_networks, network, require_tools
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+
+from l2_lan import STRANGER_MAC, ProgramLan, mac_of, program_lan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.net, pytest.mark.peer]
+
+
+@pytest.fixture(scope="module")
+def declined() -> Iterator[ProgramLan]:
+    """A stranger had 10.0.42.0 before the first Service came."""
+    if reason := missing_for_networks():
+        pytest.skip(reason)
+    require_tools("arping")
+    with network() as lab, program_lan(lab) as lan:
+        lan.stranger("10.0.42.0")
+        lan.serve("coffee")
+        lan.start("compute1")
+        lan.settle("10.0.42.1")
+        yield lan
+
+
+def test_a_strangers_address_is_left_alone_and_the_service_gets_the_next(declined: ProgramLan) -> None:
+    assert "10.0.42.1" in declined.suite("lease", "list", "--status", "bound")
+    assert mac_of("compute1") not in declined.answers("10.0.42.0")
+
+
+def test_history_names_the_strangers_mac(declined: ProgramLan) -> None:
+    rows = json.loads(declined.suite("lease", "history", "10.0.42.0", "-o", "json"))
+
+    assert [(row["state"], row["note"]) for row in rows] == [("declined", STRANGER_MAC), ("bound", "")]
+    assert f"declined: {STRANGER_MAC} answers" in declined.suite("lease", "history", "10.0.42.0")
+
+
+def test_the_log_of_events_names_the_mac(declined: ProgramLan) -> None:
+    said = declined.suite("audit", "log", "-o", "json")
+
+    assert f"{STRANGER_MAC} answers for 10.0.42.0" in said
+
+
+def test_explain_says_who_announces_and_that_another_address_was_declined(declined: ProgramLan) -> None:
+    said = declined.suite("explain", "default/coffee")
+
+    assert "announced by compute1 (layer2, eth0)" in said
+    assert STRANGER_MAC in said
+
+
+def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(netlab: NetLab) -> None:
+    require_tools("arping")
+    with program_lan(netlab) as lan:
+        lan.serve("coffee")
+        lan.start("compute1")
+        lan.settle("10.0.42.0")
+
+        stranger = lan.stranger("10.0.42.0")
+        stranger.run("arping", "-c1", "-w1", "-U", "-i", "eth0", "-S", "10.0.42.0", "10.0.42.0")
+
+        assert eventually(lambda: f"{STRANGER_MAC} answers for it on eth0 too" in lan.log(), within=10, every=0.1)
+        assert "declined" not in lan.suite("lease", "list")
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[ProgramLan]:
+    """Three nodes with the program, on one database, and one Service."""
+    if reason := missing_for_networks():
+        pytest.skip(reason)
+    require_tools("arping")
+    with network() as lab, program_lan(lab) as lan:
+        lan.serve("coffee")
+        for name in lan.nodes:
+            lan.start(name)
+        lan.settle("10.0.42.0")
+        assert eventually(lambda: states(lan) == ["ready"] * 3, within=40, every=0.5), lan.suite("l2", "status")
+        yield lan
+
+
+def states(lan: ProgramLan) -> list[str]:
+    """The nodes as `l2 status` of the first one shows them."""
+    return [line.split()[1] for line in lan.suite("l2", "status").splitlines() if line.startswith("compute")]
+
+
+def test_every_node_names_the_same_owner(fleet: ProgramLan) -> None:
+    said = {node: fleet.suite("l2", "status", "-o", "json", node=node) for node in fleet.nodes}
+
+    assert {json.loads(each)["owners"][0]["node"] for each in said.values()} == {fleet.owner("10.0.42.0")}
+
+
+def test_explain_on_any_node_names_the_owner_and_the_order(fleet: ProgramLan) -> None:
+    owner = fleet.owner("10.0.42.0")
+
+    for node in fleet.nodes:
+        said = fleet.suite("explain", "default/coffee", node=node)
+        assert f"announced by {owner} (layer2" in said, said
+        assert "the order is compute3 before compute2 before compute1" in said
+
+
+def test_simulate_foretells_who_takes_over(fleet: ProgramLan) -> None:
+    owner = fleet.owner("10.0.42.0")
+    [move] = json.loads(fleet.suite("l2", "simulate", "--down", owner, "-o", "json"))
+    foretold = move["then"]
+
+    fleet.programs[owner].kill()
+
+    assert eventually(lambda: fleet.owner("10.0.42.0") == foretold, within=10, every=0.05), fleet.log()

@@ -1,0 +1,86 @@
+"""Who owns an address is told with the reason, and from the reports that travel between processes."""
+
+from ipaddress import ip_address
+
+from suite.model.layer2 import LinkState, NodeState, Owner
+from suite.speaker.heartbeat import Standing
+from suite.speaker.layer2_view import all_healthy, node_state, node_view, owner, picture
+from suite.speaker.ownership import Entry, moves_without
+from suite.speaker.reports import node_report
+
+VIP = ip_address("10.0.42.0")
+ENTRY = Entry(VIP, ("compute2", "compute1", "compute3"), Standing(7, "e"))
+
+
+def node(name, *, network="10.0.0.0/16", **differences):
+    state = {"is_live": True, "is_ready": True, "is_draining": False} | differences
+    mac = f"02:00:00:00:10:0{name[-1]}"
+    return NodeState(name, **state, revision=7, epoch="e", links=(LinkState("eth0", network, mac),))
+
+
+def said(*nodes, where=None):
+    return owner(ENTRY, {each.name: node_view(each) for each in nodes}, where)
+
+
+def test_the_first_of_the_order_owns_the_address():
+    told = said(node("compute1"), node("compute2"), node("compute3"), where={"eth0": "02:00:00:00:10:02"})
+
+    assert told == Owner(
+        "10.0.42.0",
+        "compute2",
+        "the order is compute2 before compute1 before compute3",
+        ("compute1", "compute3"),
+        ("eth0",),
+        "02:00:00:00:10:02",
+    )
+
+
+def test_who_was_passed_over_is_named_with_the_reason():
+    told = said(node("compute1", is_draining=True), node("compute2", is_live=False), node("compute3"))
+
+    assert told.node == "compute3"
+    assert told.why.endswith("; compute2 is not heard, compute1 is leaving")
+
+
+def test_a_node_that_has_just_started_is_passed_over_and_stands_by():
+    told = said(node("compute1"), node("compute2", is_ready=False), node("compute3"))
+
+    assert (told.node, told.successors) == ("compute1", ("compute2", "compute3"))
+    assert told.why.endswith("; compute2 has just started")
+
+
+def test_an_address_on_nobodys_network_has_no_owner():
+    told = said(*(node(name, network="192.168.0.0/24") for name in ENTRY.order))
+
+    assert (told.node, told.successors) == ("", ())
+    assert told.why.startswith("no candidate can: compute2 has no usable interface on its network")
+
+
+def test_a_report_survives_the_way_to_the_command_line():
+    state = node("compute1")
+
+    assert node_state(node_report(node_view(state))) == state
+
+
+def test_the_picture_is_in_the_order_of_names_and_addresses():
+    later = Entry(ip_address("10.0.42.10"), ("compute1",))
+    early = Entry(ip_address("10.0.42.9"), ("compute1",))
+
+    shown = picture("compute1", [node("compute2"), node("compute1")], [later, early], {})
+
+    assert [each.name for each in shown.nodes] == ["compute1", "compute2"]
+    assert [each.address for each in shown.owners] == ["10.0.42.9", "10.0.42.10"]
+
+
+def test_with_everybody_healthy_the_second_in_order_takes_over():
+    nodes = all_healthy([ENTRY], ENTRY.order)
+
+    assert moves_without({VIP: ENTRY}, nodes, "compute2") == {VIP: ("compute2", "compute1")}
+
+
+def test_healthy_nodes_have_the_interfaces_they_are_to_announce_on():
+    entry = Entry(VIP, ("compute1",), interfaces={"compute1": frozenset({"eth7"})})
+
+    nodes = all_healthy([entry], ["compute1"])
+
+    assert owner(entry, nodes).node == "compute1"
