@@ -124,6 +124,8 @@ def _group(router: Router) -> Iterator[str]:
         yield f"{name} bfd profile {GROUP}"
         yield f"{name} bfd check-control-plane-failure"
     if router.connects:
+        yield f"{name} update-source {router.address}"  # the nodes know the router by it
+        yield f"{name} timers connect 10"
         for node in router.nodes:
             yield f"neighbor {node.address} peer-group {GROUP}"
             yield f"neighbor {node.address} description {node.name}"

@@ -104,6 +104,8 @@ def _bgp(router: Router) -> dict[str, Any]:
         neighbor["maximum-prefix"] = str(router.maximum(4))
     if 4 in router.families:
         neighbor["prefix-list"] = {"import": GROUP}
+    if router.connects:
+        neighbor["update-source"] = str(router.address)
     if router.hops:
         neighbor["ebgp-multihop"] = str(router.hops)
     paths = {"maximum-paths": {"ibgp" if router.is_internal else "ebgp": str(router.paths)}} if router.paths > 1 else {}
@@ -214,6 +216,7 @@ def _vyos_bgp(router: Router) -> Iterator[str]:
         yield f"{group} {address_family} maximum-prefix {router.maximum(family)}"
         yield f"{bgp} {address_family} maximum-paths {'ibgp' if router.is_internal else 'ebgp'} {router.paths}"
     if router.connects:
+        yield f"{group} update-source {router.address}"
         yield from (f"{bgp} neighbor {node.address} peer-group {GROUP}" for node in router.nodes)
     else:
         yield from (f"{bgp} listen range {network} peer-group {GROUP}" for network in router.ranges())

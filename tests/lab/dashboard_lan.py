@@ -12,6 +12,8 @@ Service's address, which stands on `lo`.
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from fix_netns import REPOSITORY, Bridge, Namespace, NetLab, eventually, network  # noqa: E402
+from fix_netns import Bridge, Namespace, NetLab, eventually, network  # noqa: E402
 from routers import Bird, Frr  # noqa: E402
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ class DashboardLan:
         command += ["--manifests", str(self.folder / "manifests"), "--state", str(state), "--database", self.database]
         with (self.folder / f"{name}.log").open("a") as log:
             self.programs[name] = self.nodes[name].spawn(
-                *command, "--dns-listen", f"{NODES[name]}:53", stdout=log, cwd=REPOSITORY
+                *command, "--dns-listen", f"{NODES[name]}:53", stdout=log, env=os.environ | {"SUITE_TRACEBACK": "1"}
             )
 
     @property
@@ -172,14 +174,17 @@ class DashboardLan:
         where = ("--config", str(self.folder / "suite.yaml"), "--database", self.database)
         return self.suite("router-config", "--vendor", vendor, "--part", part, *where)
 
-    def frr(self, *, bfd: bool = False) -> Frr:
+    def frr(self, *, bfd: bool = False, password: str = "") -> Frr:
         """The router runs FRR, which is told what was written for it as its instructions say: by `vtysh -f`."""
         folder = Path(tempfile.mkdtemp(prefix="frr-", dir=self.folder))
         self.folder.chmod(0o755)
         folder.chmod(0o777)
         daemons = ("zebra", "bfdd", "bgpd") if bfd else ("zebra", "bgpd")
         frr = Frr(self.router, folder, "", daemons).start()
-        (folder / "suite.conf").write_text(self.router_config("frr", "bgp"))
+        written = self.router_config("frr", "bgp")
+        if password:
+            written = re.sub(r"! (neighbor suite password) .*", rf"\1 {password}", written)
+        (folder / "suite.conf").write_text(written)
         told = self.router.run("vtysh", "--vty_socket", str(folder), "-f", str(folder / "suite.conf"))
         assert "%" not in told.stdout + told.stderr, told.stdout + told.stderr
         return frr

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fix_netns import NetLab, eventually, missing_for_networks, network, require_tools
-from routers import FRR_DAEMONS, Frr
+from routers import FRR_DAEMONS, Frr, stays
 
 from suite.bgp.bestpath import FRR, choose
 from suite.bgp.bestpath import Path as BgpPath
@@ -174,6 +174,71 @@ def test_no_packet_is_lost_while_every_program_restarts_gracefully_with_bfd_on(n
         ping.send_signal(signal.SIGINT)
         said = ping.communicate(timeout=10)[0]
         assert " 0% packet loss" in said, said[-500:] + frr.log()[-3000:] + lan.log()[-2000:]
+
+
+def test_nodes_that_wait_are_connected_to_by_the_router(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, "passive: true") as lan:
+        frr = lan.frr()
+
+        assert everybody_told(lan, frr), lan.log() + frr.log()
+
+
+@pytest.mark.parametrize(
+    ("password", "states"), [("sesame", {"Established"}), ("guess", set())], ids=["right", "wrong"]
+)
+def test_a_password_out_of_a_file_signs_the_session(
+    netlab: NetLab, tmp_path: Path, password: str, states: set[str]
+) -> None:
+    require_router()
+    (tmp_path / "password").write_text("sesame\n", encoding="utf-8")
+    with dashboard_lan(netlab, f"password-file: {tmp_path / 'password'}") as lan:
+        frr = lan.frr(password=password)
+
+        assert everybody_told(lan, frr) if states else stays(lambda: not paths(frr), 6)
+        assert set(neighbor_states(frr).values()) == states
+        assert "sesame" not in lan.log()
+
+
+def test_a_client_beside_the_nodes_and_a_stateful_firewall(netlab: NetLab) -> None:
+    """The router sees one direction only and drops what follows; with redirects the client goes to the node itself."""
+    require_router()
+    require_tools("nft")
+    with dashboard_lan(netlab) as lan:
+        frr = lan.frr()
+        assert everybody_told(lan, frr), lan.log()
+        neighbor = netlab.namespace("neighbor")
+        lan.switch.plug(neighbor, addresses=["10.10.0.50/24"])
+        neighbor.ip("route", "add", "default", "via", ROUTER_BESIDE)
+        lan.router.run("nft", "-f", "-", stdin=STATEFUL)
+        lan.router.sysctl(ipv4__conf__all__send_redirects=0, ipv4__conf__eth1__send_redirects=0)
+        page = ("curl", "-sS", "-m", "3", f"http://{VIP}/")
+
+        assert neighbor.run(*page).returncode != 0
+        assert lan.client.run(*page).returncode == 0
+
+        lan.router.sysctl(ipv4__conf__all__send_redirects=1, ipv4__conf__eth1__send_redirects=1)
+        assert eventually(lambda: neighbor.run(*page).returncode == 0, within=20, every=0.5)
+
+        lan.router.sysctl(ipv4__conf__all__send_redirects=0, ipv4__conf__eth1__send_redirects=0)
+        neighbor.ip("route", "flush", "cache")
+        lan.router.run("nft", "-f", "-", stdin=MASQUERADE)
+        assert eventually(lambda: neighbor.run(*page).returncode == 0, within=20, every=0.5)
+
+
+STATEFUL = """
+table ip firewall {
+  chain forward { type filter hook forward priority 0; ct state invalid drop; ct state established,related accept; ct state new accept; }
+}
+"""
+MASQUERADE = f"""
+table ip hairpin {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat;
+    ip saddr 10.10.0.0/24 ip daddr {VIP} masquerade
+  }}
+}}
+"""
 
 
 def test_the_same_story_with_bird(netlab: NetLab) -> None:
