@@ -17,6 +17,9 @@ from suite.cli.health import PRIVILEGED_PORTS, Facts, Listener
 from suite.cli.target import Target, is_missing
 
 if TYPE_CHECKING:
+    from suite.l2.checks import HostFacts
+    from suite.model.address import Address
+    from suite.model.snapshot import Snapshot
     from suite.store.store import Store
 
 PROC = Path("/proc")
@@ -39,7 +42,8 @@ def gather(target: Target) -> Facts:
         gateways=(*procfs.gateways(_read("net/route")), *procfs.gateways6(_read("net/ipv6_route"))),
         listeners=tuple(_listeners()),
     )
-    return replace(facts, **_state(target), **_told(target))
+    facts = replace(facts, **_state(target), **_told(target))
+    return replace(facts, host=_layer2()) if facts.configuration.l2_advertisements else facts
 
 
 def _state(target: Target) -> dict[str, Any]:
@@ -93,8 +97,32 @@ def _inside(store: "Store") -> dict[str, Any]:
     return {
         "configuration": snapshot.configuration,
         "database_time": snapshot.at,
+        "vips": tuple(_vips(snapshot)),
+        "is_cluster": len(snapshot.nodes) > 0,
         "chain_fault": "; ".join(report.faults),
     }
+
+
+def _vips(snapshot: "Snapshot") -> Iterator["Address"]:
+    """Leased addresses of pools that layer 2 announces."""
+    from suite.model.explain import selects_pool
+    from suite.model.lease import LeaseState
+
+    configuration = snapshot.configuration
+    for address, leases in snapshot.leases.items():
+        pool = configuration.pool_of(address)
+        is_bound = any(lease.state is LeaseState.BOUND for lease in leases)
+        if is_bound and pool and any(selects_pool(each, pool) for each in configuration.l2_advertisements):
+            yield address
+
+
+def _layer2() -> "HostFacts | None":
+    from suite.l2.host_facts import collect
+
+    try:
+        return collect()
+    except OSError:  # a kernel without netlink, or a sandbox that forbids it: there is nothing to say
+        return None
 
 
 def _is_running(target: Target) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from suite.l2 import checks as layer2
 from suite.model.address import Address
 from suite.model.configuration import Configuration
 from suite.model.problem import Problem
@@ -88,6 +89,12 @@ class Facts:
     host_addresses: tuple[Address, ...] = ()
     gateways: tuple[Address, ...] = ()
     listeners: tuple[Listener, ...] = ()
+    vips: tuple[Address, ...] = ()
+    """Leased addresses that are announced by layer 2."""
+    is_cluster: bool = False
+    """Whether the nodes are a cluster's, so that kube-proxy takes the packets."""
+    host: layer2.HostFacts | None = None
+    """What the kernel says of its interfaces; None where nothing is announced by layer 2, or nobody may know."""
 
 
 def examine(facts: Facts) -> list[Finding]:
@@ -175,6 +182,12 @@ def check_pools(facts: Facts) -> Iterable[Finding]:
     """No pool holds an address that this machine or its gateway has already."""
     taken = [(address, "is this machine's own") for address in facts.host_addresses]
     taken += [(address, "is the gateway's") for address in facts.gateways]
+    taken += [
+        (address, f"is node {node.name}'s")
+        for node in facts.configuration.nodes
+        for address in node.addresses
+        if address not in facts.host_addresses
+    ]
     found = False
     for pool in facts.configuration.pools:
         for address, whose in taken:
@@ -196,6 +209,25 @@ def check_privilege(facts: Facts) -> Iterable[Finding]:
     fix = "run as root, or give the service AmbientCapabilities=CAP_NET_RAW (systemd), or add NET_RAW (container)"
     text = "CAP_NET_RAW is missing, so this machine announces nothing by ARP and NDP; addresses and names work"
     yield Finding("privilege", Severity.WARNING, text, fix)
+
+
+def check_layer2(facts: Facts) -> Iterable[Finding]:
+    """The kernel leaves the addresses to the speaker, and lets their packets in."""
+    if facts.host is None or not facts.configuration.l2_advertisements:
+        return
+    found: dict[layer2.Check, list[layer2.Finding]] = {}
+    intent = layer2.Intent(facts.vips, binds_addresses=facts.configuration.l2.bind_address)
+    for each in layer2.examine(facts.host, intent):
+        is_told = each.check is layer2.Check.PRIVILEGE or (
+            each.check is layer2.Check.ADDRESS_MISSING and facts.is_cluster
+        )
+        if not is_told:
+            found.setdefault(each.check, []).append(each)
+    for alike in found.values():
+        more = f" (and {len(alike) - 1} more alike)" if len(alike) > 1 else ""
+        yield Finding("layer2", Severity(alike[0].weight.value), alike[0].text + more, alike[0].cure)
+    if not found:
+        yield Finding("layer2", Severity.OK, "the kernel leaves the announced addresses to the speaker")
 
 
 def check_ports(facts: Facts) -> Iterable[Finding]:
@@ -243,6 +275,7 @@ CHECKS: tuple[Check, ...] = (
     check_configuration,
     check_pools,
     check_privilege,
+    check_layer2,
     check_ports,
 )
 """Every check, in the order people should mend things."""

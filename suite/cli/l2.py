@@ -1,6 +1,6 @@
 """``suite l2``: status, watch, simulate."""
 
-import socket
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def simulate(target: Target, down: str, output: Format) -> None:
     from suite.speaker.plan import known_nodes, plan
 
     snapshot = snapshot_of(target)
-    names = known_nodes(snapshot, socket.gethostname())
+    names = known_nodes(snapshot, os.uname().nodename)
     if down not in names:
         fix = f"there are: {', '.join(names)}"
         raise Fault(f"no node is called {down!r}", where=str(target.state), fix=fix, code=Exit.NOT_FOUND)

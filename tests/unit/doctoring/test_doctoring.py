@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
 
 from suite.cli.health import CAP_NET_BIND_SERVICE, CAP_NET_RAW, Facts, Finding, Listener, Severity, examine
+from suite.l2.checks import HostFacts
+from suite.l2.rtnetlink import BROADCASTS, LOWER_UP, UP, Interface
 from suite.model.address import parse_range
 from suite.model.advertisement import L2Advertisement
-from suite.model.configuration import Configuration, DnsSettings, Listen
+from suite.model.configuration import Configuration, DnsSettings, L2Settings, Listen
+from suite.model.node import Node
 from suite.model.pool import Pool
 from suite.model.problem import Problem
 
@@ -202,4 +205,42 @@ def test_what_is_well_is_told_too():
         "no pool holds an address of this machine or its gateway",
         "CAP_NET_RAW is there, so layer 2 can be announced",
         "127.0.0.1:1053 is free",
+    ]
+
+
+VIPS = ip_address("10.0.42.1"), ip_address("10.0.42.2")
+
+
+def host(**differences):
+    own = frozenset({ip_interface("10.0.10.1/16")})
+    eth0 = Interface(2, "eth0", b"\x02\0\0\0\0\1", UP | LOWER_UP | BROADCASTS, addresses=own)
+    return HostFacts(**{"interfaces": (eth0,), "arp_ignore": {"all": 1}, "arp_announce": {"all": 2}} | differences)
+
+
+def test_addresses_on_no_device_are_one_finding():
+    [(check, severity, text)] = trouble(host=host(), vips=VIPS)
+
+    assert (check, severity) == ("layer2", "warning")
+    assert text.startswith("10.0.42.1 stands on no device")
+    assert text.endswith("(and 1 more alike)")
+
+
+def test_in_a_cluster_kube_proxy_takes_the_packets():
+    assert trouble(host=host(), vips=VIPS, is_cluster=True) == []
+
+
+def test_a_kernel_that_answers_for_every_node_is_found():
+    bound = replace(CONFIGURATION, l2=L2Settings(bind_address=True))
+
+    [(check, severity, text)] = trouble(host=host(arp_ignore={"all": 0}), vips=VIPS, configuration=bound)
+
+    assert (check, severity) == ("layer2", "error")
+    assert text.startswith("arp_ignore is 0 on eth0")
+
+
+def test_a_nodes_address_in_a_pool_is_found():
+    nodes = (Node("compute1", addresses=(ip_address("10.0.42.7"),)),)
+
+    assert trouble(configuration=replace(CONFIGURATION, nodes=nodes)) == [
+        ("pools", "error", "10.0.42.7 in pool lan is node compute1's")
     ]
