@@ -1,0 +1,181 @@
+"""The speaker's sessions against a router of our own on loopback: what it is told, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from ipaddress import IPv4Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from suite.bgp.fsm import State
+from suite.bgp.negotiation import SessionConfig
+from suite.bgp.peer import Listener, PeerConfig
+from suite.bgp.peer import Peer as Speaker
+from suite.metrics.names import new_registry
+from suite.model.node import Node
+from suite.model.peer import Peer
+from suite.speaker.neighbours import Neighbour, neighbour
+from suite.speaker.plan import Plan, Route, counted
+from suite.speaker.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+NODE = Node("node1", addresses=(ip_address("127.0.0.1"),))
+ROUTER = ip_address("127.0.0.2")
+ONE, TWO, THREE = (ip_network(f"10.10.10.{last}/32") for last in (10, 11, 12))
+
+
+@dataclass
+class Router:
+    """The other end; it remembers what it received."""
+
+    speaker: Speaker
+    port: int
+
+    def heard(self) -> list[str]:
+        """Every route in the order it came, withdrawn ones with a minus."""
+        received = self.speaker.status().received
+        return [("-" if each.withdrawn else "") + str(each.prefix) for each in received]
+
+
+@asynccontextmanager
+async def router() -> AsyncIterator[Router]:
+    with socket.socket() as free:
+        free.bind((str(ROUTER), 0))
+        port = free.getsockname()[1]
+    config = SessionConfig(64512, 64512, IPv4Address("192.168.1.1"), passive=True, graceful_restart=60)
+    speaker = Speaker(PeerConfig(config, ip_address("127.0.0.1")), random.Random(1).random)
+    listener = Listener()
+    listener.add(speaker)
+    await listener.open([ROUTER], port)
+    speaker.start()
+    try:
+        yield Router(speaker, port)
+    finally:
+        listener.close()
+        speaker.abort()
+
+
+def towards(router: Router, **changes: object) -> Neighbour:
+    peer = Peer("gateway", 64512, 64512, address=ROUTER, port=router.port, connect_time=1, **changes)  # type: ignore[arg-type]
+    made = neighbour(peer, NODE, ())
+    assert isinstance(made, Neighbour), made
+    return made
+
+
+def announcing(*prefixes: object, after: Plan | None = None) -> Plan:
+    """A plan of these prefixes, made from another."""
+    wanted = counted(Plan().prefixes, [Route(prefix) for prefix in prefixes], 1)  # type: ignore[arg-type]
+    before = set(after.prefixes) if after is not None else set()
+    return Plan(prefixes=wanted, touched=frozenset(before ^ set(wanted)))
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is looked at belongs to others
+            await asyncio.sleep(0.01)
+
+
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The test on an event loop of its own."""
+
+    @wraps(test)
+    def run(**arguments: Any) -> None:
+        asyncio.run(test(**arguments))
+
+    return run
+
+
+def sessions() -> Sessions:
+    return Sessions(random.Random(2).random, new_registry())
+
+
+@on_a_loop
+async def test_a_changed_plan_is_told_as_its_difference() -> None:
+    async with router() as peer:
+        ours, neighbours = sessions(), [towards(peer)]
+        first = announcing(ONE, TWO)
+        await ours.follow(neighbours, first)
+        await eventually(lambda: len(peer.heard()) == 2)
+
+        await ours.follow(neighbours, announcing(TWO, THREE, after=first))
+
+        await eventually(lambda: len(peer.heard()) == 4)
+        assert sorted(peer.heard()[2:]) == ["-10.10.10.10/32", "10.10.10.12/32"]
+        assert peer.speaker.status().counters["established"] == 1
+        await ours.stop()
+
+
+@on_a_loop
+async def test_changed_settings_make_the_session_anew() -> None:
+    async with router() as peer:
+        ours, plan = sessions(), announcing(ONE)
+        await ours.follow([towards(peer)], plan)
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+
+        await ours.follow([towards(peer, hold_time=30)], plan)
+
+        await eventually(lambda: peer.speaker.status().hold_time == 30)
+        assert peer.speaker.status().counters["established"] == 2
+        await ours.stop()
+
+
+@on_a_loop
+async def test_ending_withdraws_before_the_session_closes() -> None:
+    async with router() as peer:
+        ours = sessions()
+        await ours.follow([towards(peer)], announcing(ONE))
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+
+        await ours.stop()
+
+        await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
+        assert peer.heard() == ["10.10.10.10/32", "-10.10.10.10/32"]
+        assert "the suite ends" in str(peer.speaker.status().last_cause)
+
+
+@pytest.mark.parametrize(("is_drain", "heard"), [(False, 1), (True, 2)], ids=["a restart", "a drain"])
+@on_a_loop
+async def test_a_graceful_peer_keeps_the_routes_over_a_restart_but_not_over_a_drain(is_drain: bool, heard: int) -> None:
+    async with router() as peer:
+        ours = sessions()
+        await ours.follow([towards(peer, graceful_restart=True)], announcing(ONE))
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+
+        await ours.stop(is_drain=is_drain)
+
+        await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
+        assert len(peer.heard()) == heard
+
+
+@on_a_loop
+async def test_a_peer_that_is_gone_from_the_configuration_is_told_so() -> None:
+    async with router() as peer:
+        ours, plan = sessions(), announcing(ONE)
+        await ours.follow([towards(peer)], plan)
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+
+        await ours.follow([], announcing(ONE, after=plan))
+
+        await eventually(lambda: peer.heard()[-1] == "-10.10.10.10/32")
+        assert ours.peerings("node1") == ()
+
+
+@on_a_loop
+async def test_a_session_s_picture_says_why_it_is_down() -> None:
+    ours = sessions()
+    async with router() as peer:
+        gone = towards(peer)
+    await ours.follow([gone], announcing(ONE))
+
+    await eventually(lambda: ours.peerings("node1")[0].why)
+
+    assert ours.peerings("node1")[0].why == "connect: connection refused"
+    await ours.stop()
