@@ -13,10 +13,11 @@ change of cuts or of the catalogue forgets all. Whatever is unusual goes to wire
 
 from __future__ import annotations
 
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from suite.dns import cookie, edns, feed, message, rrtype
+from suite.dns import cookie, edns, feed, message, querylog, rrtype
 from suite.dns.answer import ask, negative_soa
 from suite.dns.feed import ChangeZone
 from suite.dns.journal import Journal
@@ -112,7 +113,13 @@ class Compiled:
     """The answers of one worker. `clock` gives Unix seconds; `transport` names the counters."""
 
     def __init__(
-        self, zones: Zones, settings: Settings, clock: Callable[[], int], transport: str = "udp", salt: int = 0
+        self,
+        zones: Zones,
+        settings: Settings,
+        clock: Callable[[], int],
+        transport: str = "udp",
+        salt: int = 0,
+        log: Callable[[str], object] | None = None,
     ) -> None:
         self.zones, self.clock, self.transport, self._salt = zones, clock, transport, salt
         self.journal = Journal()
@@ -128,11 +135,13 @@ class Compiled:
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
         self._denying_below: dict[bytes, Denials] = {}
+        self._log = log
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
         """Answer by these settings from the very next query on; what was compiled by others is forgotten."""
         self.settings = settings
+        self.is_logging = settings.query_log and self._log is not None
         self._ra = message.RA if settings.advertise_ra else 0
         self._opts: dict[bytes, tuple[int, bytes]] = {}
         self._cookies: dict[bytes, bytes] = {}
@@ -219,8 +228,21 @@ class Compiled:
         asked = opt.options.get(edns.COOKIE, b"") if opt is not None else b""
         return cookie.is_valid(self.settings.cookie_secrets, asked, client, self.clock())
 
+    def note(self, packet: bytes, client: bytes, octets: bytes | None) -> None:
+        """Write a question and its reply to the query log."""
+        if self._log is not None:
+            self._log(querylog.line(packet, client, octets, self.transport, self.clock()))
+
     def converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
         """Give the replies to one packet that came over TCP."""
+        replies = self._converse(packet, client)
+        if self.is_logging:
+            first = next(replies, None)
+            self.note(packet, client, first)
+            replies = replies if first is None else chain((first,), replies)
+        yield from replies
+
+    def _converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
         quick = self.quick(packet, client)
         if quick is not None:
             yield quick

@@ -35,6 +35,7 @@ class Settings:
     `rate` limits UDP replies a second to one network outside private ranges and `spared` (0: no limit); every `slip`-th
     reply above it is sent truncated.
     `identity` answers NSID (RFC 5001) and CH TXT id.server (RFC 4892), `version` answers version.bind; empty refuses.
+    `query_log` writes a line for each question to where the workers log.
     """
 
     udp_size: int = UDP_SIZE
@@ -48,6 +49,7 @@ class Settings:
     rate: int = 200
     slip: int = 2
     spared: tuple[tuple[bytes, int], ...] = ()
+    query_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

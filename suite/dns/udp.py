@@ -58,7 +58,9 @@ class Answers(Protocol):
     fleeting_ready: dict[bytes, bytes]
     counts: list[int]
     limiter: RateLimiter | None
+    is_logging: bool
 
+    def note(self, packet: bytes, client: bytes, octets: bytes | None) -> None: ...
     def full(self, packet: bytes, client: bytes) -> bytes | None: ...
     def limited(self, limiter: RateLimiter, packet: bytes, reply: bytes, client: bytes) -> bytes | None: ...
     def quick(self, packet: bytes, client: bytes) -> bytes | None: ...
@@ -104,8 +106,9 @@ class Endpoint:
         if count <= 0:
             return 0
         packets = bytes(self._view[: count * self._slot])
-        if answers.limiter is not None and not self._spared.issuperset(self._senders(count)):
-            self._serve_limited(answers, answers.limiter, packets, count)
+        limiter = answers.limiter
+        if answers.is_logging or (limiter is not None and not self._spared.issuperset(self._senders(count))):
+            self._serve_each(answers, limiter, packets, count)
             return count
         missed = self._answer_ready(answers, packets, count)
         if self._is_wildcard:
@@ -140,8 +143,8 @@ class Endpoint:
         names = bytes(self._names[: count * _NAME_SIZE])
         return [names[at + 8 : at + 24] for at in range(0, count * _NAME_SIZE, _NAME_SIZE)]
 
-    def _serve_limited(self, answers: Answers, limiter: RateLimiter, packets: bytes, count: int) -> None:
-        """Answer a batch one by one, because a sender in it is not known to be spared from rate limiting."""
+    def _serve_each(self, answers: Answers, limiter: RateLimiter | None, packets: bytes, count: int) -> None:
+        """Answer a batch one by one: a sender in it is not known to be spared from rate limiting, or all is logged."""
         if self._is_wildcard:
             self._forget_interfaces(count)
         if len(self._spared) >= _SPARED_LIMIT:
@@ -149,12 +152,14 @@ class Endpoint:
         for index, sender in enumerate(self._senders(count)):
             at, client = index * self._slot, self._client(index)
             packet = packets[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]]
-            is_spared = sender in self._spared or limiter.spares(client)
+            is_spared = limiter is None or sender in self._spared or limiter.spares(client)
             if is_spared:
                 self._spared.add(sender)
             reply = answers.full(packet, client) if self._port(index) else None
-            if reply is not None and not is_spared:
+            if reply is not None and limiter is not None and not is_spared:
                 reply = answers.limited(limiter, packet, reply, client)
+            if answers.is_logging:
+                answers.note(packet, client, reply)
             if reply is not None:
                 self._place(index, reply)
                 self._send(index, index + 1)

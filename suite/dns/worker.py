@@ -45,7 +45,7 @@ class Worker:
         self._control.setblocking(False)
         self._sockets = sockets
         self._inbox = bytearray()
-        self._answers = Compiled(Zones(), settings, _unix_seconds, salt=secrets.randbits(64))
+        self._answers = Compiled(Zones(), settings, _unix_seconds, salt=secrets.randbits(64), log=_log)
         self._endpoints: dict[int, Endpoint] = {}
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
@@ -120,6 +120,13 @@ class Worker:
         self._control.setblocking(False)
 
 
+def _log(line: str) -> None:
+    """Write a line of the query log where this program's other messages go; a log that is full or gone loses it."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
 def _unix_seconds() -> int:
     return int(time.time())
 
@@ -131,7 +138,7 @@ class TcpWorker:
         self, control: socket.socket, listeners: list[socket.socket], settings: Settings, limits: Limits
     ) -> None:
         self._control, self._listeners, self._limits = control, listeners, limits
-        self._answers = Compiled(Zones(), settings, _unix_seconds, "tcp")
+        self._answers = Compiled(Zones(), settings, _unix_seconds, "tcp", log=_log)
 
     async def run(self) -> None:
         """Serve until told to stop, or until the server is gone."""

@@ -61,6 +61,7 @@ def settings_of(
             frozenset(name.from_text(f"{each}.").lower() for each in access.keys),
         ),
         spared=tuple(sorted({_packed(network) for network in spared})),
+        query_log=dns.query_log,
     )
 
 

@@ -68,6 +68,23 @@ def test_other_settings_hold_from_then_on_for_what_was_compiled_before_too(proce
         assert (before, here.udp(QUERY)[3] & 0x80, here.tcp(QUERY)[3] & 0x80) == ((0, 0), 0x80, 0x80)
 
 
+@pytest.mark.parametrize("rate", [0, 200], ids=["no-limit", "limited"])
+def test_the_query_log_has_a_line_for_each_question_while_it_is_on(rate, capfd):
+    with running(zones(), processes=False) as here:
+        here.udp(QUERY)
+        for is_on in (True, False):
+            here.loop.call_soon_threadsafe(here.server.configure, Settings(query_log=is_on, rate=rate))
+            here.publish(SetState(ready=True, stale=False), revision=2 if is_on else 3)
+            here.udp(QUERY)
+            here.tcp(QUERY.replace(b"web", b"w\nb"))
+
+    lines = [line.split(" query ")[1] for line in capfd.readouterr().err.splitlines()]
+    assert lines == [
+        "127.0.0.1 udp web.service. A NOERROR",
+        "127.0.0.1 tcp w\\010b.service. A NXDOMAIN",
+    ]
+
+
 def test_a_removed_zone_is_refused():
     with running(zones(), processes=False) as here:
         here.publish(RemoveZone(ORIGIN), revision=2)
