@@ -161,22 +161,28 @@ class Controller:
     async def _follow_database(self) -> None:
         """Notice what others commit: operators, and the leader when this instance is not it."""
         while True:
-            if self.trouble:
-                await asyncio.sleep(WAIT)
-                async with self._turning:
-                    await self._turn()
-                continue
             try:
+                if self.trouble:
+                    await asyncio.sleep(WAIT)
+                    await self._come_back()
                 await self._look_who_leads()
-                has_news = await asyncio.to_thread(self._store.wait, self.snapshot, WAIT)
-            except Unavailable as error:
-                self.trouble = str(error)
-                continue
-            if has_news:
-                try:
+                if await asyncio.to_thread(self._store.wait, self.snapshot, WAIT):
                     await self._catch_up()
-                except Unavailable as error:
-                    self.trouble = str(error)
+            except Unavailable as error:
+                self._in_trouble(error)
+
+    async def _come_back(self) -> None:
+        """Take what others committed while the database was away, and do what waited.
+
+        Whether it is back, only an answer of the database tells: a turn in which nothing changes asks it nothing.
+
+        Raises:
+            Unavailable: it is still away.
+        """
+        await self._catch_up()
+        async with self._turning:
+            await self._turn()
+            self._recovered()
 
     async def _look_who_leads(self) -> None:
         term = await asyncio.to_thread(self._store.lead, self._instance, self._clock())
@@ -236,7 +242,8 @@ class Controller:
                 await self._wait_for_database(error, attempt)
                 attempt += 1
                 continue
-            self._recovered()
+            if has_changed:
+                self._recovered()
             self._pending = Batch()
             is_first, self._is_complete = not self._is_complete, True
             self._due.set()
@@ -297,9 +304,7 @@ class Controller:
 
     async def _wait_for_database(self, error: Unavailable, attempt: int) -> None:
         """The database is away: nothing is lost, the turn is planned again when it is back."""
-        if not self.trouble:
-            _log.error("the database cannot be used: %s", error)
-        self.trouble = str(error)
+        self._in_trouble(error)
         self._registry.add(names.TURNS, "unavailable")
         await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)])
         await self._refresh()
@@ -309,7 +314,12 @@ class Controller:
         try:
             self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
         except Unavailable as error:
-            self.trouble = str(error)
+            self._in_trouble(error)
+
+    def _in_trouble(self, error: Unavailable) -> None:
+        if not self.trouble:
+            _log.error("the database cannot be used: %s", error)
+        self.trouble = str(error)
 
     def _recovered(self) -> None:
         if self.trouble:

@@ -209,3 +209,38 @@ def test_while_postgresql_is_away_nothing_is_lost_and_afterwards_everything_is_d
             assert desk.controller.trouble == ""
 
     run(story)
+
+
+@pytest.mark.postgres
+def test_an_outage_is_logged_once_even_when_nothing_was_to_be_written(
+    postgres_db: "DatabaseUnderTest", postgres_server: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with running(postgres_db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            postgres_server.stop("immediate")  # type: ignore[attr-defined]
+            assert await until(lambda: bool(desk.controller.trouble))
+            postgres_server.start()  # type: ignore[attr-defined]
+            assert await until(lambda: not desk.controller.trouble)
+
+    run(story)
+
+    said = [record.getMessage() for record in caplog.records if record.name == "suite.controller.loop"]
+    assert [text.partition(":")[0] for text in said] == ["the database cannot be used", "the database is back"]
+
+
+@pytest.mark.postgres
+def test_one_that_follows_finds_back_after_an_outage(postgres_db: "DatabaseUnderTest", postgres_server: object) -> None:
+    async def story() -> None:
+        async with running(postgres_db.open()) as leader, running(postgres_db.open(), "two") as spare:
+            await settled(leader, load_balancer("a"))
+            postgres_server.stop("immediate")  # type: ignore[attr-defined]
+            assert await until(lambda: bool(leader.controller.trouble and spare.controller.trouble))
+            postgres_server.start()  # type: ignore[attr-defined]
+
+            assert await until(lambda: not leader.controller.trouble and not spare.controller.trouble)
+            first = next(desk for desk in (leader, spare) if desk.controller.is_leading)
+            await first.controller.hear(Batch(services=(load_balancer("b"),)))
+            assert await until(lambda: leader.has("b") == spare.has("b") == ["10.0.0.1"])
+
+    run(story)
