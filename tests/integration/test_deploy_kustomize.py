@@ -1,8 +1,10 @@
 """The kustomize files, rendered by kubectl and read by the models of the official client."""
 
 import json
+import re
 import shutil
 import subprocess
+import textwrap
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from deploy_files import DEPLOY, KUSTOMIZE, Object, Objects, chart, installed, objects
+from project_files import text
 
 OVERLAYS = ("sqlite", "postgres", "bgp")
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
@@ -43,8 +46,7 @@ def overlay(name: str) -> Objects:
 
 @needs_kustomize
 def test_install_yaml_is_the_overlay_rendered():
-    text = (DEPLOY / "manifests" / "install.yaml").read_text(encoding="utf-8")
-    header, _, rest = text.partition("\n")
+    header, _, rest = text("deploy/manifests/install.yaml").partition("\n")
 
     assert header.startswith("# Rendered from deploy/kustomize/overlays/sqlite")
     assert rest == render(KUSTOMIZE / "overlays/sqlite")
@@ -77,6 +79,29 @@ def test_monitoring_goes_beside_any_overlay(tmp_path):
     added = objects(render(mine)).keys() - installed().keys()
 
     assert {kind for kind, _ in added} == {"ConfigMap", "Service"} | FOREIGN
+
+
+@needs_kustomize
+@pytest.mark.parametrize("page", ["install-kubernetes.md", "from-metallb.md"])
+def test_the_kustomization_in_the_documentation_does_what_it_says(page: str, tmp_path: Path):
+    shutil.copytree(KUSTOMIZE, tmp_path / "suite/deploy/kustomize")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(_kustomization_in(text(f"docs/{page}")), encoding="utf-8")
+
+    found = objects(render(mine))
+
+    expected = installed()
+    assert expected.keys() <= found.keys()
+    assert {key for key in expected if expected[key] != found[key]} == {
+        "install-kubernetes.md": {("ConfigMap", "suite"), ("Deployment", "suite")},
+        "from-metallb.md": {("Deployment", "suite")},
+    }[page]
+
+
+def _kustomization_in(page: str) -> str:
+    [block] = [each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "resources:" in each]
+    return textwrap.dedent(block)
 
 
 @pytest.mark.parametrize("name", ["install.yaml", "config.yaml"])
