@@ -1,0 +1,96 @@
+"""``suite router-config`` and ``suite hosts`` on the command line: files that are written, merged, compared and refused."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from suite.cli.program import program
+
+CONFIGURATION = """\
+address-pools:
+  - {name: bgp, protocol: bgp, addresses: [10.10.10.10-10.10.10.250]}
+peers:
+  - {peer-address: 192.168.1.1, peer-asn: 64512, my-asn: 64512}
+nodes:
+  - {name: master, addresses: [10.10.0.200]}
+  - {name: node1, addresses: [10.10.0.101]}
+"""
+LACKING = "set protocols bgp 64512 neighbor 10.10.0.101 remote-as 64999\n"
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Ask for a router's configuration, with the story's configuration and no database."""
+    path = tmp_path / "suite.yaml"
+    path.write_text(CONFIGURATION)
+
+    def run(*arguments, configuration=CONFIGURATION):
+        path.write_text(configuration)
+        where = ("--config", str(path), "--state", str(tmp_path / "state"))
+        command = ["router-config", *map(str, arguments), *where]
+        return CliRunner().invoke(program, command, catch_exceptions=False)
+
+    return run
+
+
+def test_the_file_goes_to_stdout_and_what_to_do_with_it_to_stderr(ask):
+    result = ask("--vendor", "frr", "--part", "bgp")
+
+    assert result.stdout.startswith("! The nodes of the suite")
+    assert [line.split(":")[0] for line in result.stderr.splitlines()[:4]] == ["place", "apply", "check", "undo"]
+
+
+def test_the_gateway_s_file_is_one_json_document(ask):
+    neighbors = json.loads(ask("--vendor", "usg").stdout)["protocols"]["bgp"]["64512"]["neighbor"]
+
+    assert sorted(neighbors) == ["10.10.0.101", "10.10.0.200"]
+
+
+def test_an_invalid_file_is_refused_and_nothing_is_written(ask, tmp_path):
+    (tmp_path / "config.gateway.json").write_text('{"protocols": ')
+
+    result = ask("--vendor", "usg", "--merge", tmp_path / "config.gateway.json")
+
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "no valid JSON, line 1" in str(result.exception or "") + result.stderr
+
+
+def test_what_the_router_lacks_and_has_wrong_is_named_and_ends_with_1(ask, tmp_path):
+    (tmp_path / "router").write_text(LACKING)
+
+    result = ask("--vendor", "edgeos", "--diff", tmp_path / "router")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "node node1 (10.10.0.101) is expected with AS number 64999; the suite has 64512",
+        "node master (10.10.0.200) is no neighbor of the router",
+    ]
+
+
+def test_what_was_written_for_it_lacks_nothing(ask, tmp_path):
+    (tmp_path / "router").write_text(ask("--vendor", "bird", "--part", "bgp").stdout)
+
+    assert ask("--vendor", "bird", "--diff", tmp_path / "router").exit_code == 0
+
+
+def test_merging_is_for_the_vendor_whose_configuration_is_a_document(ask, tmp_path):
+    result = ask("--vendor", "frr", "--merge", tmp_path / "none")
+
+    assert (result.exit_code, "--merge is for --vendor usg" in result.stderr) == (2, True)
+
+
+def test_one_of_several_peers_has_to_be_chosen(ask):
+    two = CONFIGURATION.replace("nodes:", "  - {peer-address: 192.168.1.2, peer-asn: 64512, my-asn: 64512}\nnodes:")
+
+    result = ask("--vendor", "frr", configuration=two)
+
+    assert (result.exit_code, "choose one with --peer: peer1, peer2" in result.stderr) == (2, True)
+
+
+def test_without_a_peer_there_is_no_router(ask):
+    result = ask(
+        "--vendor", "frr", configuration=CONFIGURATION.replace("peers:", "l2: {}\n#").replace("  - {peer", "#")
+    )
+
+    assert result.exit_code == 4
