@@ -68,6 +68,13 @@ class ZonePlanner:
         self._notes: dict[Owner, str] = {}
         self._lost: dict[Owner, tuple[tuple[Source, Source], ...]] = {}
         self._labels: dict[str, set[Source]] = {}
+        """Names of one label, and the sources that lead somewhere under them."""
+        # What follows repeats the above by another key, so that one change never costs a walk over everything.
+        self._owners: dict[bytes, set[bytes]] = {}
+        self._labels_of: dict[Source, set[str]] = {}
+        self._labels_touched: set[str] = set()
+        self._cut_owners: dict[Source, set[Owner]] = {}
+        self._own_refusals: dict[ServiceRef, tuple[Refusal, ...]] = {}
 
     @property
     def zones(self) -> dict[bytes, Zone]:
@@ -92,7 +99,9 @@ class ZonePlanner:
         if refs is None:
             for source in [each for each in self._wanted if each not in sources and each[0] != "label"]:
                 touched_owners |= self._put(source, Wanted())
-        for source, wanted in self._label_zones(touched_owners, is_anew=refs is None).items():
+        if refs is None:
+            self._labels_touched |= {source[1] for source in self._wanted if source[0] == "label"}
+        for source, wanted in self._label_zones(touched_owners).items():
             touched_owners |= self._put(source, wanted)
         updates = self._compile(touched_owners)
         return ZonePlan((*updates, SetState(ready=snapshot.is_complete, stale=False)), self._refusals())
@@ -112,7 +121,7 @@ class ZonePlanner:
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
         for origin in served:
             sources["zone", name.to_text(origin), ""] = apex_of(origin, self._snapshot)
-        self._labels = self._find_labels()
+        self._find_labels()
         return sources
 
     def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
@@ -129,44 +138,55 @@ class ZonePlanner:
                 sources["host", host.name, ""] = wanted_by_host(host, snapshot, scheme)
         return sources
 
-    def _find_labels(self) -> dict[str, set[Source]]:
-        """Names of one label, and the sources that lead somewhere under them."""
-        labels: dict[str, set[Source]] = {}
+    def _find_labels(self) -> None:
+        """Look at everybody's names of one label anew."""
+        gone = set(self._labels_of)
         for ref, service in self._snapshot.services.items():
-            if is_published(service):
-                for text in single_labels(service):
-                    labels.setdefault(_label(text), set()).add(_service(ref))
+            if service.hostnames and is_published(service):
+                self._relabel(_service(ref), single_labels(service))
+                gone.discard(_service(ref))
         for host in self._snapshot.configuration.dns.hosts:
-            for text in single_aliases(host, self._scheme):
-                labels.setdefault(_label(text), set()).add(("host", host.name, ""))
-        return {label: sources for label, sources in labels.items() if _may_be_zone(label, self._scheme)}
+            self._relabel(("host", host.name, ""), single_aliases(host, self._scheme))
+            gone.discard(("host", host.name, ""))
+        for source in gone:
+            self._relabel(source, [])
+        self._labels_touched = set(self._labels)
 
     def _relabel(self, source: Source, texts: list[str]) -> None:
         wanted = {_label(text) for text in texts if _may_be_zone(_label(text), self._scheme)}
-        for label, members in self._labels.items():
-            if label not in wanted:
-                members.discard(source)
+        before = self._labels_of.pop(source, set())
+        self._labels_touched |= before | wanted
+        for label in before - wanted:
+            self._labels[label].discard(source)
         for label in wanted:
             self._labels.setdefault(label, set()).add(source)
+        if wanted:
+            self._labels_of[source] = wanted
 
-    def _label_zones(self, touched: set[Owner], *, is_anew: bool) -> dict[Source, Wanted]:
+    def _label_zones(self, touched: set[Owner]) -> dict[Source, Wanted]:
         """Zones of one name that may have changed: each says what its name says inside the other zones."""
+        looked_at = self._labels_touched | {label for owner in touched if (label := self._label_at(owner))}
+        self._labels_touched = set()
         sources: dict[Source, Wanted] = {}
-        for source in [each for each in self._wanted if each[0] == "label" and each[1] not in self._labels]:
-            sources[source] = Wanted()
-        for label, members in list(self._labels.items()):
-            if not members:
-                del self._labels[label]
+        for label in looked_at:
+            if not self._labels.get(label):
+                self._labels.pop(label, None)
                 sources["label", label, ""] = Wanted()
                 continue
-            source = ("label", label, "")
-            inside = [(origin, bytes([len(label)]) + label.encode() + origin) for origin in self._scheme.zones]
-            if is_anew or source not in self._wanted or any(owner in touched for owner in inside):
-                claims = [self._claims[owner] for owner in inside if owner in self._claims]
-                records = [record for each in claims for record in each[_winner(each)]]
-                apex = apex_of(_label_zone(label), self._snapshot)
-                sources[source] = _joined(apex, wanted_by_label(label.encode(), records))
+            inside = [(origin, _label_zone(label)[:-1] + origin) for origin in self._scheme.zones]
+            claims = [self._claims[owner] for owner in inside if owner in self._claims]
+            records = [record for each in claims for record in each[_winner(each)]]
+            apex = apex_of(_label_zone(label), self._snapshot)
+            sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records))
         return sources
+
+    def _label_at(self, owner: Owner) -> str:
+        """The label of a name directly below its zone; empty where that is no name of one label here."""
+        first = owner[1][1 : 1 + owner[1][0]]
+        if len(owner[1]) != 1 + len(first) + len(owner[0]):
+            return ""
+        label = first.decode(errors="replace")
+        return label if label in self._labels else ""
 
     def _put(self, source: Source, wanted: Wanted) -> set[Owner]:
         """Note what a source asks for from now on; the owners whose records may change by it."""
@@ -182,19 +202,33 @@ class ZonePlanner:
                 del claims[source]
                 if not claims:
                     del self._claims[owner]
+                    self._owners[owner[0]].discard(owner[1])
         for record in wanted.records:
             owner = (record.zone, record.owner.lower())
             owners.add(owner)
             self._claims.setdefault(owner, {}).setdefault(source, []).append(record)
+            self._owners.setdefault(owner[0], set()).add(owner[1])
         for zone, owner_name, _ in before.notes:
             self._notes.pop((zone, owner_name), None)
         for zone, owner_name, text in wanted.notes:
             self._notes[zone, owner_name] = text
+        self._index(source, wanted)
+        return owners
+
+    def _index(self, source: Source, wanted: Wanted) -> None:
         if wanted.records or wanted.refusals:
             self._wanted[source] = wanted
         else:
             self._wanted.pop(source, None)
-        return owners
+        if source[0] == "service":
+            self._own_refusals.pop(ServiceRef(*source[1:]), None)
+            if wanted.refusals:
+                self._own_refusals[ServiceRef(*source[1:])] = wanted.refusals
+        if source[0] == "record":
+            cuts = {(record.zone, record.owner.lower()) for record in wanted.records if record.rtype in _CUTS}
+            self._cut_owners.pop(source, None)
+            if cuts:
+                self._cut_owners[source] = cuts
 
     def _compile(self, owners: set[Owner]) -> list[Update]:
         """Zone by zone, the record sets that differ from what is served."""
@@ -231,9 +265,9 @@ class ZonePlanner:
         return self._apex_source(origin)[0] == "zone"
 
     def _new_zone(self, origin: bytes) -> list[Update]:
-        owners = [owner for owner in self._claims if owner[0] == origin]
+        owners = [(origin, owner) for owner in self._owners.get(origin, ())]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
-        notes = {owner[1]: text for owner, text in self._notes.items() if owner[0] == origin}
+        notes = {owner[1]: self._notes[owner] for owner in owners if owner in self._notes}
         try:
             zone = Zone.build(origin, rrsets, notes)
         except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
@@ -302,30 +336,23 @@ class ZonePlanner:
 
     def _cuts(self) -> set[Owner]:
         """Owners with a delegation or DNAME: whether they may stand depends on what others have below them."""
-        return {
-            owner
-            for source, wanted in self._wanted.items()
-            if source[0] == "record"
-            for owner in ((record.zone, record.owner.lower()) for record in wanted.records if record.rtype in _CUTS)
-        }
+        return set().union(*self._cut_owners.values())
 
     def _occludes(self, owner: Owner, records: list[Record]) -> bool:
         """Whether a delegation or DNAME here would hide a name that somebody else has below it."""
         if owner[0] == owner[1] or not any(record.rtype in _CUTS for record in records):
             return False
         return any(
-            other[0] == owner[0]
-            and other[1] != owner[1]
-            and name.is_below(other[1], owner[1])
-            and any(source[0] != "record" for source in claims)
-            for other, claims in self._claims.items()
+            other != owner[1]
+            and name.is_below(other, owner[1])
+            and any(source[0] != "record" for source in self._claims[owner[0], other])
+            for other in self._owners.get(owner[0], ())
         )
 
     def _refusals(self) -> dict[ServiceRef, tuple[Refusal, ...]]:
         refused: dict[ServiceRef, list[Refusal]] = {}
-        for source, wanted in self._wanted.items():
-            if source[0] == "service" and wanted.refusals:
-                refused.setdefault(ServiceRef(*source[1:]), []).extend(wanted.refusals)
+        for ref, own in self._own_refusals.items():
+            refused[ref] = list(own)
         for owner, losers in self._lost.items():
             for loser, winner in losers:
                 if loser[0] == "service":

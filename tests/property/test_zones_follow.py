@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from suite.dns import rrtype
 from suite.model.address import parse_address, parse_range
-from suite.model.configuration import Configuration, DnsSettings, StaticHost
+from suite.model.configuration import Configuration, DnsSettings, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
 from suite.model.pool import Pool
 from suite.model.service import Port, Service, ServiceRef, ServiceType
@@ -20,8 +20,11 @@ HOSTS = (
     StaticHost("gateway", (parse_address("192.0.2.1"),), aliases=("router",)),
     StaticHost("www", service=ServiceRef("b", "x")),
 )
+RECORDS = (StaticRecord("deep", "NS", "ns.elsewhere.example."), StaticRecord("web", "TXT", "written"))
 CONFIGURATION = Configuration(
-    (Pool("p", (parse_range("10.0.0.0/29"), parse_range("fd00::/125"))),), dns=DnsSettings(hosts=HOSTS), digest="d"
+    (Pool("p", (parse_range("10.0.0.0/29"), parse_range("fd00::/125"))),),
+    dns=DnsSettings(hosts=HOSTS, records=RECORDS),
+    digest="d",
 )
 REFS = [ServiceRef(namespace, name) for namespace in ("a", "b") for name in ("x", "y")]
 ADDRESSES = [parse_address(text) for text in ("10.0.0.1", "10.0.0.2", "fd00::1")]
@@ -31,7 +34,7 @@ services = st.builds(
     ref=st.sampled_from(REFS),
     type=st.sampled_from([ServiceType.LOAD_BALANCER, ServiceType.CLUSTER_IP, ServiceType.EXTERNAL_NAME]),
     ports=st.sampled_from([(), (Port(80, "TCP", "http"),)]),
-    hostnames=st.sampled_from([(), ("www",), ("www", "web"), ("x.a",), ("deep.name",), ("router",)]),
+    hostnames=st.sampled_from([(), ("www",), ("www", "web"), ("x.a",), ("x.deep",), ("router",)]),
     claimed=st.sampled_from([(), (("www", 3),), (("www", 5), ("web", 1))]),
     external_name=st.sampled_from(["shop.example.com", "10.9.9.9"]),
     wildcard=st.booleans(),
