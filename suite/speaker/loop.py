@@ -16,6 +16,7 @@ from suite import __version__
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
+from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration
 from suite.model.layer2 import Layer2, Owner
 from suite.model.node import Node
@@ -163,6 +164,22 @@ class Speaker:
                     address = prefix.network_address
                     places[address] = (*places.get(address, ()), f"{self._node} (bgp, {name})")
         return places
+
+    def announcements(self) -> frozenset[Announcement]:
+        """Everything that this node announces now: addresses by layer 2, and routes to single addresses by BGP."""
+        found = {
+            Announcement(address, self._node, "layer2", interface, mac=mac)
+            for address, where in self.picture.owned.items()
+            for interface, mac in where.items()
+        }
+        for peer, status in self._sessions.status().items():
+            if status.announced:
+                found |= {
+                    Announcement(prefix.network_address, self._node, "bgp", peer=peer)
+                    for prefix in self._plan.routes(peer)
+                    if prefix.prefixlen == prefix.max_prefixlen
+                }
+        return frozenset(found)
 
     def owner(self, address: Address) -> Owner | None:
         """Who announces an address by layer 2, and why, as this node sees it; None where that is not known."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import IO, Self
 
 from suite.model.address import Address, Range
+from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.event import Action, Actor
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store import audit, health, history, schema, snapshots
+from suite.store import announcements, audit, health, history, schema, snapshots
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
@@ -106,6 +107,17 @@ class Store:
             return self.refresh(based_on)
         except Unavailable as error:
             raise OutcomeUnknown(f"it was committed, but not read again: {error.what}", error.fix) from error
+
+    def announce(self, node: str, announced: frozenset[Announcement], *, now: datetime) -> bool:
+        """Remember that ``node`` announces exactly this; whether anything had to be written.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        if self.database.read(lambda tx: announcements.open_rows(tx, node)).keys() == announced:
+            return False
+        self.database.write(lambda tx: announcements.record(tx, node, announced, now))
+        return True
 
     def _settle(self, head: Head) -> bool:
         """Whether a commit whose answer was lost happened; (epoch, revision, writer) names it beyond doubt.

@@ -1,0 +1,18 @@
+"""Announcements: which node tells the network about an address, and how."""
+
+from dataclasses import dataclass
+
+from suite.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One node's claim on one interface (layer 2) or to one peer (BGP)."""
+
+    address: Address
+    node: str
+    mode: str
+    """``layer2`` or ``bgp``."""
+    interface: str = ""
+    peer: str = ""
+    mac: str = ""

@@ -1,0 +1,53 @@
+"""Who announced what, from when until when: rows that open and close as speakers report changes.
+
+A report is the whole of what one node announces; what differs from its open rows is written, so a report that was lost or
+a process that died heals with the next one.  Rows are no part of a snapshot: they raise no revision and wake nobody.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from suite.model.address import address_from_key, address_key
+from suite.model.announcement import Announcement
+from suite.store.database import Transaction
+from suite.store.snapshots import read_head
+
+INTO = "announcement (id, family, address, addr_key, node, mode, interface, peer, mac, valid_from, end_reason)"
+TYPES = ("bigint", "smallint", "text", "bytea", "text", "text", "text", "text", "text", "timestamptz", "text")
+CLOSE = "UPDATE announcement SET valid_to = ?, end_reason = ? WHERE id = ?"
+
+
+def open_rows(tx: Transaction, node: str) -> dict[Announcement, int]:
+    """What the database says that ``node`` announces, with the ids of the rows."""
+    text = "SELECT id, addr_key, mode, interface, peer, mac FROM announcement WHERE node = ? AND valid_to IS NULL ORDER BY id"
+    return {
+        Announcement(address_from_key(bytes(key)), node, mode, interface, peer, mac): number
+        for number, key, mode, interface, peer, mac in tx.execute(text, (node,)).fetchall()
+    }
+
+
+def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: datetime) -> None:
+    """Make the open rows of ``node`` those of ``announced``; an address has one owner by layer 2, so rows of others end."""
+    at = tx.time_in(max(now, read_head(tx, lock=True).time))
+    known = open_rows(tx, node)
+    begun = sorted(announced - known.keys(), key=lambda each: (address_key(each.address), each.interface, each.peer))
+    ended = [(at, "withdrawn", number) for each, number in known.items() if each not in announced]
+    ended += [(at, f"taken over by {node}", number) for number in _of_predecessors(tx, node, begun)]
+    if ended:
+        tx.execute_many(CLOSE, ended)
+    last = tx.scalar("SELECT coalesce(max(id), 0) FROM announcement")
+    values = [
+        (
+            last + place, each.address.version, str(each.address), address_key(each.address), node, each.mode,
+            each.interface, each.peer, each.mac, at, "",
+        )
+        for place, each in enumerate(begun, 1)
+    ]  # fmt: skip
+    tx.insert(INTO, TYPES, values)
+
+
+def _of_predecessors(tx: Transaction, node: str, begun: Iterable[Announcement]) -> list[int]:
+    """Open layer 2 rows of other nodes: they died, or are about to say so themselves."""
+    text = "SELECT id FROM announcement WHERE address = ? AND node <> ? AND mode = 'layer2' AND valid_to IS NULL"
+    addresses = sorted({str(each.address) for each in begun if each.mode == "layer2"})
+    return [row[0] for address in addresses for row in tx.execute(text, (address, node)).fetchall()]
