@@ -6,8 +6,8 @@ what is announced.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic
@@ -23,14 +23,17 @@ from suite.bgp.prefix import Prefix
 from suite.bgp.session import Stop
 from suite.bgp.status import SessionStatus, StateChanged
 from suite.metrics import names
-from suite.metrics.registry import Registry
+from suite.metrics.registry import Metric, Registry
 from suite.model.address import Address, Network
 from suite.model.peering import Peering
 from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, told
 from suite.speaker.peerings import peering
 from suite.speaker.plan import Plan
+from suite.speaker.session_metrics import grown, totals
 
 LISTEN_PORT = 179
+COUNT_INTERVAL = 2.0
+"""Seconds between two looks at what sessions counted."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class _Running:
     told: dict[Prefix, RouteAttributes]
     bfd: int | None = None
     watched: BfdPeer | None = None
+    counted: Mapping[Metric, int] = field(default_factory=dict)
 
 
 class Sessions:
@@ -69,6 +73,7 @@ class Sessions:
         self._bfd: BfdLink | None = None
         self._listener: Listener | None = None
         self._listens: set[tuple[Address, str | None]] = set()
+        self._counting: asyncio.TimerHandle | None = None
 
     async def follow(self, neighbours: list[Neighbour], plan: Plan) -> None:
         """Have exactly these sessions, each told what ``plan`` says.
@@ -110,6 +115,8 @@ class Sessions:
             keeps = running.neighbour.config.session.graceful_restart > 0 and not is_drain
             ending.append(self._end(name, Stop.GRACEFUL if keeps else Stop.CEASE, "the suite ends"))
         await asyncio.gather(*ending)
+        if self._counting is not None:
+            self._counting.cancel()
         if self._listener is not None:
             self._listener.close()
         if self._bfd is not None:
@@ -133,6 +140,8 @@ class Sessions:
             await self._listen(neighbour, peer)
         peer.announce(routes)
         peer.start()
+        if self._counting is None:
+            self._count()
 
     async def _listen(self, neighbour: Neighbour, peer: Peer) -> None:
         """Let a passive peer connect to us; the port is taken for such peers only, another daemon may want it."""
@@ -177,8 +186,24 @@ class Sessions:
             await running.peer.drain(text)
             if running.bfd is not None and self._bfd is not None:
                 self._bfd.unwatch(running.bfd)
+        self._count_one(running)
         self._registry.set(names.BGP_SESSION_UP, 0, name)
         self._registry.set(names.BGP_ANNOUNCED, 0, name)
+
+    def _count(self) -> None:
+        """Take up what the sessions counted, again and again."""
+        for running in self._running.values():
+            self._count_one(running)
+        self._counting = asyncio.get_running_loop().call_later(COUNT_INTERVAL, self._count)
+
+    def _count_one(self, running: _Running) -> None:
+        name, status = running.neighbour.name, running.peer.status()
+        is_watched = running.bfd is not None and self._bfd is not None and name in self._running
+        now = totals(status, self.bfd_status().get(name) if is_watched else None)
+        for metric, step in grown(running.counted, now).items():
+            self._registry.add(metric, name, by=step)
+        running.counted = now
+        self._registry.set(names.BGP_PENDING, status.pending, name)
 
     def _note(self, name: str, change: StateChanged) -> None:
         is_up = change.new is State.ESTABLISHED

@@ -17,6 +17,7 @@ from suite.bgp.fsm import State
 from suite.bgp.negotiation import SessionConfig
 from suite.bgp.peer import Listener, PeerConfig
 from suite.bgp.peer import Peer as Speaker
+from suite.metrics import names
 from suite.metrics.names import new_registry
 from suite.model.node import Node
 from suite.model.peer import Peer
@@ -179,3 +180,18 @@ async def test_a_session_s_picture_says_why_it_is_down() -> None:
 
     assert ours.peerings("node1")[0].why == "connect: connection refused"
     await ours.stop()
+
+
+@on_a_loop
+async def test_what_a_session_counted_is_in_the_metrics_when_it_ends() -> None:
+    async with router() as peer:
+        registry = new_registry()
+        ours = Sessions(random.Random(2).random, registry)
+        await ours.follow([towards(peer)], announcing(ONE))
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+
+        await ours.stop()
+
+        assert registry.value(names.BGP_OPENS_SENT, "gateway") == 1
+        assert registry.value(names.BGP_NOTIFICATIONS_SENT, "gateway") == 1
+        assert registry.value(names.BGP_UPDATES, "gateway") >= 2
