@@ -32,6 +32,7 @@ from suite.config.loading import Outcome
 from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
 from suite.metrics.names import new_registry
 from suite.model.address import Address, parse_address
+from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.publication import Publication
@@ -56,6 +57,8 @@ SOCKET = "suite.sock"
 DATABASE = "suite.db"
 DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
+ANNOUNCEMENTS_INTERVAL = 1.0
+"""Seconds between two looks at what is announced; nothing is written while it stays the same."""
 KEEP_DELAY = 2.0
 """Seconds after a change until the last leases are written; changes meanwhile are part of it."""
 
@@ -226,6 +229,7 @@ class Suite:
                 tasks.create_task(self._keep_contact())
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
+                tasks.create_task(self._keep_announcements(self._speaker))
             if "web" in self._roles:
                 tasks.create_task(self._serve_web())
 
@@ -240,6 +244,8 @@ class Suite:
             await self._nameserver.stop()
         if self._store is not None:
             with contextlib.suppress(StoreError):
+                if self._speaker is not None:
+                    await asyncio.to_thread(self._store.announce, self._node, frozenset(), now=datetime.now(UTC))
                 _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()
 
@@ -358,6 +364,19 @@ class Suite:
                 await asyncio.to_thread(keepsake.keep, path, lines)
             except OSError as error:
                 _log.warning("the last leases could not be kept in %s: %s", path, error.strerror)
+
+    async def _keep_announcements(self, speaker: "Speaker") -> None:
+        """Write what the speaker announces beside the leases, only when it has changed."""
+        written: frozenset[Announcement] | None = None
+        while self._store is not None:
+            announced = speaker.announcements()
+            if announced != written:
+                try:
+                    await asyncio.to_thread(self._store.announce, self._node, announced, now=datetime.now(UTC))
+                    written = announced
+                except StoreError as error:
+                    _log.debug("what is announced could not be written yet: %s", error)
+            await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
 
     async def _keep_contact(self) -> None:
         while self._nameserver is not None and self._controller is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +59,16 @@ def test_explain_says_who_announces_and_that_another_address_was_declined(declin
 
     assert "announced by compute1 (layer2, eth0)" in said
     assert STRANGER_MAC in said
+
+
+def test_the_database_says_who_announces_since_when(declined: ProgramLan) -> None:
+    assert eventually(lambda: announced(declined) == [("10.0.42.1", "compute1", "eth0", mac_of("compute1"))], within=5)
+
+
+def announced(lan: ProgramLan) -> list[tuple[str, ...]]:
+    """As a person would ask for it with SQL."""
+    with closing(sqlite3.connect(lan.folder / "shared.db")) as database:
+        return database.execute("SELECT address, node, interface, mac FROM announcement_current").fetchall()
 
 
 def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(netlab: NetLab) -> None:
@@ -116,3 +128,4 @@ def test_simulate_foretells_who_takes_over(fleet: ProgramLan) -> None:
     fleet.programs[owner].kill()
 
     assert eventually(lambda: fleet.owner("10.0.42.0") == foretold, within=10, every=0.05), fleet.log()
+    assert eventually(lambda: [row[1] for row in announced(fleet)] == [foretold], within=5), announced(fleet)
