@@ -30,6 +30,14 @@ def test_everything_copied_is_in_the_checkout_and_let_into_the_build():
     assert [each for each in sources if not (ROOT / each).exists() or f"!{each}" not in ignored] == []
 
 
+def test_the_command_in_the_image_finds_what_the_recipe_put_there():
+    command, recipe = text("deploy/suite"), text("deploy/Containerfile")
+    assert "\nPYTHONPATH=/opt/suite\n" in command
+    assert "\nCOPY suite /opt/suite/suite\nCOPY migrations /opt/suite/migrations\n" in recipe
+    assert "exec /opt/venv/bin/python " in command
+    assert "\nCOPY --from=packages /opt/venv /opt/venv\n" in recipe
+
+
 def test_it_is_not_root_unless_a_manifest_says_so():
     assert [what for how, what in steps() if how == "USER"] == ["65532:65532"]
 
