@@ -4,9 +4,10 @@ Beside that it watches how long ago the last contact was, and counts answers.
 """
 
 import asyncio
+import gc
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from suite import __version__
@@ -116,7 +117,8 @@ class Nameserver:
                 self._planner = ZonePlanner(
                     await asyncio.to_thread(self._secondaries.recall) if has_secondaries else {}
                 )
-            planned = self._planner.plan(snapshot, publication.touched)
+            with _without_collector() if publication.touched is None else nullcontext():
+                planned = self._planner.plan(snapshot, publication.touched)
             self._snapshot, self.refused = snapshot, planned.refused
             self.contact()
             self._is_stale = False
@@ -211,6 +213,20 @@ class Nameserver:
             self._is_stale = is_stale
             await self._publish([SetState(ready=self._snapshot.is_complete, stale=is_stale)])
         _log.warning("the last contact is %s than %d s ago", "more" if is_stale else "less", limit)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A whole plan makes millions of objects and no garbage: without walks over them it takes a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()  # and unfreeze: all of it counts as old, without a walk over it
+            gc.unfreeze()
+            gc.enable()
 
 
 def _origin(update: ReplaceZone | ChangeZone) -> bytes:

@@ -7,11 +7,22 @@ zone must point to with CNAMEs.  A range written first-last that lies within one
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, ip_network
 
 from suite.dns import name
 from suite.model.address import Address, Network, Range
 from suite.model.pool import Pool
+
+_OCTETS = tuple(name.from_labels([str(octet).encode()])[:-1] for octet in range(256))
+_NIBBLES = tuple(b"\x01%x\x01%x" % (octet & 0xF, octet >> 4) for octet in range(256))
+
+
+@lru_cache(1024)
+def _above(first: bytes) -> bytes:
+    """The name of a /16, which many addresses have in common."""
+    return _OCTETS[first[1]] + _OCTETS[first[0]] + b"\x07in-addr\x04arpa\x00"
+
 
 MOST_ZONES = 256
 """A range that would need more zones than this is cut at a shorter prefix instead."""
@@ -34,7 +45,9 @@ class ReverseZone:
         if self.is_classless:
             last = str(int(address) & 0xFF).encode()
             return bytes([len(last)]) + last + self.origin
-        return name.from_text(address.reverse_pointer + ".")
+        if address.version == 4:
+            return _OCTETS[address.packed[3]] + _OCTETS[address.packed[2]] + _above(address.packed[:2])
+        return b"".join(_NIBBLES[octet] for octet in reversed(address.packed)) + b"\x03ip6\x04arpa\x00"
 
 
 class ReverseZones:
