@@ -272,6 +272,36 @@ def test_a_node_that_dies_loses_its_path_with_bfd_over_a_router_too(netlab: NetL
         assert bird.routes("for", VIP).count("BGP.next_hop") == 3
 
 
+def test_no_packet_is_lost_over_a_graceful_restart_with_bird_and_bfd_either(netlab: NetLab) -> None:
+    require_router()
+    require_tools("bird", "birdc")
+    with dashboard_lan(netlab, f"{GRACEFUL}\n      bfd-profile: fast") as lan:
+        bird = lan.bird()
+
+        def stand() -> bool:
+            return (
+                bird.birdc("show", "bfd", "sessions").count(" Up ") == 4
+                and bird.routes("for", VIP).count("BGP.next_hop") == 4
+            )
+
+        assert eventually(stand, 40, 0.1), lan.log() + bird.log()
+        ping = lan.client.spawn("ping", "-i", "0.02", VIP)
+
+        for program in lan.programs.values():
+            program.send_signal(signal.SIGTERM)
+        for program in lan.programs.values():
+            program.wait(20)
+        assert bird.routes("for", VIP).count("BGP.next_hop") == 4
+        for name in NODES:
+            lan.start(name)
+        assert eventually(lambda: bird.birdc("show", "protocols").count("Established") == 4, 40, 0.1), bird.log()
+        assert eventually(stand, 20, 0.1)
+
+        ping.send_signal(signal.SIGINT)
+        said = ping.communicate(timeout=10)[0]
+        assert " 0% packet loss" in said, said[-500:] + bird.log()[-3000:]
+
+
 def neighbor_states(frr: Frr) -> dict[str, str]:
     peers = json.loads(frr.vtysh("show bgp ipv4 unicast summary json") or "{}").get("peers", {})
     return {address.removeprefix("*"): peer["state"] for address, peer in peers.items()}
