@@ -160,7 +160,8 @@ def speakers_of(nodes: Iterable[Node], peer: Peer) -> tuple[Speaker, ...]:
     for node in nodes:
         own = [each for each in node.addresses if each.version == peer.address.version]
         if own and any_matches(peer.node_selectors, node.labels):
-            found.append(Speaker(node.name, own[0]))
+            name = " ".join(node.name.split())  # it stands in lines of other programs' files
+            found.append(Speaker(name, own[0]))
     return tuple(sorted(found, key=lambda each: int(each.address)))
 
 

@@ -1,6 +1,7 @@
 """The router's side for MikroTik's RouterOS 7 and for OPNsense with its FRR plugin."""
 
 import json
+import shlex
 from collections.abc import Iterator
 
 from suite.speaker.router_config import Part, Router
@@ -127,4 +128,4 @@ def _opnsense_bgp(router: Router) -> Iterator[str]:
 
 def _call(method: str, document: dict[str, dict[str, str]]) -> str:
     head = 'curl -fsS -u "$KEY:$SECRET" -H "Content-Type: application/json"'
-    return f"{head} \"$OPNSENSE/api/quagga/bgp/{method}\" -d '{json.dumps(document)}'"
+    return f'{head} "$OPNSENSE/api/quagga/bgp/{method}" -d {shlex.quote(json.dumps(document))}'

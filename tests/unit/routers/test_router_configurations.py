@@ -1,6 +1,7 @@
 """What each vendor's router is told for the dashboard story; the real FRR and BIRD read theirs in tests/peers."""
 
 import json
+import shlex
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -233,6 +234,15 @@ def test_opnsense_calls_carry_valid_json() -> None:
 
     neighbors = [document["neighbor"]["address"] for call in calls if "neighbor" in (document := json.loads(call))]
     assert neighbors == ["10.10.0.101", "10.10.0.102", "10.10.0.103", "10.10.0.200"]
+
+
+def test_a_node_s_name_cannot_end_a_line_or_a_quotation() -> None:
+    named = router_of(CONFIGURATION, [Node("a'; reboot;'\n no x", addresses=NODES[0].addresses)], GATEWAY, ZONES)
+    assert isinstance(named, Router)
+
+    [line] = [line for line in text(opnsense(named)).splitlines() if "add_neighbor" in line]
+
+    assert json.loads(shlex.split(line)[-1])["neighbor"]["description"] == "suite a'; reboot;' no x"
 
 
 @pytest.mark.parametrize("write", [frr, unifi, bird, usg, edgeos, vyos, mikrotik, opnsense])
