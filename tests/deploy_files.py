@@ -20,7 +20,9 @@ NAMESPACE = "suite-system"
 Object = dict[str, Any]
 Objects = dict[tuple[str, str], Object]
 
-_BLOCK = re.compile(r'^\{\{- if eq \.Values\.([a-z.]+) "([a-z]+)" \}\}\n(.*?)^\{\{- end \}\}\n', re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r'^\{\{- if eq \.Values\.([a-z.]+) "([a-z]+)" \}\}\n(.*?)^\{\{- end \}\}\n', re.MULTILINE | re.DOTALL
+)
 _VALUE = re.compile(r"\{\{ \.(Values\.[A-Za-z.]+|Release\.Namespace) \}\}")
 
 
