@@ -30,12 +30,17 @@ SETTINGS = {
     "application_name": "suite",
     "connect_timeout": "5",
     "keepalives_idle": "10",
+    "tcp_user_timeout": "15000",
     "keepalives_interval": "3",
     "keepalives_count": "3",
     "options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3",
 }
-"""libpq's; the keepalives let both ends notice within 20 s that the other one is gone without a word."""
+"""libpq's; the keepalives let both ends notice within 20 s that the other one is gone without a word.
+
+Keepalives are not sent while octets wait for their acknowledgement: then the user timeout (milliseconds, RFC 5482)
+counts; without it a commit into a cut cable would wait for a quarter of an hour, and its controller count as ready.
+"""
 
 
 def open_database(url: str, *, password_file: str = "", create: bool = True) -> Database:
