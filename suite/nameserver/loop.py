@@ -44,6 +44,9 @@ RETRY = 2.0
 LOOK = 1.0
 """Seconds between two looks at how long ago the last contact was, and at the counters."""
 
+DESCRIBE_SHARE = 50
+"""Counting the records of all zones takes at most one part of so many of the time."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -193,14 +196,15 @@ class Nameserver:
             await asyncio.sleep(RETRY)
             await self.open()
         described: list[Zone] = []
+        not_before = 0.0
         while True:
             await asyncio.sleep(LOOK)
             await self._look_at_age()
             count_answers(self._registry, await self._server.counts())
-            zones = list(self._zones.values())
-            if len(zones) != len(described) or any(a is not b for a, b in zip(zones, described, strict=True)):
+            zones, now = list(self._zones.values()), self._clock()
+            if now >= not_before and list(map(id, zones)) != list(map(id, described)):
                 await asyncio.to_thread(describe_zones, self._registry, zones)
-                described = zones
+                described, not_before = zones, self._clock() + DESCRIBE_SHARE * (self._clock() - now)
 
     async def _look_at_age(self) -> None:
         limit = self._snapshot.configuration.dns.stale_limit
