@@ -45,6 +45,8 @@ class Configure:
     """Answer echo requests to owned addresses; for hosts where no device carries them."""
     bind_device: str | None = None
     """Put owned addresses on this device of the machine (needs CAP_NET_ADMIN); None to leave that to others."""
+    refresh: float = 100.0
+    """Seconds between two announcements of a settled owner; 0 for never."""
     probe: str = "quick"
     """How to ask the LAN for an address before it is announced: `quick`, `rfc`, or `off`."""
 
@@ -62,6 +64,7 @@ class Configure:
             "excluded": self.excluded,
             "answers_ping": self.answers_ping,
             "bind_device": self.bind_device,
+            "refresh": self.refresh,
             "probe": self.probe,
         }
 

@@ -31,6 +31,7 @@ from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
 from suite.speaker.peer_password import with_password
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
+from suite.speaker.reports import counts
 from suite.speaker.responder_process import ResponderProcess
 from suite.speaker.sessions import Sessions
 
@@ -252,6 +253,7 @@ class Speaker:
             settings.rejoin_delay,
             answers_ping=settings.answer_ping,
             bind_device=BIND_DEVICE if settings.bind_address else None,
+            refresh=settings.refresh_interval,
             probe=settings.probe,
         )
 
@@ -353,6 +355,10 @@ class Speaker:
         self.picture.owned = owned
         self.picture.nodes = {each["name"]: each for each in message["nodes"]}
         self.picture.is_drained = bool(message["drained"])
+        answered, dropped = counts(message["links"])
+        self._registry.replace(names.L2_REQUESTS, answered)
+        self._registry.replace(names.L2_RESPONSES, answered)
+        self._registry.replace(names.L2_DROPS, dropped)
         self._registry.replace(
             names.ANNOUNCED,
             {

@@ -87,3 +87,16 @@ def link_report(link: Link) -> Message:
         },
         "unsent": sum(each.unsent for each in answerers.values()),
     }
+
+
+def counts(links: Iterable[Message]) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], float]]:
+    """Replies by address, and frames that were not answered by reason, of all interfaces together."""
+    answered: dict[tuple[str, ...], float] = {}
+    dropped: dict[tuple[str, ...], float] = {}
+    for link in links:
+        for address, count in link["answered"].items():
+            answered[address,] = answered.get((address,), 0.0) + count
+        for reasons in link["dropped"].values():
+            for reason, count in reasons.items():
+                dropped[reason,] = dropped.get((reason,), 0.0) + count
+    return answered, dropped

@@ -152,6 +152,7 @@ class Responder:
         self._templates = Templates.from_text(dict(wanted.templates))
         self._usable.excluded = re.compile(wanted.excluded) if wanted.excluded is not None else EXCLUDED
         self._change_ping(answers=wanted.answers_ping)
+        self._bursts.refresh = wanted.refresh or float("inf")
         self._proving.is_on = wanted.probe != "off"
         self._timing = wanted.probe if wanted.probe in TIMINGS else "quick"
         settings = Settings(wanted.interval, wanted.dead_after, wanted.rejoin_delay)

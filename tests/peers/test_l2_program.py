@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
 from l2_lan import STRANGER_MAC, ProgramLan, mac_of, program_lan
 
+from suite.web.client import ask
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -69,6 +71,19 @@ def announced(lan: ProgramLan) -> list[tuple[str, ...]]:
     """As a person would ask for it with SQL."""
     with closing(sqlite3.connect(lan.folder / "shared.db")) as database:
         return database.execute("SELECT address, node, interface, mac FROM announcement_current").fetchall()
+
+
+def test_metrics_count_strangers_and_answers_by_address(declined: ProgramLan) -> None:
+    declined.answers("10.0.42.1")
+
+    assert eventually(lambda: 'metallb_layer2_responses_sent{ip="10.0.42.1"}' in metrics(declined), within=6)
+    assert 'suite_layer2_conflicts_total{ip="10.0.42.0"} 1.0' in metrics(declined)
+
+
+def metrics(lan: ProgramLan) -> str:
+    """What the program on the first node counts."""
+    _, body = ask(lan.folder / "compute1" / "suite.sock", "/metrics")
+    return body.decode()
 
 
 def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(netlab: NetLab) -> None:
