@@ -18,7 +18,9 @@ def test_a_counter_adds_up():
     registry.add(DNS_QUERIES, "udp", "A", "NOERROR")
     registry.add(DNS_QUERIES, "udp", "A", "NOERROR", by=2)
 
-    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NOERROR",transport="udp",type="A"} 3.0']
+    assert lines_about(DNS_QUERIES, registry) == [
+        'suite_dns_queries_total{rcode="NOERROR",transport="udp",type="A"} 3.0'
+    ]
 
 
 def test_replacing_a_gauge_leaves_no_pool_behind_that_is_gone():
@@ -56,7 +58,9 @@ def test_readings_of_worker_processes_are_summed():
 
     registry.absorb("worker-1", pickle.loads(pickle.dumps(worker.readings())))
 
-    assert lines_about(DNS_QUERIES, registry) == ['suite_dns_queries_total{rcode="NXDOMAIN",transport="udp",type="A"} 6.0']
+    assert lines_about(DNS_QUERIES, registry) == [
+        'suite_dns_queries_total{rcode="NXDOMAIN",transport="udp",type="A"} 6.0'
+    ]
     assert "suite_controller_turn_seconds_count 2.0" in lines_about(TURN_SECONDS, registry)
 
 
