@@ -36,6 +36,7 @@ from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.publication import Publication
+from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
 from suite.nameserver import keeping
@@ -91,6 +92,8 @@ class RunOptions:
 def main(options: RunOptions) -> int:
     """Run until told to end; the exit code of the process."""
     levels = (logging.INFO, logging.DEBUG)
+    for name in ("watchfiles", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(
         level=levels[min(options.verbose, 1)], format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
     )
@@ -359,9 +362,9 @@ class Suite:
             lines = keepsake.lines_of(self._controller.snapshot)
             if (now := "\n".join(lines)) == kept:
                 continue
-            kept = now
             try:
                 await asyncio.to_thread(keepsake.keep, path, lines)
+                kept = now
             except OSError as error:
                 _log.warning("the last leases could not be kept in %s: %s", path, error.strerror)
 
@@ -413,14 +416,23 @@ class Suite:
 
     def _greet(self) -> None:
         """Three commands to try, once, when the first answers are there."""
-        state = self._options.state
+        snapshot = self._controller.snapshot if self._controller else Snapshot()
+        names = [ref for ref in snapshot.holdings.keys() if snapshot.bound(ref)]  # noqa: SIM118 - a persistent map
+        ref = min(names, default=ServiceRef("default", "coffee"))
         command = os.environ.get("SUITE_COMMAND", "suite")  # how this program was called; suite.sh tells
-        lines = [f"the suite runs; its state is in {state}.  Try:"]
-        if self._nameserver is not None and self._nameserver.addresses:
+        where = f"--state {self._options.state}"
+        if self._options.config is not None:
+            where = f"--config {self._options.config} {where}"
+        if self._options.database:
+            where += f" --database {self._options.database}"
+        lines = [f"the suite runs; its state is in {self._options.state}.  Try:"]
+        if self._nameserver is not None and self._nameserver.is_listening:
             address, port = self._nameserver.addresses[0]
-            lines.append(f"    nslookup -port={port} coffee.default.service {address}")
-        lines.append(f"    {command} lease list --state {state}")
-        lines.append(f"    {command} explain default/coffee --state {state}")
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - of a server, for a client
+            zone = snapshot.configuration.dns.zones[0].rstrip(".")
+            lines.append(f"    nslookup -port={port} {ref.name}.{ref.namespace}.{zone} {host}")
+        lines.append(f"    {command} lease list {where}")
+        lines.append(f"    {command} explain {ref} {where}")
         _log.info("\n".join(lines))
 
 

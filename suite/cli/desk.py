@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 20
 """How often an order is decided anew when somebody else commits first; a running suite commits now and then, not always."""
 
+_NOT_THERE = frozenset({"PoolUnknown", "AddressNotInPool", "NotFound"})
+"""Reasons of refusals that mean that what was named does not exist."""
+
 
 def ask(target: Target, path: str, *, expected: tuple[int, ...] = (200,)) -> Any:
     """What the running suite answers to GET ``path``.
@@ -115,7 +118,8 @@ def carry_out(target: Target, decide: "Callable[[Snapshot], Changes | Refusal]")
 
 def refused(refusal: "Refusal") -> Fault:
     """A refusal as the end of a command."""
-    return Fault(refusal.message, where=refusal.reason.value, fix="nothing was changed", code=Exit.REFUSED)
+    code = Exit.NOT_FOUND if refusal.reason.value in _NOT_THERE else Exit.REFUSED
+    return Fault(refusal.message, fix="nothing was changed", code=code)
 
 
 def done(changes: "Changes", said: str) -> None:

@@ -16,7 +16,7 @@ from suite.model.node import Namespace, Node
 from suite.model.problem import Problem
 from suite.model.refusal import Reason, Refusal
 from suite.model.selector import Labels, labels_of
-from suite.model.service import Endpoint, FamilyPolicy, Port, Service, ServiceRef, ServiceType
+from suite.model.service import Endpoint, FamilyPolicy, Port, Service, ServiceRef, ServiceType, is_object_name
 
 SERVICE_NAME = "kubernetes.io/service-name"
 """The label by which an EndpointSlice names its Service."""
@@ -121,12 +121,12 @@ def _told_by(key: Key, problem: Problem) -> Problem:
 def _key(kind: str, document: Mapping[str, Any]) -> Key:
     metadata = _mapping(document, "metadata")
     name = _text(metadata, "name", "metadata.name")
-    if not name or len(name) > 253 or not name.isprintable() or "/" in name:
+    if not is_object_name(name):
         raise _Malformed("metadata.name", f"{shown(name)} is no name of an object" if name else "is missing")
     if kind in {"Node", "Namespace"}:
         return Key(kind, "", name)
     namespace = _text(metadata, "namespace", "metadata.namespace") or "default"
-    if len(namespace) > 63 or not namespace.isprintable() or "/" in namespace:
+    if len(namespace) > 63 or not is_object_name(namespace):
         raise _Malformed("metadata.namespace", f"{shown(namespace)} is no name of a namespace")
     return Key(kind, namespace, name)
 

@@ -32,6 +32,8 @@ PATIENCE = 50
 """Milliseconds after which it is looked at even so."""
 CLOCK_TICK = 20_000_000
 """Nanoseconds: two changes this close together may carry the same time, so a file this young is read once more."""
+LAST_LINE_PATIENCE = 1_000_000_000
+"""Nanoseconds for which a YAML file whose last line does not end must stand still before it is believed."""
 SCAN_INTERVAL = 1.0
 """Seconds between two scans that nothing asked for, at least; scans take at most half a percent of the time."""
 MAX_MISSED = 20
@@ -152,6 +154,9 @@ class FileSource:
             if self._marks.get(name) == mark:
                 continue
             content = read_settled(self._path / name, mark)
+            if isinstance(content, str) and ends_early(name, content) and 0 <= now - mark[2] < LAST_LINE_PATIENCE:
+                unsettled.add(name)  # perhaps still being written: YAML cut in two may be valid, and say less
+                continue
             if content is not None:
                 changed[name] = content
             if content is None or abs(now - mark[2]) < CLOCK_TICK:
@@ -259,6 +264,11 @@ def _inside(
 
 def _mark(found: os.stat_result) -> Mark:
     return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def ends_early(name: str, content: str) -> bool:
+    """Whether the file may be half of what is coming: YAML whose last line has no end (cut JSON never parses)."""
+    return not name.endswith(".json") and bool(content) and not content.endswith("\n")
 
 
 def read_settled(path: Path, mark: Mark) -> str | Unreadable | None:

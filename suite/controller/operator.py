@@ -66,7 +66,7 @@ def unreserve(snapshot: Snapshot, address: Address, order: Order) -> Changes | R
         for reservation in (*snapshot.reservations.values(), *snapshot.configuration.reservations):
             if address in _span(reservation):
                 return Refusal(Reason.INVALID_REQUEST, _how_to_unreserve(address, reservation))
-        return Refusal(Reason.INVALID_REQUEST, f"{address} is not reserved")
+        return Refusal(Reason.NOT_FOUND, f"{address} is not reserved")
     event = _reservation_event(snapshot, Action.UNRESERVED, order, known, before=_text(known))
     return Changes(unreserved=(known,), events=(event,))
 
@@ -88,7 +88,7 @@ def release(
     leases = [lease for lease in snapshot.leases.get(address) or () if ref in {None, lease.ref}]
     if not leases:
         whose = f" of {ref}" if ref else ""
-        return Refusal(Reason.INVALID_REQUEST, f"there is no open lease{whose} on {address}")
+        return Refusal(Reason.NOT_FOUND, f"there is no open lease{whose} on {address}")
     for lease in leases:
         if refusal := _may_not_end(snapshot, lease, at_once=at_once):
             return refusal

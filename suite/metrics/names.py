@@ -95,7 +95,11 @@ DNS_QUERIES = _counter(
     "type",
     "rcode",
 )
-DNS_DROPPED = _counter("suite_dns_dropped_total", "Replies held back by the rate limit, by what became of them: slipped or dropped", "reason")
+DNS_DROPPED = _counter(
+    "suite_dns_dropped_total",
+    "Replies held back by the rate limit, by what became of them: slipped or dropped",
+    "reason",
+)
 DNS_SERIAL = _gauge("suite_dns_serial", "SOA serial by zone", "zone")
 DNS_RECORDS = _gauge("suite_dns_records", "Records by zone", "zone")
 DNS_STALE_SECONDS = _gauge("suite_dns_stale_seconds", "How long ago the database was last heard of")

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     SHARING_KEY_DIFFERS = "SharingKeyDiffers"
     BACKEND_DIFFERS = "BackendDiffers"
     INVALID_REQUEST = "InvalidRequest"
+    NOT_FOUND = "NotFound"
+    """An order names a lease or reservation that does not exist."""
     NOT_ENOUGH_FAMILIES = "NotEnoughFamilies"
     NO_CLUSTER_ADDRESS = "NoClusterAddress"
     OTHER_CLASS = "OtherLoadBalancerClass"

@@ -24,6 +24,11 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """What Kubernetes takes as a name (RFC 1123, lower case)."""
 
 
+def is_object_name(text: str) -> bool:
+    """Whether an object of Kubernetes may be called so (RFC 1123 subdomain: letters a-z, digits, dashes and dots)."""
+    return _NAME.fullmatch(text) is not None
+
+
 def parse_ref(text: str) -> ServiceRef:
     """``namespace/name`` as people write it; a bare name means namespace ``default``.
 
@@ -32,7 +37,7 @@ def parse_ref(text: str) -> ServiceRef:
     """
     namespace, _, name = text.rpartition("/")
     ref = ServiceRef(namespace or "default", name)
-    if not all(_NAME.fullmatch(part) for part in ref):
+    if not all(map(is_object_name, ref)):
         raise ValueError(f"{text!r} is no NAMESPACE/NAME (letters a-z, digits, dashes and dots)")
     return ref
 

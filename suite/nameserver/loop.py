@@ -83,6 +83,11 @@ class Nameserver:
         """Where it listens."""
         return self._server.addresses
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether its sockets are open."""
+        return self._is_listening
+
     async def open(self) -> bool:
         """Open the sockets; whether that went well.  The reason otherwise is told by :meth:`instance`."""
         try:

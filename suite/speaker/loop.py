@@ -48,6 +48,11 @@ LACKS = (
     "AmbientCapabilities=CAP_NET_RAW in the systemd unit, or NET_RAW in the pod's securityContext)"
 )
 
+WEAK_KEY = (
+    "heartbeats are signed with a key made of the database's epoch, which the API and the metrics show: "
+    "name a file in l2.heartbeat-key-file"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -141,6 +146,8 @@ class Speaker:
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
+        if len(known_nodes(self._snapshot, self._node)) > 1 and not self._snapshot.configuration.l2.heartbeat_key_file:
+            notes.append(WEAK_KEY)
         for name, status in self._sessions.status().items():
             state = str(status.state)
             notes.append(f"BGP peer {name}: {state}, {status.announced} prefixes announced")
@@ -375,8 +382,8 @@ _CONTEST = ("address", "winner", "loser", "winner")
 def heartbeat_keys(configuration: Configuration, epoch: str) -> tuple[bytes, ...]:
     """Keys of the heartbeats: the lines of the key file, or one made of the database's epoch.
 
-    The epoch is random and known only to whoever may read the database, so nodes of one suite agree on it without being
-    told.
+    The epoch is random, and nodes of one suite agree on it without being told; but whoever may read the API or the metrics
+    sees it too, so the key of more than one node belongs into a file, and the status says so.
     """
     path = configuration.l2.heartbeat_key_file
     if path:

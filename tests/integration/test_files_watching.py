@@ -42,6 +42,20 @@ def test_the_first_batch_is_everything(tmp_path):
     watch(tmp_path, scenario)
 
 
+def test_half_a_file_that_happens_to_be_valid_is_not_believed_while_it_is_written(tmp_path):
+    file = tmp_path / "coffee.yaml"
+    file.write_text(service("coffee"))
+
+    async def scenario(told: Told) -> None:
+        file.write_text("# only the comment above the Service so far")
+        await asyncio.sleep(0.3)
+        assert names("coffee")(told)
+        file.write_text(service("coffee") + "---\n" + service("tea"))
+        await told.until(names("coffee", "tea"))
+
+    watch(tmp_path, scenario)
+
+
 def test_files_written_changed_and_removed_are_told(tmp_path):
     async def scenario(told: Told) -> None:
         file = tmp_path / "coffee.yaml"
