@@ -169,8 +169,7 @@ def test_a_service_that_wants_its_address_keeps_it_and_nothing_changes(suite):
 
     assert result.exit_code == 5
     assert result.stderr == (
-        "error: default/tea uses 10.0.42.7 and would get an address again at once\n"
-        "fix:   nothing was changed\n"
+        "error: default/tea uses 10.0.42.7 and would get an address again at once\nfix:   nothing was changed\n"
     )
     assert suite("lease", "list").stdout == before
 
