@@ -72,10 +72,20 @@ def ring_of(path: Path) -> Ring | None:
 # ---- options, order, marks ----------------------------------------------------------------------------------------
 
 
+noted: dict[str, str] = {}
+"""Options that hooks without a configuration need."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--failures"):
+        noted["failures"] = str(path)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rings")
     group.addoption("--no-skips", action="store_true", help="a skipped test fails: this machine could have run it")
     group.addoption("--soak", action="store_true", help="run the tests marked `soak` too")
+    group.addoption("--failures", metavar="FILE", help="write the names of tests that failed there, one a line")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -194,6 +204,10 @@ def _version(program: str, flag: str) -> str:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count for the rings, and note a failure where `--failures` says."""
+    if report.failed and "failures" in noted:
+        with Path(noted["failures"]).open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid}\n")
     ring = ring_of(TESTS.parent / report.nodeid.split("::")[0])
     if ring is None:
         return

@@ -74,7 +74,7 @@ class Sample:
 
     def answers(self, name: str, expected: str) -> bool:
         """Whether the name comes to be answered so."""
-        return eventually(lambda: self.dig(name) == expected, every=0.05)
+        return eventually(lambda: self.dig(name) == expected, within=20, every=0.05)
 
     def query(self, statement: str, *values: str) -> list[tuple[str, ...]]:
         """What somebody who types SQL sees."""
