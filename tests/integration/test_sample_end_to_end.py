@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fix_netns import NetLab, eventually, require_tools
+from suite_running import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,16 +119,6 @@ def running(folder: Path) -> Iterator[Sample]:
     finally:
         process.kill()
         process.wait(timeout=5)
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP; somebody may take it until it is used, which no test here does."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        port = udp.getsockname()[1]
-        with socket.socket() as tcp:
-            tcp.bind(("127.0.0.1", port))
-    return int(port)
 
 
 def copied(folder: Path) -> Path:
