@@ -34,7 +34,6 @@ class Reason(StrEnum):
     """PreferDualStack, and only one family could be had: the Service has an address, and would like another."""
     RELEASE_WITHHELD = "ReleaseWithheld"
     # An address, but nobody announces it.
-    NOT_OWNER = "NotOwner"
     NO_ADVERTISEMENT = "NoMatchingAdvertisement"
     CONFLICTING_ADVERTISEMENTS = "ConflictingAdvertisements"
     SHARED_WITH_SELECTOR = "SharedAddressWithServiceSelector"
@@ -43,8 +42,6 @@ class Reason(StrEnum):
     NODE_EXCLUDED = "NodeExcluded"
     NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
     NO_USABLE_LINK = "NoUsableLink"
-    INTERFACE_MISSING = "InterfaceMissing"
-    ADDRESS_CONFLICT = "AddressConflict"
     NO_PRIVILEGE = "NoPrivilege"
     # An address, but not under this name.
     NAME_TAKEN = "NameTaken"
