@@ -34,7 +34,7 @@ MARGIN = 1_000_000
 """How many commits since the backup a restore allows for: a follower may know them though the backup does not."""
 
 FORMAT = "suite-backup-1"
-LEFT_OUT = {"leadership", "feed"}
+LEFT_OUT = {"leadership", "feed", "instance"}
 """What belongs to the running suite, not to its data."""
 BATCH = 2_000
 

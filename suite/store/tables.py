@@ -323,6 +323,25 @@ leadership = _table(
 )
 """Who leads; ``term`` rises with every change and is checked inside every commit."""
 
+instance = _table(
+    "instance",
+    Column("process", BIG, primary_key=True, autoincrement=False),
+    _text("role", primary_key=True),
+    _text("node"),
+    Column("pid", BIG, nullable=False),
+    _text("version"),
+    _text("epoch"),
+    Column("revision", BIG, nullable=False),
+    _text("reasons"),
+    _text("notes"),
+    Column("since", TIME, nullable=False),
+    Column("gone", TIME),
+    _time_shape("since"),
+    _time_shape("gone"),
+    rowid=False,
+)
+"""Every role of every running program; ``process`` is the number of the lock that each holds while it lives."""
+
 checkpoint = _table(
     "checkpoint",
     Column("revision", BIG, primary_key=True, autoincrement=False),
