@@ -268,7 +268,8 @@ install_test_packages() {
 
 missing_test_packages() {
     command -v dpkg-query >/dev/null || return 0
-    sed 's/#.*//' "$root/tests/apt-packages.txt" | while read -r package; do
+    sed 's/#.*//' "$root/tests/apt-packages.txt" | while read -r package unless; do
+        [ -z "$unless" ] || ! command -v "${unless#unless:}" >/dev/null || continue
         [ -z "$package" ] || [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
             printf '%s ' "$package"
     done

@@ -21,6 +21,10 @@ from apiserver.resources import CORE, METALLB, VERSION, group, groups, openapi, 
 from apiserver.selectors import selection
 
 
+OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""Read before 1.27, as protobuf: no octets are a document that describes nothing, so that kubectl checks nothing itself."""
+
+
 class Call(NamedTuple):
     """One request, in the words of RBAC; ``resource`` is ``services/status`` for a subresource."""
 
@@ -121,6 +125,7 @@ class Api:
             Route("/readyz", lambda _: Response("ok")),
             Route("/api", lambda _: JSONResponse({"kind": "APIVersions", "versions": ["v1"]})),
             Route("/apis", lambda _: JSONResponse(groups(self.resources))),
+            Route("/openapi/v2", lambda _: Response(b"", media_type=OPENAPI_V2)),
             Route("/openapi/v3", lambda _: JSONResponse(openapi_index(self.resources))),
             Route("/openapi/v3/{root:path}", self._openapi),
             Route("/api/v1", lambda _: JSONResponse(resource_list("", "v1", self.resources))),
