@@ -9,16 +9,12 @@ commit checks it in its own transaction.
 import fcntl
 import os
 import threading
-from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection
-
+from suite.store.advisory import AdvisoryLock
 from suite.store.database import Database
 from suite.store.errors import Unavailable
-from suite.store.faults import translated
 from suite.store.snapshots import read_head
 
 LOCK = 7883002
@@ -33,7 +29,7 @@ class Leadership:
         self._busy = threading.Lock()
         self._term: int | None = None
         self._file: int | None = None
-        self._session: Connection | None = None
+        self._session = AdvisoryLock(database, LOCK)
 
     def lead(self, instance: str, now: datetime) -> int | None:
         """The term in which ``instance`` leads from now on or still leads; None while another one does.
@@ -57,17 +53,10 @@ class Leadership:
             self._drop()
 
     def _holds(self) -> bool:
-        if self._session is None:
-            return self._file is not None
-        try:
-            self._say("SELECT 1")
-        except Unavailable:
-            self._drop()
-            return False
-        return True
+        return self._file is not None if self._database.is_sqlite else self._session.holds()
 
     def _take(self) -> bool:
-        return self._take_file(self._database.path) if self._database.path else self._take_session()
+        return self._take_file(self._database.path) if self._database.path else self._session.take()
 
     def _take_file(self, path: Path) -> bool:
         place = path.with_name(f"{path.name}.leader")
@@ -83,17 +72,6 @@ class Leadership:
         self._file = descriptor
         return True
 
-    def _take_session(self) -> bool:
-        """Keep one connection out of the pool for as long as it holds the lock."""
-        with translated(self._database.path), ExitStack() as undo:
-            session = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            undo.callback(session.close)
-            is_ours = bool(session.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar_one())
-            if is_ours:
-                self._session = session
-                undo.pop_all()
-        return is_ours
-
     def _raise_term(self, instance: str, now: datetime) -> int:
         """Under the lock on ``head``, so that no commit of the old term is on its way when the new one begins."""
         database = self._database
@@ -107,20 +85,8 @@ class Leadership:
             )
         return term
 
-    def _say(self, text: str) -> None:
-        """A statement in the session that holds the lock, by the driver, so that the pool does not reconnect it."""
-        if self._session is not None:
-            driver: Any = self._session.connection.dbapi_connection
-            with translated(self._database.path, driver):
-                driver.execute(text)
-
     def _drop(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._session is not None:
-            with suppress(Unavailable):  # a session that broke holds no lock any more
-                self._say(f"SELECT pg_advisory_unlock({LOCK})")
-            self._session.invalidate()  # ends the session, and with it the lock; closing would only pool it
-            self._session.close()
-            self._session = None
+        self._session.drop()

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from suite.model.event import Action, Actor
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
+from suite.model.status import Fellow, Instance
 from suite.store import announcements, audit, health, history, schema, snapshots
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
@@ -24,6 +25,7 @@ from suite.store.errors import OutcomeUnknown, Unavailable
 from suite.store.feed import Bell, wait
 from suite.store.history import PAGE, LoggedEvent
 from suite.store.leadership import Leadership
+from suite.store.presence import Presence
 from suite.store.snapshots import Head
 
 SETTLE_SECONDS = 15.0
@@ -40,6 +42,7 @@ class Store:
         self._writer = Writer(secrets.token_hex(8), key)
         self._bell = Bell()
         self._leadership = Leadership(database)
+        self._presence = Presence(database)
 
     @classmethod
     def open(cls, url: str, *, password_file: str = "", create: bool = True, key: bytes = b"") -> "Store":
@@ -55,6 +58,7 @@ class Store:
         """Give up all connections; whoever waits gets False."""
         self._bell.ring(close=True)
         self._leadership.resign()
+        self._presence.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -154,6 +158,24 @@ class Store:
     def resign(self) -> None:
         """Let another instance lead."""
         self._leadership.resign()
+
+    def meet(self, mine: Sequence[Instance], *, now: datetime, uptime: float) -> tuple[Fellow, ...]:
+        """Say what the roles of this process do, hear about those of others; while nothing changes nothing is written.
+
+        ``uptime`` is a clock that nobody sets, in seconds.  ``leave`` ends it in order, the end of the process otherwise.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        return self._presence.meet(mine, now=now, uptime=uptime)
+
+    def leave(self) -> None:
+        """Take the rows of this process's roles back: it ends in order."""
+        self._presence.leave()
+
+    def fellows(self) -> tuple[Fellow, ...]:
+        """The roles of every program on this database, for whoever only looks."""
+        return self._presence.fellows()
 
     def history(
         self,
