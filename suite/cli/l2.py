@@ -1,23 +1,19 @@
 """``suite l2``: status, watch, simulate."""
 
-import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from suite.cli.desk import ask, snapshot_of
 from suite.cli.fault import Exit, Fault
+from suite.cli.moves import COLUMNS, moves
 from suite.cli.options import format_option, target_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
 
-if TYPE_CHECKING:
-    from suite.speaker.membership import NodeView
-
 NODE_COLUMNS = ("node", "state", "addresses", "links", "revision")
 OWNER_COLUMNS = ("address", "owner", "interfaces", "mac", "successors", "why")
-MOVE_COLUMNS = ("address", "services", "owner", "then")
 
 
 @click.group("l2", epilog="\b\nExample:\n  suite l2 simulate --down compute2")
@@ -57,29 +53,8 @@ def simulate(target: Target, down: str, output: Format) -> None:
 
     The plan comes from the database.  Who lives now is asked of the running suite; without one, every node counts as healthy.
     """
-    from suite.speaker.layer2_view import all_healthy
-    from suite.speaker.ownership import moves_without
-    from suite.speaker.plan import known_nodes, plan
-
-    snapshot = snapshot_of(target)
-    names = known_nodes(snapshot, os.uname().nodename)
-    if down not in names:
-        fix = f"there are: {', '.join(names)}"
-        raise Fault(f"no node is called {down!r}", where=str(target.state), fix=fix, code=Exit.NOT_FOUND)
-    made = plan(snapshot, down)
-    nodes = _living(target) or all_healthy(made.entries.values(), names)
-    rows = [
-        {
-            "address": str(address),
-            "services": ", ".join(sorted(str(lease.ref) for lease in snapshot.leases.get(address) or ())),
-            "owner": before or "nobody",
-            "then": after or "nobody",
-        }
-        for address, (before, after) in sorted(
-            moves_without(made.entries, nodes, down).items(), key=lambda move: (move[0].version, int(move[0]))
-        )
-    ]
-    show(rows, MOVE_COLUMNS, output, empty=f"no address would move without {down}")
+    rows = moves(target, snapshot_of(target), down)
+    show(rows, COLUMNS, output, empty=f"no address would move without {down}")
 
 
 @command.command("watch", epilog="\b\nExamples:\n  suite l2 watch eth0\n  suite l2 watch eth0 --timeout 60")
@@ -115,18 +90,3 @@ def _node_row(node: dict[str, Any]) -> dict[str, Any]:
 def _owner_row(owner: dict[str, Any]) -> dict[str, Any]:
     lists = {name: ", ".join(owner[name]) for name in ("interfaces", "successors")}
     return {**owner, **lists, "owner": owner["node"] or "nobody"}
-
-
-def _living(target: Target) -> "dict[str, NodeView]":
-    """The nodes as the speaker here sees them; empty where none runs."""
-    from pydantic import TypeAdapter
-
-    from suite.model.layer2 import Layer2
-    from suite.speaker.layer2_view import node_view
-
-    try:
-        document = ask(target, "/v1/layer2")
-    except Fault:
-        return {}
-    known = TypeAdapter(Layer2).validate_python(document)
-    return {each.name: node_view(each) for each in known.nodes}

@@ -17,6 +17,8 @@ PLACES = {
     "pool": ("suite.cli.pool", "Pools: what is used, what is free, and taking one out of use."),
     "lease": ("suite.cli.lease", "Leases: who has, had or is to have an address."),
     "l2": ("suite.cli.l2", "Layer 2: who answers for which address, what the network says, and what if a node fails."),
+    "drain": ("suite.cli.drain", "Let a node announce nothing, and show what moves where."),
+    "undrain": ("suite.cli.undrain", "Let a drained node announce again."),
     "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
     "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
     "bgp": ("suite.cli.bgp", "BGP: sessions of this node, routes of every node, and which path is best."),

@@ -297,6 +297,7 @@ def _node(key: Key, document: Mapping[str, Any], _: bool) -> tuple[Node, tuple[P
             isinstance(each, dict) and each.get("type") == "NetworkUnavailable" and str(each.get("status")) == "True"
             for each in conditions
         ),
+        is_cordoned=_mapping(document, "spec", "spec").get("unschedulable") is True,
     )
     return node, ()
 

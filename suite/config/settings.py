@@ -163,6 +163,12 @@ FILE = Group(
         Field("dns", DNS, "Names."),
         Field("l2", L2, "Layer 2: liveness of nodes, announcements.", L2_DEFAULTS),
         Field("nodes", Listing(NODE), "Nodes and their labels, where no cluster tells them.", ()),
+        Field(
+            "drain_cordoned",
+            Flag(),
+            "A node that the cluster has cordoned announces nothing, as if it was drained.",
+            False,
+        ),
         Field("web", WEB, "API, page and metrics.", WebSettings()),
         Field(
             "database", DATABASE, "Where everything is kept; SQLite in the state directory without.", DatabaseSettings()

@@ -128,6 +128,28 @@ def undrain(snapshot: Snapshot, pool: str, order: Order) -> Changes | Refusal:
     return Changes(undrained=(pool,), events=(event,))
 
 
+def drain_node(snapshot: Snapshot, node: str, order: Order) -> Changes | Refusal:
+    """A node gives up all that it announces, and stays silent, also after a restart, until :func:`undrain_node`."""
+    if refusal := _unknown_node(snapshot, node):
+        return refusal
+    if node in snapshot.drained_nodes:
+        return Changes()
+    event = Event(Action.NODE_DRAINED, reason=order.reason, node=node, actor=order.actor)
+    return Changes(nodes_drained=(node,), events=(event,))
+
+
+def undrain_node(snapshot: Snapshot, node: str, order: Order) -> Changes | Refusal:
+    """A drained node may announce again."""
+    if node in snapshot.drained_nodes:
+        event = Event(Action.NODE_UNDRAINED, reason=order.reason, node=node, actor=order.actor)
+        return Changes(nodes_undrained=(node,), events=(event,))
+    if refusal := _unknown_node(snapshot, node):
+        return refusal
+    if snapshot.is_drained(node):
+        return Refusal(Reason.NODE_DRAINED, f"node {node} is cordoned in the cluster; kubectl uncordon {node}")
+    return Changes()
+
+
 def confirm(snapshot: Snapshot, digest: str, order: Order) -> Changes | Refusal:
     """Let exactly the releases with this digest happen."""
     if not snapshot.withheld:
@@ -244,6 +266,14 @@ def _unknown_pool(snapshot: Snapshot, pool: str) -> Refusal | None:
         return None
     names = ", ".join(each.name for each in snapshot.configuration.pools) or "none"
     return Refusal(Reason.POOL_UNKNOWN, f"there is no pool {pool!r}; there are: {names}")
+
+
+def _unknown_node(snapshot: Snapshot, node: str) -> Refusal | None:
+    """A suite that was told of no nodes is one machine, whatever that is called."""
+    known = {each.name for each in snapshot.configuration.nodes} | set(snapshot.nodes.keys())
+    if not known or node in known:
+        return None
+    return Refusal(Reason.NOT_FOUND, f"no node is called {node!r}; there are: {', '.join(sorted(known))}")
 
 
 def _lease_event(action: Action, lease: Lease, order: Order) -> Event:

@@ -43,6 +43,9 @@ class Changes:
     drained: tuple[str, ...] = ()
     """Pools that an operator takes out of use for new leases."""
     undrained: tuple[str, ...] = ()
+    nodes_drained: tuple[str, ...] = ()
+    """Nodes that are to announce nothing."""
+    nodes_undrained: tuple[str, ...] = ()
     records: tuple[StaticRecord, ...] = ()
     records_gone: tuple[StaticRecord, ...] = ()
     configuration: Configuration | None = None

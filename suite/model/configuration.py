@@ -141,6 +141,8 @@ class Configuration:
     cooling_time: float = COOLING_TIME
     reservations: tuple[Reservation, ...] = ()
     nodes: tuple[Node, ...] = ()
+    drain_cordoned: bool = False
+    """Whether a node that the cluster has cordoned announces nothing."""
     load_balancer_class: str = ""
     dns: DnsSettings = field(default_factory=DnsSettings)
     l2: L2Settings = field(default_factory=L2Settings)

@@ -30,6 +30,8 @@ class Action(StrEnum):
     UNRESERVED = "unreserved"
     DRAINED = "drained"
     UNDRAINED = "undrained"
+    NODE_DRAINED = "node-drained"
+    NODE_UNDRAINED = "node-undrained"
     WITHHELD = "release-withheld"
     CONFIRMED = "release-confirmed"
     CONFIGURED = "configured"

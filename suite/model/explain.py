@@ -257,7 +257,7 @@ def _announcement(view: _View) -> Link:
             why = "".join(f"; {owner.why}" for owner in owners[:1])
             return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")
         if owners:
-            return _owned(owners[0])
+            return _owned(view.snapshot, owners[0])
         for lease in view.leases:
             if refusal := view.live.silent.get(lease.address):
                 return Link("announcement", Verdict.BROKEN, refusal.message, refusal.reason)
@@ -270,10 +270,13 @@ def _announcement(view: _View) -> Link:
     return _announcers(view, fitting)
 
 
-def _owned(owner: Owner) -> Link:
+def _owned(snapshot: Snapshot, owner: Owner) -> Link:
     """By layer 2, and not by the node that was asked, or not yet."""
     if not owner.node:
-        return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}", Reason.NO_USABLE_LINK)
+        names = {each.name for each in snapshot.configuration.nodes} | {*snapshot.nodes.keys(), *snapshot.drained_nodes}
+        are_drained = bool(names) and all(map(snapshot.is_drained, names))
+        reason = Reason.NODE_DRAINED if are_drained else Reason.NO_USABLE_LINK
+        return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}", reason)
     return Link(
         "announcement", Verdict.UNKNOWN, f"to be announced by {owner.node} (layer2), say its heartbeats; {owner.why}"
     )
@@ -312,6 +315,8 @@ def _announcers(view: _View, fitting: list[L2Advertisement | BgpAdvertisement]) 
 
 
 def _node_objection(view: _View, node: Node, fitting: list[L2Advertisement | BgpAdvertisement]) -> Refusal | None:
+    if view.snapshot.is_drained(node.name):
+        return Refusal(Reason.NODE_DRAINED, "it is drained")
     if node.is_excluded:
         return Refusal(Reason.NODE_EXCLUDED, "labelled to be left out of load balancing")
     if node.network_unavailable:

@@ -18,6 +18,9 @@ class Node:
     network_unavailable: bool = False
     """Its condition NetworkUnavailable is True."""
 
+    is_cordoned: bool = False
+    """Its ``spec.unschedulable`` is set, as ``kubectl cordon`` and ``kubectl drain`` do."""
+
     @property
     def is_excluded(self) -> bool:
         """Whether the label that excludes it from external load balancers is present (with any value)."""

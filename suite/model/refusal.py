@@ -40,6 +40,7 @@ class Reason(StrEnum):
     NO_ENDPOINTS = "NoEndpoints"
     NO_LOCAL_ENDPOINTS = "NoLocalEndpoints"
     NODE_EXCLUDED = "NodeExcluded"
+    NODE_DRAINED = "NodeDrained"
     NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
     NO_USABLE_LINK = "NoUsableLink"
     NO_PRIVILEGE = "NoPrivilege"

@@ -40,6 +40,9 @@ class Snapshot:
     reservations: HashTrieMap[Address, Reservation] = field(default_factory=HashTrieMap)
     """Operators' reservations from the database; those of the configuration stand in ``configuration``."""
     drained: frozenset[str] = frozenset()
+    """Pools that an operator took out of use for new leases."""
+    drained_nodes: frozenset[str] = frozenset()
+    """Nodes that an operator wants to announce nothing; see :meth:`is_drained`."""
     records: HashTrieMap[StaticRecord, bool] = field(default_factory=HashTrieMap)
     """Imported records, the keys; those of the configuration stand in ``configuration.dns``."""
     withheld: str = ""
@@ -49,6 +52,13 @@ class Snapshot:
         """The leases a Service has now, IPv4 first."""
         leases = [lease for lease in self.holdings.get(ref) or () if lease.state is LeaseState.BOUND]
         return tuple(sorted(leases, key=lambda lease: lease.address.version))
+
+    def is_drained(self, node: str) -> bool:
+        """Whether a node is to announce nothing: an operator says so, or it is cordoned and the configuration heeds that."""
+        if node in self.drained_nodes:
+            return True
+        known = self.nodes.get(node) if self.configuration.drain_cordoned else None
+        return known is not None and known.is_cordoned
 
     def open_leases(self) -> Iterator[Lease]:
         """Every open lease."""

@@ -41,6 +41,7 @@ def succeed(snapshot: Snapshot, changes: Changes, opened: Iterable[Lease], *, re
             lambda each: each.address,
         ),
         drained=(snapshot.drained | set(changes.drained)) - set(changes.undrained),
+        drained_nodes=(snapshot.drained_nodes | set(changes.nodes_drained)) - set(changes.nodes_undrained),
         records=_updated(snapshot.records, dict.fromkeys(changes.records, True), changes.records_gone),
         withheld=snapshot.withheld if changes.withheld is None else changes.withheld,
         confirmed=snapshot.confirmed if changes.confirmed is None else changes.confirmed,

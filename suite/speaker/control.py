@@ -49,6 +49,8 @@ class Configure:
     """Seconds between two announcements of a settled owner; 0 for never."""
     probe: str = "quick"
     """How to ask the LAN for an address before it is announced: `quick`, `rfc`, or `off`."""
+    is_drained: bool = False
+    """Leave all addresses to others until a later `Configure` says otherwise."""
 
     def to_message(self) -> Message:
         return {
@@ -66,6 +68,7 @@ class Configure:
             "bind_device": self.bind_device,
             "refresh": self.refresh,
             "probe": self.probe,
+            "is_drained": self.is_drained,
         }
 
     @classmethod

@@ -45,9 +45,9 @@ class Duty:
         """The links that can announce now, all of them."""
         self._report(replace(self.state, links=tuple(links)), now)
 
-    def drain(self, now: float) -> None:
-        """Say goodbye; addresses are kept until their successors claim them."""
-        self._report(replace(self.state, is_draining=True), now)
+    def drain(self, now: float, *, is_draining: bool = True) -> None:
+        """Say goodbye; addresses are kept until their successors claim them. Or be there again."""
+        self._report(replace(self.state, is_draining=is_draining), now)
 
     def receive(self, datagram: bytes, now: float) -> Fault | None:
         return self.membership.receive(datagram, now)

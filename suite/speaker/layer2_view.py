@@ -1,6 +1,6 @@
 """Who owns an address and why, in words for people; and reports of nodes turned back into what decides. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 
 from suite.l2.hardware import NOBODY, from_text
@@ -53,13 +53,21 @@ def all_healthy(entries: Iterable[Entry], names: Iterable[str]) -> dict[str, Nod
     return views
 
 
-def owner(entry: Entry, nodes: Mapping[str, NodeView], where: Mapping[str, str] | None = None) -> Owner:
-    """Who answers for an address; ``where`` are the interfaces and MACs on which the asked node announces it."""
+def owner(
+    entry: Entry,
+    nodes: Mapping[str, NodeView],
+    where: Mapping[str, str] | None = None,
+    is_drained: Callable[[str], bool] = lambda _name: False,
+) -> Owner:
+    """Who answers for an address; ``where`` are the interfaces and MACs on which the asked node announces it.
+
+    A node that leaves is leaving for good, or because an operator drained it: ``is_drained`` tells.
+    """
     election = standings(entry, nodes)
     excluded = dict(election.excluded)
     winner = election.winner or ""
     ahead = entry.order[: entry.order.index(winner)] if winner else entry.order
-    passed = [f"{name} {WORDS[excluded[name]] if name in excluded else 'has just started'}" for name in ahead]
+    passed = [f"{name} {_objection(name, excluded, is_drained)}" for name in ahead]
     order = " before ".join(entry.order)
     if winner:
         why = f"{winner} is the only candidate" if len(entry.order) == 1 else f"the order is {order}"
@@ -71,11 +79,23 @@ def owner(entry: Entry, nodes: Mapping[str, NodeView], where: Mapping[str, str] 
     return Owner(str(entry.address), winner, why, election.order[1:], tuple(sorted(here)), mac)
 
 
+def _objection(name: str, excluded: Mapping[str, Exclusion], is_drained: Callable[[str], bool]) -> str:
+    if name not in excluded:
+        return "has just started"
+    if excluded[name] is Exclusion.DRAINING and is_drained(name):
+        return "is drained"
+    return WORDS[excluded[name]]
+
+
 def picture(
-    node: str, states: Iterable[NodeState], entries: Iterable[Entry], owned: Mapping[Address, Mapping[str, str]]
+    node: str,
+    states: Iterable[NodeState],
+    entries: Iterable[Entry],
+    owned: Mapping[Address, Mapping[str, str]],
+    is_drained: Callable[[str], bool] = lambda _name: False,
 ) -> Layer2:
     """Everything at once, in the order of names and addresses."""
     known = tuple(sorted(states, key=lambda state: state.name))
     views = {state.name: node_view(state) for state in known}
     ordered = sorted(entries, key=lambda entry: (entry.address.version, int(entry.address)))
-    return Layer2(node, known, tuple(owner(entry, views, owned.get(entry.address)) for entry in ordered))
+    return Layer2(node, known, tuple(owner(entry, views, owned.get(entry.address), is_drained) for entry in ordered))

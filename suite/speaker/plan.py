@@ -40,6 +40,8 @@ class Case:
     """None where its source has no EndpointSlice: it counts as reachable, on every node."""
     ignores_label: bool = False
     """Whether nodes announce in spite of the label that excludes them from load balancers."""
+    is_drained: bool = False
+    """Whether the node that decides is to announce nothing."""
 
     @property
     def is_served(self) -> bool:
@@ -190,7 +192,8 @@ def _part(
     pool = snapshot.configuration.pool_of(leases[0].address)
     known = ways.get(pool.name, PoolWays()) if pool is not None else PoolWays()
     addresses = tuple(lease.address for lease in leases)
-    return decide(Case(service, addresses, known, nodes, snapshot.endpoints.get(ref), ignores_label), node)
+    endpoints, is_drained = snapshot.endpoints.get(ref), snapshot.is_drained(node)
+    return decide(Case(service, addresses, known, nodes, endpoints, ignores_label, is_drained), node)
 
 
 def decide(case: Case, node: str) -> Part:
@@ -206,7 +209,7 @@ def decide(case: Case, node: str) -> Part:
     if case.ways.l2:
         answer = l2_candidates(case)
         candidates = () if isinstance(answer, Refusal) else answer
-        refusals += [answer] if isinstance(answer, Refusal) else _objections(candidates, node)
+        refusals += [answer] if isinstance(answer, Refusal) else _objections(case, candidates, node)
     if case.ways.bgp:
         told = bgp_routes(case, node)
         routes = () if isinstance(told, Refusal) else told
@@ -254,6 +257,9 @@ def _interfaces(case: Case) -> dict[str, frozenset[str]]:
     return limits
 
 
+DRAINED = Refusal(Reason.NODE_DRAINED, "this node is drained (suite undrain, or kubectl uncordon, ends that)")
+"""By layer 2 it stays a candidate, so that its goodbye, not a hole in the plan, hands its addresses over."""
+
 EXCLUSIONS = {
     Exclusion.NETWORK_UNAVAILABLE: (Reason.NODE_NETWORK_UNAVAILABLE, "the network of this node is unavailable"),
     Exclusion.LABELLED: (Reason.NODE_EXCLUDED, "this node is labelled to be left out of load balancing"),
@@ -263,7 +269,9 @@ EXCLUSIONS = {
 """What a node's exclusion is for people."""
 
 
-def _objections(candidates: Iterable[Candidate], node: str) -> list[Refusal]:
+def _objections(case: Case, candidates: Iterable[Candidate], node: str) -> list[Refusal]:
+    if case.is_drained:
+        return [DRAINED]
     mine = [each.exclusion for each in candidates if each.name == node]
     return [Refusal(*EXCLUSIONS[exclusion]) for exclusion in mine if exclusion in EXCLUSIONS]
 
@@ -318,6 +326,8 @@ def bgp_routes(case: Case, node: str) -> tuple[Route, ...] | Refusal:
 
 def _node_refusal(case: Case, node: str) -> Refusal | None:
     known = case.nodes.get(node, Node(node))
+    if case.is_drained:
+        return DRAINED
     if known.network_unavailable:
         return Refusal(*EXCLUSIONS[Exclusion.NETWORK_UNAVAILABLE])
     if known.is_excluded and not case.ignores_label:

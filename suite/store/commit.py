@@ -173,6 +173,8 @@ def _write_small(tx: Transaction, changes: Changes, head: Head) -> None:
         _reserve(tx, changes.reserved, changes.unreserved, head)
     if changes.drained or changes.undrained:
         _drain(tx, changes, head)
+    if changes.nodes_drained or changes.nodes_undrained:
+        _drain_nodes(tx, changes, head)
     if changes.records or changes.records_gone:
         _records(tx, changes.records, changes.records_gone, head)
     if changes.configuration is not None:
@@ -199,6 +201,15 @@ def _drain(tx: Transaction, changes: Changes, head: Head) -> None:
     since = tx.time_in(head.time)
     values = [(name, since, head.revision) for name in dict.fromkeys(changes.drained) if name not in changes.undrained]
     tx.insert("drained_pool (name, since, revision)", ("text", "timestamptz", "bigint"), values)
+
+
+def _drain_nodes(tx: Transaction, changes: Changes, head: Head) -> None:
+    """A drained node is a row of ``meta``; its value is since when, for people."""
+    names = [(rows.DRAINED_NODE + name,) for name in (*changes.nodes_undrained, *changes.nodes_drained)]
+    tx.execute_many("DELETE FROM meta WHERE name = ?", names)
+    drained = [name for name in dict.fromkeys(changes.nodes_drained) if name not in changes.nodes_undrained]
+    values = [(rows.DRAINED_NODE + name, time_text(head.time)) for name in drained]
+    tx.insert("meta (name, value)", ("text", "text"), values)
 
 
 def _records(

@@ -145,6 +145,9 @@ def reservation_of(row: Sequence[Any]) -> Reservation:
     )
 
 
+DRAINED_NODE = "drained-node:"
+"""Names in ``meta`` that begin so say which nodes are drained."""
+
 DOCUMENTS: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "service": (("namespace", "name"), Service, "services"),
     "endpoints": (("namespace", "name"), Endpoints, "endpoints"),

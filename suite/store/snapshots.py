@@ -103,6 +103,9 @@ def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head
     if changes.configuration is not None:
         fields["configuration"] = rows.without_passwords(changes.configuration)
     fields["drained"] = (old.drained | frozenset(changes.drained)) - frozenset(changes.undrained)
+    fields["drained_nodes"] = (old.drained_nodes | frozenset(changes.nodes_drained)) - frozenset(
+        changes.nodes_undrained
+    )
     fields["withheld"] = old.withheld if changes.withheld is None else changes.withheld
     fields["confirmed"] = old.confirmed if changes.confirmed is None else changes.confirmed
     return replace(old, **fields)
@@ -120,7 +123,9 @@ def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
         "reservation": changes.reserved or changes.unreserved,
         "drained_pool": changes.drained or changes.undrained,
         "configuration": changes.configuration is not None,
-        "meta": changes.withheld is not None or changes.confirmed is not None,
+        "meta": changes.withheld is not None
+        or changes.confirmed is not None
+        or bool(changes.nodes_drained or changes.nodes_undrained),
         "static_record": changes.records or changes.records_gone,
     }
     return touched | {name: True for name, is_touched in flags.items() if is_touched}
@@ -280,7 +285,8 @@ def _records(tx: Transaction) -> dict[str, Any]:
 
 def _meta(tx: Transaction) -> dict[str, Any]:
     found = {row[0]: row[1] for row in tx.execute("SELECT name, value FROM meta")}
-    return {name: found.get(name, "") for name in ("withheld", "confirmed")}
+    nodes = frozenset(name.removeprefix(rows.DRAINED_NODE) for name in found if name.startswith(rows.DRAINED_NODE))
+    return {name: found.get(name, "") for name in ("withheld", "confirmed")} | {"drained_nodes": nodes}
 
 
 SMALL: dict[str, Callable[[Transaction], dict[str, Any]]] = {

@@ -70,6 +70,8 @@ def wishes(draw):
         "refusals_gone": draw(few(refs, None)),
         "records_gone": draw(few(records, None)),
         "unreserved": draw(few(reservations, lambda each: each.address)),
+        "nodes_drained": draw(few(st.sampled_from(["n1", "n2"]), None)),
+        "nodes_undrained": draw(few(st.sampled_from(["n2", "n3"]), None)),
         "undrained": draw(few(st.sampled_from(["p", "q"]), None)),
     }
     chosen = draw(st.sampled_from([come, gone, come | gone]))

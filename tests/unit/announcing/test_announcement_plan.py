@@ -38,7 +38,7 @@ def service(ref, **wishes):
     return Service(ref, type=ServiceType.LOAD_BALANCER, **wishes)
 
 
-def snapshot(*held, configuration=CONFIGURATION, nodes=TWO, endpoints=(), revision=7):
+def snapshot(*held, configuration=CONFIGURATION, nodes=TWO, endpoints=(), revision=7, drained=()):
     leases, holdings = {}, {}
     for subject, address in held:
         lease = Lease(ip_address(address), subject.ref, "p", LeaseState.BOUND, "g", NOW)
@@ -53,6 +53,7 @@ def snapshot(*held, configuration=CONFIGURATION, nodes=TWO, endpoints=(), revisi
         nodes=HashTrieMap({node.name: node for node in nodes}),
         leases=HashTrieMap(leases),
         holdings=HashTrieMap(holdings),
+        drained_nodes=frozenset(drained),
     )
 
 
@@ -177,3 +178,26 @@ def test_an_entry_keeps_the_revision_it_stands_since():
     entries = plan(later, "a", before=first).entries
 
     assert [entries[ip_address(text)].since.revision for text in ("10.0.42.0", "10.0.42.5")] == [7, 9]
+
+
+def test_a_drained_node_stays_a_candidate_until_its_goodbye_is_heard():
+    given = snapshot((service(COFFEE), "10.0.42.0"), drained=["a"])
+
+    assert order(given) == ("a", "b")
+    assert reasons(given) == [Reason.NODE_DRAINED]
+    assert reasons(given, "b") == []
+
+
+def test_a_drained_node_has_no_routes():
+    given = snapshot((service(COFFEE), "10.10.10.7"), drained=["a"])
+
+    assert plan(given, "a").routes("core") == {}
+    assert plan(given, "b").routes("core")
+    assert reasons(given) == [Reason.NODE_DRAINED]
+
+
+@pytest.mark.parametrize(("text", "told"), [("drain-cordoned: true", [Reason.NODE_DRAINED]), ("", [])])
+def test_a_cordoned_node_is_drained_where_the_configuration_says_so(text, told):
+    nodes = (Node("a", is_cordoned=True), Node("b"))
+
+    assert reasons(snapshot((service(COFFEE), "10.10.10.7"), nodes=nodes, configuration=CONFIGURATION + text)) == told

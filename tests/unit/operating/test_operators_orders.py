@@ -1,17 +1,29 @@
 """What operators order becomes changes, or a refusal that names what stands in the way."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
 from rpds import HashTrieMap
 
-from suite.controller.operator import Order, confirm, drain, release, reserve, undrain, unreserve
+from suite.controller.operator import (
+    Order,
+    confirm,
+    drain,
+    drain_node,
+    release,
+    reserve,
+    undrain,
+    undrain_node,
+    unreserve,
+)
 from suite.model.address import parse_range
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.event import Action, Actor
 from suite.model.lease import Lease, LeaseState, Reservation
+from suite.model.node import Node
 from suite.model.pool import Pool
 from suite.model.refusal import Reason
 from suite.model.service import Service, ServiceRef, ServiceType
@@ -278,3 +290,38 @@ def test_confirming_twice_changes_nothing():
     waiting = snapshot(withheld="0123456789ab", confirmed="0123456789ab")
 
     assert confirm(waiting, "0123456789ab", ANNA) == Changes()
+
+
+def test_a_node_is_drained_and_announces_again():
+    drained = drain_node(snapshot(), "compute1", ANNA)
+    undrained = undrain_node(snapshot(drained_nodes=frozenset({"compute1"})), "compute1", ANNA)
+
+    assert (drained.nodes_drained, drained.events[0].action) == (("compute1",), Action.NODE_DRAINED)
+    assert (undrained.nodes_undrained, undrained.events[0].node) == (("compute1",), "compute1")
+
+
+def test_draining_a_node_twice_changes_nothing():
+    assert drain_node(snapshot(drained_nodes=frozenset({"compute1"})), "compute1", ANNA) == Changes()
+    assert undrain_node(snapshot(), "compute1", ANNA) == Changes()
+
+
+def test_a_node_that_does_not_exist_is_named_with_those_that_do():
+    nodes = HashTrieMap({"compute1": Node("compute1"), "compute2": Node("compute2")})
+
+    refusal = drain_node(snapshot(nodes=nodes), "compute3", ANNA)
+
+    assert refusal.message == "no node is called 'compute3'; there are: compute1, compute2"
+
+
+def test_a_drained_node_that_is_gone_can_still_be_undrained():
+    gone = snapshot(nodes=HashTrieMap({"compute2": Node("compute2")}), drained_nodes=frozenset({"compute1"}))
+
+    assert undrain_node(gone, "compute1", ANNA).nodes_undrained == ("compute1",)
+
+
+def test_a_cordoned_node_is_uncordoned_in_the_cluster():
+    cordoned = snapshot(nodes=HashTrieMap({"compute1": Node("compute1", is_cordoned=True)}))
+    heeded = replace(cordoned, configuration=replace(cordoned.configuration, drain_cordoned=True))
+
+    assert undrain_node(heeded, "compute1", ANNA).reason is Reason.NODE_DRAINED
+    assert undrain_node(cordoned, "compute1", ANNA) == Changes()

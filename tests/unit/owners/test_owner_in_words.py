@@ -42,6 +42,14 @@ def test_who_was_passed_over_is_named_with_the_reason():
     assert told.why.endswith("; compute2 is not heard, compute1 is leaving")
 
 
+def test_a_node_that_an_operator_drained_is_told_apart_from_one_that_ends():
+    nodes = [node("compute1"), node("compute2", is_draining=True)]
+
+    told = owner(ENTRY, {each.name: node_view(each) for each in nodes}, None, {"compute2"}.__contains__)
+
+    assert told.why.endswith("; compute2 is drained")
+
+
 def test_a_node_that_has_just_started_is_passed_over_and_stands_by():
     told = said(node("compute1"), node("compute2", is_ready=False), node("compute3"))
 
