@@ -15,8 +15,9 @@ from suite.model.event import Action, Actor
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
+from suite.model.zone_version import ZoneVersion
 from suite.model.status import Fellow, Instance
-from suite.store import announcements, audit, health, history, schema, snapshots
+from suite.store import announcements, audit, health, history, schema, snapshots, zone_versions
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
@@ -122,6 +123,18 @@ class Store:
             return False
         self.database.write(lambda tx: announcements.record(tx, node, announced, now))
         return True
+
+    def number_zones(self, wanted: Sequence[ZoneVersion]) -> list[ZoneVersion]:
+        """The versions under the serials they must be served with; see ``zone_versions``.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        return self.database.write(lambda tx: zone_versions.number(tx, wanted))
+
+    def zone_chain(self, origin: str, serial: int) -> list[ZoneVersion]:
+        """The versions that lead to a serial of a zone, oldest first, as far as they are known."""
+        return self.database.read(lambda tx: zone_versions.chain(tx, origin, serial))
 
     def _settle(self, head: Head) -> bool:
         """Whether a commit whose answer was lost happened; (epoch, revision, writer) names it beyond doubt.

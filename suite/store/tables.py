@@ -305,6 +305,18 @@ announcement = _table(
 )
 """Which node told the network about an address, how, and from when until when."""
 
+zone_version = _table(
+    "zone_version",
+    _text("origin", primary_key=True),
+    Column("serial", BIG, primary_key=True, autoincrement=False),
+    Column("revision", BIG, nullable=False),
+    _text("digest"),
+    Column("old_serial", BIG),
+    _remark("difference"),
+    Index("zone_version_revision", "origin", "revision"),
+)
+"""What each serial of a DNS zone that secondaries may have stood for, and what changed since the one before it."""
+
 feed = _table(
     "feed",
     Column("revision", BIG, primary_key=True, autoincrement=False),
