@@ -12,12 +12,24 @@ from suite.store.database import Database
 from suite.store.errors import Unavailable
 from suite.store.faults import translated
 
+_PATIENCE = (
+    "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = 'idle_session_timeout'"  # not there before 14
+)
+
 
 class AdvisoryLock:
-    """One advisory lock of this database, named by one big number or two small ones; PostgreSQL only."""
+    """One advisory lock of this database, named by one big number or two small ones; PostgreSQL only.
 
-    def __init__(self, database: Database, *numbers: int) -> None:
+    Args:
+        database: where the lock is.
+        numbers: its name.
+        patience: seconds without a question (:meth:`holds`) after which the server takes it from a holder that is frozen, say,
+            while its connection stands; 0 for never, and never before PostgreSQL 14.
+    """
+
+    def __init__(self, database: Database, *numbers: int, patience: float = 0.0) -> None:
         self._database = database
+        self._patience = patience
         self._arguments = ", ".join(map(str, numbers))
         self._session: Connection | None = None
 
@@ -32,6 +44,7 @@ class AdvisoryLock:
             undo.callback(session.close)
             is_ours = bool(session.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._arguments})").scalar_one())
             if is_ours:
+                session.exec_driver_sql(_PATIENCE, (str(round(self._patience * 1000)),))
                 self._session = session
                 undo.pop_all()
         return is_ours

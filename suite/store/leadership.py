@@ -19,17 +19,19 @@ from suite.store.snapshots import read_head
 
 LOCK = 7883002
 """The advisory lock's number; one per database, since PostgreSQL keeps them apart by database."""
+PATIENCE = 10.0
+"""Seconds of silence after which PostgreSQL lets another lead: a leader that is frozen keeps its connection for ever."""
 
 
 class Leadership:
     """This process's part in it; :meth:`lead` is called again and again, and costs no write while it holds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, patience: float = PATIENCE) -> None:
         self._database = database
         self._busy = threading.Lock()
         self._term: int | None = None
         self._file: int | None = None
-        self._session = AdvisoryLock(database, LOCK)
+        self._session = AdvisoryLock(database, LOCK, patience=patience)
 
     def lead(self, instance: str, now: datetime) -> int | None:
         """The term in which ``instance`` leads from now on or still leads; None while another one does.

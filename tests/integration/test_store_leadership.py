@@ -1,12 +1,16 @@
 """One instance leads at a time, and who was deposed cannot write."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from fix_netns import eventually
 
 from suite.model.changes import Changes
 from suite.model.node import Node
+from suite.store.engine import open_database
 from suite.store.errors import Deposed
+from suite.store.leadership import Leadership
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CHANGES = Changes(nodes=(Node("node-a"),))
@@ -64,3 +68,15 @@ def test_leader_whose_session_was_ended_gets_a_new_term(postgres_db):
     postgres_db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
 
     assert store.lead("a", NOON) == 2
+
+
+def test_leader_that_says_nothing_for_too_long_is_succeeded_though_its_connection_stands(postgres_db):
+    store = postgres_db.open()
+    with closing(open_database(postgres_db.url)) as database:
+        frozen = Leadership(database, patience=0.1)
+        frozen.lead("a", NOON)
+
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        assert eventually(lambda: postgres_db.rows(locks) == [(0,)])
+        assert store.lead("b", NOON) == 2
+        assert frozen.lead("a", NOON) is None
