@@ -26,6 +26,24 @@ def open_rows(tx: Transaction, node: str) -> dict[Announcement, int]:
     }
 
 
+def last_id(tx: Transaction) -> int:
+    """The number of the newest row; 0 when there is none."""
+    return int(tx.scalar("SELECT coalesce(max(id), 0) FROM announcement"))
+
+
+def begun_since(tx: Transaction, number: int) -> tuple[list[Announcement], int]:
+    """What is announced now and began after row ``number``, in the order it began; and the number of the newest row."""
+    last = last_id(tx)
+    if last == number:
+        return [], last
+    text = (
+        "SELECT addr_key, node, mode, interface, peer, mac FROM announcement"
+        " WHERE id > ? AND id <= ? AND valid_to IS NULL ORDER BY id"
+    )
+    rows = tx.execute(text, (number, last)).fetchall()
+    return [Announcement(address_from_key(bytes(key)), *rest) for key, *rest in rows], last
+
+
 def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: datetime) -> None:
     """Make the open rows of ``node`` those of ``announced``; an address has one owner by layer 2, so rows of others end."""
     at = tx.time_in(max(now, read_head(tx, lock=True).time))
@@ -35,7 +53,7 @@ def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: 
     ended += [(at, f"taken over by {node}", number) for number in _of_predecessors(tx, node, begun)]
     if ended:
         tx.execute_many(CLOSE, ended)
-    last = tx.scalar("SELECT coalesce(max(id), 0) FROM announcement")
+    last = last_id(tx)
     values = [
         (
             last + place, each.address.version, str(each.address), address_key(each.address), node, each.mode,

@@ -124,6 +124,22 @@ class Store:
         self.database.write(lambda tx: announcements.record(tx, node, announced, now))
         return True
 
+    def last_announcement(self) -> int:
+        """The number of the newest announcement, for :meth:`announced_since`.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return self.database.read(announcements.last_id)
+
+    def announced_since(self, number: int) -> tuple[list[Announcement], int]:
+        """What is announced now and began after announcement ``number``; and the number of the newest.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return self.database.read(lambda tx: announcements.begun_since(tx, number))
+
     def number_zones(self, wanted: Sequence[ZoneVersion]) -> list[ZoneVersion]:
         """The versions under the serials they must be served with; see ``zone_versions``.
 

@@ -66,3 +66,18 @@ def test_announcements_raise_no_revision(store):
     store.announce("compute1", frozenset({here(FIRST)}), now=NOON)
 
     assert store.read().revision == before
+
+
+def test_only_what_began_since_the_last_look_is_told(store):
+    store.announce("compute1", frozenset({here(FIRST)}), now=NOON)
+    seen = store.last_announcement()
+    store.announce("compute1", frozenset({here(FIRST), here(SECOND)}), now=NOON + MINUTE)
+
+    assert store.announced_since(seen) == ([here(SECOND)], seen + 1)
+
+
+def test_what_began_and_ended_between_two_looks_is_not_told(store):
+    store.announce("compute1", frozenset({here(FIRST)}), now=NOON)
+    store.announce("compute1", frozenset(), now=NOON + MINUTE)
+
+    assert store.announced_since(0) == ([], 1)
