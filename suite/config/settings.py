@@ -11,11 +11,13 @@ from suite.model.configuration import (
     HOLD_TIME,
     Configuration,
     DatabaseSettings,
+    KubernetesSettings,
     L2Settings,
     WebSettings,
 )
 
 L2_DEFAULTS = L2Settings()
+KUBERNETES_DEFAULTS = KubernetesSettings()
 
 
 def _l2(form: Form, reading: Reading, _code: str) -> L2Settings | Fault:
@@ -23,6 +25,10 @@ def _l2(form: Form, reading: Reading, _code: str) -> L2Settings | Fault:
         message = "heartbeat-dead must be at least twice heartbeat-interval, or one lost packet moves every address"
         return reading.fault(form.place("heartbeat_dead"), "l2.dead_too_short", message)
     return L2Settings(**form.values)
+
+
+def _kubernetes(form: Form, _reading: Reading, _code: str) -> KubernetesSettings | Fault:
+    return KubernetesSettings(**form.values)
 
 
 def _web(form: Form, _reading: Reading, _code: str) -> WebSettings | Fault:
@@ -111,6 +117,42 @@ L2 = Made(
     _l2,
 )
 
+KUBERNETES = Made(
+    Group(
+        (
+            Field(
+                "namespace",
+                Text(),
+                "Where MetalLB's ConfigMap, custom resources, Secrets and speakers are.",
+                KUBERNETES_DEFAULTS.namespace,
+            ),
+            Field("config_map", Text(), "The name of that ConfigMap.", KUBERNETES_DEFAULTS.config_map),
+            Field(
+                "hostnames",
+                Listing(Choice(("ingress", "gateway"))),
+                "Whose host names lead to the Services that serve them: ingress, gateway.",
+                KUBERNETES_DEFAULTS.hostnames,
+            ),
+            Field(
+                "secrets", Flag(), "Read the Secrets that peers' password-secret names.", KUBERNETES_DEFAULTS.secrets
+            ),
+            Field(
+                "stand_by_for",
+                Choice(("nobody", "metallb")),
+                "metallb: announce nothing while one of its speakers runs.",
+                KUBERNETES_DEFAULTS.stand_by_for,
+            ),
+            Field(
+                "guard_lease",
+                REF,
+                "A Lease (namespace/name) that keeps a second controller with another database from writing.",
+                None,
+            ),
+        )
+    ),
+    _kubernetes,
+)
+
 WEB = Made(
     Group(
         (
@@ -169,6 +211,7 @@ FILE = Group(
             "A node that the cluster has cordoned announces nothing, as if it was drained.",
             False,
         ),
+        Field("kubernetes", KUBERNETES, "What is read from a cluster, and where.", KUBERNETES_DEFAULTS),
         Field("web", WEB, "API, page and metrics.", WebSettings()),
         Field(
             "database", DATABASE, "Where everything is kept; SQLite in the state directory without.", DatabaseSettings()

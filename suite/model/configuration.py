@@ -127,6 +127,23 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """What is read from a cluster beside its Services, and where."""
+
+    namespace: str = "metallb-system"
+    """Where MetalLB's ConfigMap, custom resources, Secrets and speakers are."""
+    config_map: str = "config"
+    hostnames: tuple[str, ...] = ()
+    """``ingress``, ``gateway``: whose host names lead to the Services that serve them."""
+    secrets: bool = False
+    """Whether the Secrets that hold passwords of peers are read."""
+    stand_by_for: str = "nobody"
+    """``metallb``: nothing is announced while one of its speakers runs."""
+    guard_lease: ServiceRef | None = None
+    """A Lease (coordination.k8s.io) that keeps a second controller with another database from writing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything an operator can say."""
 
@@ -146,6 +163,7 @@ class Configuration:
     load_balancer_class: str = ""
     dns: DnsSettings = field(default_factory=DnsSettings)
     l2: L2Settings = field(default_factory=L2Settings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
     web: WebSettings = field(default_factory=WebSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     roles: tuple[str, ...] = ("controller", "speaker", "nameserver", "web")
