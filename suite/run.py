@@ -39,7 +39,6 @@ from suite.model.publication import Publication
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
-from suite.nameserver import keeping
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
@@ -173,8 +172,7 @@ class Suite:
         if "nameserver" in self._roles:
             listen = self._options.dns_listen or self._settings.dns.listen or everywhere()
             dns = replace(self._settings.dns, listen=listen)
-            kept = self._options.state / keeping.NAME
-            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry, kept)
+            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry)
         opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
         await asyncio.sleep(0)  # the DNS workers are processes: they start on another core while this one imports SQL
         from suite.controller.loop import Controller
@@ -183,6 +181,8 @@ class Suite:
         if "speaker" in self._roles:
             self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random, self._decline)
         store = await self._open_store()
+        if self._nameserver is not None:
+            self._nameserver.versions = store
         _log.info("the audit log stands at %s", await asyncio.to_thread(store.anchor))
         if opening is not None:
             await opening
@@ -218,7 +218,10 @@ class Suite:
         controller = self._controller
         if controller is None:
             raise RuntimeError("start() comes first")
-        source = self._source(await controller.load())
+        snapshot = await controller.load()
+        if self._nameserver is not None:
+            self._nameserver.before = snapshot
+        source = self._source(snapshot)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(controller.run())
             if self._cluster is None:  # a cluster's own configuration is read with its Services, then both are one

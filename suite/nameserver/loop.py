@@ -6,14 +6,13 @@ Beside that it watches how long ago the last contact was, and counts answers.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from suite import __version__
 from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
-from suite.dns.journal import Difference
 from suite.dns.server import Server
 from suite.dns.settings import Key
 from suite.dns.zone import Zone
@@ -28,7 +27,8 @@ from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
 from suite.nameserver.apex import cooling_needed
 from suite.nameserver.metering import count_answers, describe_zones
-from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.numbering import Numbering, VersionStore
+from suite.nameserver.plan import ZonePlan, ZonePlanner
 from suite.nameserver.secondaries import Secondaries
 from suite.nameserver.settings import (
     TsigKeysError,
@@ -54,12 +54,10 @@ class Nameserver:
     """One DNS server that says what the snapshots say.
 
     ``dns`` is what is configured before the first snapshot: where to listen, with how many workers.  ``clock`` gives
-    seconds that never jump.  ``kept`` is where zones are written down for the sake of secondaries.
+    seconds that never jump.
     """
 
-    def __init__(
-        self, dns: DnsSettings, node: str, clock: Callable[[], float], registry: Registry, kept: Path | None = None
-    ) -> None:
+    def __init__(self, dns: DnsSettings, node: str, clock: Callable[[], float], registry: Registry) -> None:
         listen = [(str(each.address), each.port) for each in dns.listen]
         self._server = Server(listen, settings_of(dns), workers=dns.workers)
         self._node = node
@@ -74,7 +72,12 @@ class Nameserver:
         self._trouble = "it has not opened its sockets yet"
         self._key_trouble = ""
         self._keys: tuple[Key, ...] = ()
-        self._secondaries = Secondaries(kept, clock, self._transferable)
+        self._secondaries = Secondaries(self._transferable)
+        self._numbering = Numbering(lambda: self.versions)
+        self.versions: VersionStore | None = None
+        """The database that gives zones their serials; without one a serial is the revision."""
+        self.before = Snapshot()
+        """What the database held at the start: what changes from there is a difference that secondaries can take."""
         self.refused: dict[ServiceRef, tuple[Refusal, ...]] = {}
         """Services some of whose names belong to others."""
 
@@ -117,20 +120,18 @@ class Nameserver:
     async def follow(self, publication: Publication) -> None:
         """Serve what the publication says; returns when the next query sees it."""
         async with self._publishing:
-            snapshot, before = publication.snapshot, self._snapshot
-            if snapshot.configuration is not before.configuration or snapshot.epoch != before.epoch:
+            snapshot, old = publication.snapshot, self._snapshot
+            if snapshot.configuration is not old.configuration or snapshot.epoch != old.epoch:
                 await self._configure(snapshot)
             if self._planner is None:
-                has_secondaries = serves_transfers(snapshot.configuration.dns)
-                self._planner = ZonePlanner(
-                    await asyncio.to_thread(self._secondaries.recall) if has_secondaries else {}
-                )
-            with _without_collector() if publication.touched is None else nullcontext():
-                planned = self._planner.plan(snapshot, publication.touched)
+                self._planner = ZonePlanner()
+                await self._resume(snapshot)
+            planned = self._plan(snapshot, publication.touched)
+            updates = await self._numbered(planned.updates)
             self._snapshot, self.refused = snapshot, planned.refused
             self.contact()
             self._is_stale = False
-            await self._publish(list(planned.updates))
+            await self._publish(updates)
 
     def contact(self) -> None:
         """The controller or the database was heard from: what is served is as good as new."""
@@ -165,6 +166,29 @@ class Nameserver:
     def _zones(self) -> dict[bytes, Zone]:
         return self._planner.zones if self._planner else {}
 
+    def _plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None) -> ZonePlan:
+        if self._planner is None:
+            raise RuntimeError("follow() makes the planner")
+        with _without_collector() if touched is None else nullcontext():
+            return self._planner.plan(snapshot, touched)
+
+    async def _resume(self, snapshot: Snapshot) -> None:
+        """Where secondaries know the zones of the last start: begin with these, so that only what changed is new."""
+        before, self.before = self.before, Snapshot()
+        if serves_transfers(before.configuration.dns) and before.revision != snapshot.revision:
+            planned = await asyncio.to_thread(self._plan, before, None)
+            updates = [each for each in planned.updates if not isinstance(each, SetState)]
+            self._snapshot = before
+            await self._server.publish(await self._numbered(updates), before.revision)
+
+    async def _numbered(self, updates: Sequence[Update]) -> list[Update]:
+        """``updates`` under the serials that the database gives them, where anybody may transfer zones."""
+        planner = self._planner
+        if planner is None or not serves_transfers(planner.snapshot.configuration.dns):
+            self._numbering.forget()
+            return list(updates)
+        return await self._numbering.numbered(updates, planner, planner.snapshot.revision)
+
     async def _publish(self, updates: list[Update]) -> None:
         """Also where nobody listens yet: the workers then begin with it."""
         await self._server.publish(updates, self._snapshot.revision)
@@ -172,11 +196,10 @@ class Nameserver:
         if changed and serves_transfers(self._snapshot.configuration.dns):
             self._secondaries.changed(changed)
 
-    def _transferable(self) -> tuple[Mapping[bytes, Zone], Mapping[bytes, tuple[Difference, ...]]]:
+    def _transferable(self) -> dict[bytes, Zone]:
         """Zones of one label come and go, and no secondary would learn of them."""
         planner = self._planner
-        zones = {origin: zone for origin, zone in self._zones.items() if planner and planner.is_configured(origin)}
-        return zones, dict(self._server.journal.by_origin.items())
+        return {origin: zone for origin, zone in self._zones.items() if planner and planner.is_configured(origin)}
 
     async def _configure(self, snapshot: Snapshot) -> None:
         """Hand the server the settings that this snapshot's configuration makes."""

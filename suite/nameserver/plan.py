@@ -6,12 +6,12 @@ told who holds the name; only reverse names are shared.  The plan keeps what eve
 :meth:`ZonePlanner.plan` without ``touched`` looks at all of them and comes to the same (a property test proves it).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from suite.dns import name, rrtype
-from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetHistory, SetState, Update
+from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
 from suite.dns.rrset import RRset, soa_with_serial
 from suite.dns.zone import Zone, ZoneError
 from suite.model.configuration import Configuration
@@ -19,7 +19,6 @@ from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.apex import apex_of
-from suite.nameserver.kept import Kept, next_serial, resumed
 from suite.nameserver.records import (
     Record,
     Scheme,
@@ -33,6 +32,7 @@ from suite.nameserver.records import (
     wanted_by_service,
 )
 from suite.nameserver.reverse import ReverseZones
+from suite.nameserver.versions import next_serial
 
 Source = tuple[str, str, str]
 """Kind (service, host, record, label, zone), then what names it."""
@@ -56,10 +56,9 @@ class ZonePlan:
 
 
 class ZonePlanner:
-    """The zones of a series of snapshots; ``kept`` are those that were served before a restart."""
+    """The zones of a series of snapshots."""
 
-    def __init__(self, kept: Mapping[bytes, Kept] | None = None) -> None:
-        self._kept = dict(kept or {})
+    def __init__(self) -> None:
         self._snapshot = Snapshot()
         self._scheme = scheme_of(Configuration())
         self._wanted: dict[Source, Wanted] = {}
@@ -80,6 +79,11 @@ class ZonePlanner:
     def zones(self) -> dict[bytes, Zone]:
         """The zones as last planned, by folded origin."""
         return self._zones
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What was planned last."""
+        return self._snapshot
 
     def plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None = None) -> ZonePlan:
         """What ``snapshot`` changes; ``touched`` names the Services that differ from the last one, None for any."""
@@ -264,6 +268,10 @@ class ZonePlanner:
         """Whether the configuration makes the zone, not a name of one label."""
         return self._apex_source(origin)[0] == "zone"
 
+    def renumber(self, zone: Zone) -> None:
+        """Go on from this version of a zone: its content is that of the plan, its serial that of the database."""
+        self._zones[zone.origin] = zone
+
     def _new_zone(self, origin: bytes) -> list[Update]:
         owners = [(origin, owner) for owner in self._owners.get(origin, ())]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
@@ -274,13 +282,8 @@ class ZonePlanner:
             zone = Zone.build(origin, _sets(self._claims[origin, origin][self._apex_source(origin)]), notes)
             for owner in owners:
                 zone = _grown(zone, self._rrsets(owner))
-        kept = self._kept.pop(origin, None)
-        if kept is None:
-            self._zones[origin] = zone.with_changes((), self._snapshot.revision)
-            return [ReplaceZone(self._zones[origin])]
-        again = resumed(kept, zone, self._snapshot.revision)
-        self._zones[origin] = again.zone
-        return [ReplaceZone(again.zone), SetHistory(origin, again.differences)]
+        self._zones[origin] = zone.with_changes((), self._snapshot.revision)
+        return [ReplaceZone(self._zones[origin])]
 
     def _changed_zone(self, zone: Zone, owners: list[Owner]) -> list[Update]:
         changes = [rrset for owner in owners for rrset in self._difference(zone, owner)]

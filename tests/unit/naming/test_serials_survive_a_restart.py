@@ -1,17 +1,22 @@
 """A serial that secondaries have seen keeps standing for the same content, whatever happens to this server."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from zone_worlds import load_balancer, snapshot_of
 
-from suite.dns.feed import ReplaceZone, SetHistory
+from suite.dns.feed import ReplaceZone, SetHistory, Update
+from suite.dns.journal import between
 from suite.dns.name import from_text
-from suite.dns.zone import Zone
 from suite.model.configuration import Configuration, DnsSettings, StaticHost
+from suite.model.snapshot import Snapshot
+from suite.model.zone_version import ZoneVersion
 from suite.nameserver.apex import expire_of
-from suite.nameserver.kept import Kept, KeptError, lines_of, next_serial, read
+from suite.nameserver.numbering import Numbering
 from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.versions import digest_of, history_of, moved, next_serial, version_of
+from suite.store.errors import Unavailable
 
 ORIGIN = from_text("service.")
 BEFORE = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, transfer_acl=("127.0.0.1",))
@@ -20,44 +25,132 @@ AFTER = replace(
 )
 
 
-def served(snapshot: object, kept: dict[bytes, Kept] | None = None) -> tuple[Zone, list[object]]:
-    planner = ZonePlanner(kept)
-    updates = planner.plan(snapshot).updates
-    return planner.zones[ORIGIN], [
-        each for each in updates if getattr(each, "origin", None) == ORIGIN or isinstance(each, ReplaceZone)
-    ]
+class Versions:
+    """A database that knows some versions and gives every other one the serial it asks for."""
+
+    def __init__(self, *known: ZoneVersion, chain: tuple[ZoneVersion, ...] = ()) -> None:
+        self.known = {(each.origin, each.digest): each for each in known}
+        self.chain = list(chain)
+        self.asked: list[ZoneVersion] = []
+        self.is_away = False
+
+    def number_zones(self, wanted: list[ZoneVersion]) -> list[ZoneVersion]:
+        if self.is_away:
+            raise Unavailable("the database is away")
+        self.asked += [each for each in wanted if each.origin == "service."]
+        return [self.known.get((each.origin, each.digest), each) for each in wanted]
+
+    def zone_chain(self, origin: str, serial: int) -> list[ZoneVersion]:
+        return self.chain
 
 
-def test_equal_content_keeps_its_serial_although_the_database_went_on() -> None:
-    zone, _ = served(BEFORE)
-    again, _ = served(replace(BEFORE, revision=12), {ORIGIN: Kept(zone)})
+class Server:
+    """A planner whose zones are numbered by a database."""
 
-    assert (zone.serial, again.serial) == (7, 7)
+    def __init__(self, versions: Versions) -> None:
+        self.planner = ZonePlanner()
+        self.numbering = Numbering(lambda: versions)
+
+    def serve(self, snapshot: Snapshot) -> list[Update]:
+        updates = self.planner.plan(snapshot).updates
+        return asyncio.run(self.numbering.numbered(updates, self.planner, snapshot.revision))
+
+    @property
+    def serial(self) -> int:
+        return self.planner.zones[ORIGIN].serial
 
 
-def test_content_that_changed_meanwhile_has_the_revision_and_its_difference_is_served() -> None:
-    zone, _ = served(BEFORE)
-    again, updates = served(AFTER, {ORIGIN: Kept(zone)})
-    (history,) = (each for each in updates if isinstance(each, SetHistory))
+def known(snapshot: Snapshot, serial: int) -> ZoneVersion:
+    versions = Versions()
+    Server(versions).serve(snapshot)
+    return replace(versions.asked[0], serial=serial)
 
-    assert again.serial == 9
+
+def test_content_that_the_database_knows_is_served_under_its_serial() -> None:
+    server = Server(Versions(known(BEFORE, 5)))
+
+    updates = server.serve(BEFORE)
+
+    assert server.serial == 5
+    assert [each.zone.serial for each in updates if isinstance(each, ReplaceZone) and each.zone.origin == ORIGIN] == [5]
+
+
+def test_what_led_to_a_known_serial_is_served_too() -> None:
+    versions = Versions()
+    server = Server(versions)
+    server.serve(BEFORE)
+    server.serve(AFTER)
+    step = versions.asked[1]
+
+    updates = Server(Versions(replace(known(AFTER, 9), old_serial=7), chain=(step,))).serve(AFTER)
+    (history,) = (each for each in updates if isinstance(each, SetHistory) and each.origin == ORIGIN)
+
     assert [(each.old_serial, each.new_serial) for each in history.differences] == [(7, 9)]
 
 
-def test_other_content_at_the_same_revision_raises_the_serial() -> None:
-    zone, _ = served(BEFORE)
-    again, _ = served(replace(AFTER, revision=7), {ORIGIN: Kept(zone)})
+def test_a_change_is_asked_for_with_its_difference() -> None:
+    versions = Versions()
+    server = Server(versions)
+    server.serve(BEFORE)
+    zone = server.planner.zones[ORIGIN]
+    server.serve(AFTER)
 
-    assert again.serial == 8
+    assert [(each.old_serial, each.serial, each.revision) for each in versions.asked] == [(None, 7, 7), (7, 9, 9)]
+    assert history_of(versions.asked[1:]) == (_bare(between(zone, server.planner.zones[ORIGIN])),)
 
 
-def test_the_next_change_goes_above_a_raised_serial() -> None:
-    zone, _ = served(BEFORE)
-    planner = ZonePlanner({ORIGIN: Kept(zone)})
-    planner.plan(replace(AFTER, revision=7))
-    planner.plan(replace(BEFORE, revision=8))
+def test_the_next_change_goes_on_from_the_serial_that_was_given() -> None:
+    versions = Versions(known(AFTER, 12))
+    server = Server(versions)
+    server.serve(AFTER)
+    server.serve(replace(BEFORE, revision=11))
 
-    assert planner.zones[ORIGIN].serial == 9
+    assert (server.serial, versions.asked[-1].old_serial) == (13, 12)
+
+
+def test_a_database_that_is_away_stops_no_answer() -> None:
+    versions = Versions()
+    server = Server(versions)
+    server.serve(BEFORE)
+    versions.is_away = True
+    server.serve(AFTER)
+    versions.is_away = False
+    server.serve(replace(BEFORE, revision=11))
+
+    assert (server.serial, versions.asked[-1].old_serial) == (11, None)
+
+
+def test_a_digest_follows_a_change_without_a_look_at_the_rest() -> None:
+    server = Server(Versions())
+    server.serve(BEFORE)
+    before = server.planner.zones[ORIGIN]
+    server.serve(AFTER)
+    after = server.planner.zones[ORIGIN]
+
+    assert moved(digest_of(before.rrsets()), between(before, after)) == digest_of(after.rrsets())
+
+
+def test_a_digest_does_not_depend_on_the_serial_but_on_everything_else() -> None:
+    server = Server(Versions())
+    server.serve(BEFORE)
+    zone = server.planner.zones[ORIGIN]
+
+    def text(number: int) -> str:
+        return version_of(ReplaceZone(zone), None, zone.with_changes((), number), 1)[0].digest
+
+    assert text(1) == text(2)
+    assert text(1) != known(AFTER, 1).digest
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"old": 1}'])
+def test_a_chain_begins_behind_a_step_that_cannot_be_read(damage: str) -> None:
+    versions = Versions()
+    server = Server(versions)
+    server.serve(BEFORE)
+    server.serve(AFTER)
+    step = versions.asked[1]
+
+    assert len(history_of([replace(step, difference=damage), step])) == 1
 
 
 @pytest.mark.parametrize(
@@ -69,36 +162,6 @@ def test_serials_rise_in_their_own_arithmetic(serial: int, revision: int, follow
     assert next_serial(serial, revision) == following
 
 
-def test_what_is_written_down_is_read_again() -> None:
-    zone, _ = served(BEFORE)
-    again, updates = served(AFTER, {ORIGIN: Kept(zone)})
-    (history,) = (each for each in updates if isinstance(each, SetHistory))
-
-    found = read(lines_of([again], {ORIGIN: history.differences}))
-
-    assert set(found[ORIGIN].zone.rrsets()) == set(again.rrsets())
-    assert found[ORIGIN].differences == history.differences
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda lines: lines[:-1],
-        lambda lines: [*lines[:2], "{", *lines[3:]],
-        lambda lines: [line.replace('"set"', '"sat"') for line in lines],
-        lambda lines: [lines[0].replace("1]", "2]"), *lines[1:]],
-        lambda lines: [line for line in lines if '00", 6, ' not in line],
-        lambda lines: [*lines, "[]"],
-    ],
-    ids=["cut", "no-json", "other-words", "other-format", "no-soa", "empty-row"],
-)
-def test_a_damaged_file_is_no_file(damage: object) -> None:
-    zone, _ = served(snapshot_of(load_balancer("coffee")))
-
-    with pytest.raises(KeptError):
-        read(damage(list(lines_of([zone], {}))))
-
-
 def test_a_secondary_forgets_within_what_the_cooling_time_leaves() -> None:
     dns = DnsSettings(ttl=30, stale_limit=600, hosts=(StaticHost("x", ttl=60),))
 
@@ -108,3 +171,10 @@ def test_a_secondary_forgets_within_what_the_cooling_time_leaves() -> None:
 @pytest.mark.parametrize(("cooling", "expire"), [(660, 80), (0, 600), (86400, 600)], ids=["least", "none", "most"])
 def test_a_secondary_outlives_a_missed_answer_and_never_ten_minutes(cooling: float, expire: int) -> None:
     assert expire_of(Configuration(cooling_time=cooling)) == expire
+
+
+def _bare(step: object) -> object:
+    """As it is written down: whether a set is leased does not travel."""
+    sets = {part: tuple(replace(each, leased=False) for each in getattr(step, part)) for part in ("removed", "added")}
+    soas = {part: replace(getattr(step, part), leased=False) for part in ("old_soa", "new_soa")}
+    return replace(step, **sets, **soas)
