@@ -14,6 +14,7 @@ from suite.cli.arguments import read_range, read_ref
 from suite.cli.desk import order
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, reason_option, target_options
+from suite.cli.outlet import watched
 from suite.cli.output import Format, plain, show, show_one
 from suite.cli.target import Target, store_errors
 
@@ -55,7 +56,7 @@ def log(
     wanted = read_range(address) if address else None
     ref = read_ref(service) if service else None
     chosen = _action(action) if action else None
-    begin, end = clock.understood(since, tz), clock.understood(until, tz)
+    begin, end = clock.understood(since, tz, "--since"), clock.understood(until, tz, "--until")
     with target.store() as store:
         found = store.events(address=wanted, ref=ref, action=chosen, since=begin, until=end, limit=limit)
     show(map(event_document, found), COLUMNS, output, empty="no such event")
@@ -105,7 +106,7 @@ def verify(file: Path | None, target: Target, anchors: tuple[str, ...], output: 
 @click.option("--tz", default="", metavar="ZONE", help="The zone of --before.  [default: $TZ]")
 def export(file: Path, target: Target, before: str, tz: str) -> None:
     """Write the log and the lease history as lines of JSON, hashes included, to a new FILE or - for stdout."""
-    until = clock.understood(before, tz)
+    until = clock.understood(before, tz, "--before")
     with target.store() as store, _opened(file) as stream:
         exported = store.export(stream, before=until)
     click.echo(f"{exported.events} events and {exported.leases} leases, SHA-256 {exported.sha256}", err=True)
@@ -135,7 +136,7 @@ def prune(target: Target, before: str, tz: str, archive: Path, is_sure: bool, re
 
     Who did it and why is an event, and a checkpoint lets `suite audit verify` go on from there.
     """
-    until = clock.understood(before, tz)
+    until = clock.understood(before, tz, "--before")
     if until is None:
         raise click.UsageError("--before needs a time")
     if not is_sure:
@@ -162,7 +163,9 @@ def _tell(report: "VerifyReport") -> None:
 def _opened(file: Path) -> "Iterator[IO[bytes]]":
     """A new file only this user may read, or stdout."""
     if str(file) == "-":
-        yield sys.stdout.buffer
+        with watched():
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -18,8 +18,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def understood(text: str, zone_name: str) -> datetime | None:
-    """The instant ``--at`` and ``--tz`` mean, None without ``--at``; what was understood is told on stderr.
+def understood(text: str, zone_name: str, option: str = "--at") -> datetime | None:
+    """The instant that ``option`` and ``--tz`` mean, None without it; what was understood is told on stderr.
 
     Raises:
         Fault: no such time or zone.
@@ -30,7 +30,7 @@ def understood(text: str, zone_name: str) -> datetime | None:
     try:
         meant = understand(text, now(), zone)
     except ValueError as error:
-        raise Fault(str(error), where="--at", code=Exit.USAGE) from None
+        raise Fault(str(error), where=option, code=Exit.USAGE) from None
     tell(meant)
     return meant.instant
 

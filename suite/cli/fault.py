@@ -27,6 +27,8 @@ class Exit(IntEnum):
     """What was waited for did not happen in time."""
     DEFECT = 70
     """A mistake in this program (EX_SOFTWARE of sysexits.h)."""
+    OUTPUT = 74
+    """What was found out could not be written to standard output (EX_IOERR)."""
 
 
 class Fault(click.ClickException):

@@ -29,6 +29,7 @@ MEANINGS = {
     Exit.REFUSED: "the change was refused, nothing was changed",
     Exit.TIMEOUT: "what was waited for did not happen in time",
     Exit.DEFECT: "a mistake in the program; please report it",
+    Exit.OUTPUT: "standard output could not be written, the disk behind it is full for one",
 }
 
 

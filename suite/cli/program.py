@@ -6,7 +6,8 @@ import sys
 import click
 
 from suite import __version__
-from suite.cli.fault import Exit, end_with_defect
+from suite.cli import outlet
+from suite.cli.fault import Exit, Fault, end_with_defect
 from suite.cli.lazy import LazyGroup
 
 PLACES = {
@@ -64,6 +65,17 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     if not os.environ.get("SUITE_TRACEBACK"):
         sys.excepthook = end_with_defect
+    outlet.install()
+    try:
+        code = _run()
+    except outlet.LostOutput as lost:
+        outlet.give_up()
+        code = outlet.SIGPIPE_CODE if lost.is_closed else _say_lost(lost)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command that the command line names."""
     try:
         code = program.main(prog_name="suite", standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -74,4 +86,14 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    sys.exit(code if isinstance(code, int) else int(Exit.OK))
+    return code if isinstance(code, int) else int(Exit.OK)
+
+
+def _say_lost(lost: outlet.LostOutput) -> int:
+    fault = Fault(
+        f"cannot write to standard output: {str(lost).lower()}",
+        fix="make room where the output goes, or send it elsewhere",
+        code=Exit.OUTPUT,
+    )
+    fault.show()
+    return fault.exit_code
