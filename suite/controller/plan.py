@@ -13,6 +13,7 @@ from suite.cluster.source import Batch
 from suite.controller.delta import Delta, delta_of
 from suite.controller.draft import Draft
 from suite.controller.releases import Verdict, digest_of, judge
+from suite.ipam.ahead import ahead
 from suite.ipam.allocation import Terms, allocate, displaced_at, keeps, second_family
 from suite.ipam.ledger import Ledger
 from suite.ipam.lifecycle import Waits
@@ -61,6 +62,8 @@ class Planner:
         self._kept_back = _kept_back(snapshot, snapshot.configuration)
         self.held_back: tuple[Leaving, ...] = ()
         """The releases that the last turn withheld."""
+        self.proven: tuple[Address, ...] = ()
+        """Free addresses, lowest first, that nobody on the network has, as far as speakers found a moment ago."""
 
     def turn(
         self, batch: Batch, now: datetime, configuration: Configuration | None = None, *, look_at_all: bool = False
@@ -87,6 +90,12 @@ class Planner:
             self._ledger.replace(address, snapshot.leases.get(address) or ())
         self._touched = set()
         self.snapshot = snapshot
+
+    def ahead(self) -> tuple[Address, ...]:
+        """The free addresses that the next Services will most likely get."""
+        snapshot = self.snapshot
+        pools = snapshot.configuration.pools
+        return ahead(Terms(pools, self._ledger, self._kept_back, snapshot.namespaces.get, snapshot.drained))
 
     def next_due(self) -> datetime | None:
         """When a held or cooling address goes on; None when none waits."""
@@ -126,6 +135,7 @@ class _Turn:
             kept_back,
             lambda name: namespaces.get(name) or snapshot.namespaces.get(name),
             snapshot.drained,
+            planner.proven,
         )
         waiting = planner.pending()
         self.wanted: dict[ServiceRef, Service | None] = {

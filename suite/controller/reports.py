@@ -7,6 +7,7 @@ from suite.model.address import Address
 from suite.model.changes import Changes, Closing
 from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState
+from suite.model.service import NOBODY
 from suite.model.snapshot import Snapshot
 
 SPEAKER = Actor("system", "speaker")
@@ -15,18 +16,31 @@ SPEAKER = Actor("system", "speaker")
 def declined(snapshot: Snapshot, address: Address, mac: str, now: datetime, node: str = "") -> Changes:
     """Another machine answers for ``address``: nobody gets it until an operator releases it.
 
-    Who had it asks again in the next turn.  Empty when nobody has the address, or when it is declined already: the
-    report is older than the snapshot, or not the first.
+    Who had it asks again in the next turn.  An address that nobody has yet is declined too: speakers ask for the next
+    free ones before anybody gets them.  Empty when it waits for somebody's return or is declined already (the report is
+    older than the snapshot, or not the first), and when it is in no pool.
     """
     leases = snapshot.leases.get(address) or ()
+    why = f"{mac} answers for {address}"
+    if not leases:
+        return _declined_ahead(snapshot, address, mac, now, node)
     if not any(lease.state is LeaseState.BOUND for lease in leases):
         return Changes()
-    why = f"{mac} answers for {address}"
     return Changes(
         closed=tuple(Closing(lease, f"declined: {why}") for lease in leases),
         opened=(_declined(leases[0], mac, now),),
         events=tuple(_event(lease, why, node) for lease in leases),
     )
+
+
+def _declined_ahead(snapshot: Snapshot, address: Address, mac: str, now: datetime, node: str) -> Changes:
+    pool = snapshot.configuration.pool_of(address)
+    if pool is None:
+        return Changes()
+    lease = _declined(Lease(address, NOBODY, pool.name, LeaseState.DECLINED, "", now), mac, now)
+    why = f"{mac} answers for {address}, before anybody got it"
+    event = Event(Action.DECLINED, address=address, pool=pool.name, reason=why, node=node, actor=SPEAKER)
+    return Changes(opened=(lease,), events=(event,))
 
 
 def _declined(lease: Lease, mac: str, now: datetime) -> Lease:

@@ -1,7 +1,7 @@
 """Choosing addresses for a Service: MetalLB's rules for which pool, our order of choice inside one.
 
 Inside a pool: a free address (or one whose sharing group the Service belongs to, whichever comes first in the order
-written), then the address that has been cooling longest, then the one held longest for a name that has not come back.
+written; one that the network has just been asked about goes before its equals), then the address that has been cooling longest, then the one held longest for a name that has not come back.
 Never one that is reserved for another, or that another machine on the network answers for.
 """
 
@@ -37,6 +37,9 @@ class Terms:
     kept_back: KeptBack
     namespace: Callable[[str], Namespace | None]
     drained: frozenset[str] = frozenset()
+    proven: tuple[Address, ...] = ()
+    """Free addresses, lowest first, for which nobody answered a moment ago; where none is known, the lowest free one is
+    chosen, as MetalLB does."""
 
     def pool_of(self, address: Address) -> Pool | None:
         """The pool whose ranges hold ``address``."""
@@ -274,7 +277,7 @@ def _pick(service: Service, pool: Pool, family: int, terms: Terms) -> Pick | Non
 
 def _free_or_shared(service: Service, span: Range, terms: Terms) -> Address | None:
     """The lowest address of ``span`` that is free or that the Service may share."""
-    number = first_free(span, terms.ledger.taken[span.family], terms.kept_back.pins[span.family])
+    number = _proven(span, terms, first_free(span, terms.ledger.taken[span.family], terms.kept_back.pins[span.family]))
     if service.sharing_key:
         for address in terms.ledger.joinable(share_group(service), span):
             if number is not None and int(address) > number:
@@ -282,6 +285,16 @@ def _free_or_shared(service: Service, span: Range, terms: Terms) -> Address | No
             if may_have(service, address, terms) is None and not displaced_at(service, address, terms.ledger):
                 return address
     return None if number is None else address_of(span.family, number)
+
+
+def _proven(span: Range, terms: Terms, lowest: int | None) -> int | None:
+    """Instead of the ``lowest`` free number of ``span``: one of which the network has just said that nobody has it."""
+    for address in terms.proven:
+        if address in span and lowest is not None and int(address) >= lowest:
+            taken, pins = terms.ledger.taken[span.family], terms.kept_back.pins[span.family]
+            if int(address) not in taken and int(address) not in pins:
+                return int(address)
+    return lowest
 
 
 def _why_exhausted(service: Service, pools: list[Pool]) -> Refusal:

@@ -17,8 +17,11 @@ class ServiceRef(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.name else ""
 
+
+NOBODY = ServiceRef("", "")
+"""The name on what no Service ever had: a declined lease of an address that was free."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """What Kubernetes takes as a name (RFC 1123, lower case)."""

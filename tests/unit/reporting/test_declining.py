@@ -1,15 +1,19 @@
 """What speakers report about an address becomes lease rows and events."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from rpds import HashTrieMap
 
 from suite.controller.reports import declined
+from suite.model.address import parse_range
 from suite.model.changes import Changes
+from suite.model.configuration import Configuration
 from suite.model.event import Action
 from suite.model.lease import Lease, LeaseState
-from suite.model.service import ServiceRef
+from suite.model.pool import Pool
+from suite.model.service import NOBODY, ServiceRef
 from suite.model.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -60,6 +64,19 @@ def test_a_second_report_changes_nothing():
     assert declined(snapshot(lease(state=LeaseState.DECLINED, group="declined")), VIP, MAC, NOW) == Changes()
 
 
-def test_an_address_that_nobody_has_any_more_is_not_declined():
+def test_a_free_address_is_declined_before_anybody_gets_it():
+    pools = Configuration(pools=(Pool("default", (parse_range("10.0.42.0/24"),)),))
+
+    changes = declined(replace(snapshot(), configuration=pools), VIP, MAC, NOW, "compute1")
+
+    [opened], [event] = changes.opened, changes.events
+    assert (opened.state, opened.ref, opened.note, str(opened.ref)) == (LeaseState.DECLINED, NOBODY, MAC, "")
+    assert (event.ref, event.reason) == (None, "02:00:00:00:00:ff answers for 10.0.42.0, before anybody got it")
+
+
+def test_an_address_that_is_in_no_pool_is_not_declined():
     assert declined(snapshot(), VIP, MAC, NOW) == Changes()
+
+
+def test_an_address_that_waits_for_its_service_is_not_declined():
     assert declined(snapshot(lease(state=LeaseState.COOLING)), VIP, MAC, NOW) == Changes()
