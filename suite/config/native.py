@@ -16,7 +16,17 @@ from suite.model.lease import Reservation
 from suite.model.node import Node
 from suite.model.peer import BfdProfile
 
-SINGLE = ("hold_time", "cooling_time", "load_balancer_class", "drain_cordoned", "l2", "kubernetes", "web", "database", "roles")
+SINGLE = (
+    "hold_time",
+    "cooling_time",
+    "load_balancer_class",
+    "drain_cordoned",
+    "l2",
+    "kubernetes",
+    "web",
+    "database",
+    "roles",
+)
 """Settings that are one value each; a second document may not say them again."""
 
 
