@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from fix_netns import Namespace, NetLab, eventually, require_tools
 
-from suite.bgp.bfd import BfdChange
+from suite.bgp.bfd import BfdChange, BfdStatus
 from suite.bgp.bfd_link import BfdLink, BfdPeer
 from suite.bgp.negotiation import SessionConfig
 from suite.bgp.peer import Listener, Peer, PeerConfig
@@ -74,6 +74,47 @@ def prefixes(*texts: str) -> list[Prefix]:
     return [Prefix.parse(text) for text in texts]
 
 
+class WatchedPath:
+    """One BFD session with the sockets of `BfdLink`, on the running loop instead of the time-critical process's."""
+
+    def __init__(self, peer: BfdPeer, changes: list[BfdChange]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._changes = changes
+        self._link = BfdLink(random.Random(7).random)
+        self._number = self._link.watch(peer, self._loop.time())
+        self._timer: asyncio.TimerHandle | None = None
+        self._readers = self._link.filenos()
+        for descriptor in self._readers:
+            self._loop.add_reader(descriptor, self._receive)
+        self._turn()
+
+    def status(self) -> BfdStatus:
+        return self._link.status(self._number)
+
+    def unwatch(self) -> None:
+        self._link.unwatch(self._number, self._loop.time())
+        self._turn()
+
+    def close(self) -> None:
+        """End without a word."""
+        for descriptor in self._readers:
+            self._loop.remove_reader(descriptor)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._link.close()
+
+    def _receive(self) -> None:
+        self._link.receive(self._loop.time())
+        self._turn()
+
+    def _turn(self) -> None:
+        self._changes += [change for _, change in self._link.turn(self._loop.time())]
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._link.next_timer()
+        self._timer = None if due is None else self._loop.call_at(due, self._turn)
+
+
 class Speaker:
     """Our side: an event loop in a thread inside a namespace."""
 
@@ -84,7 +125,7 @@ class Speaker:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.peers: list[Peer] = []
         self._listeners: list[Listener] = []
-        self._bfd: list[BfdLink] = []
+        self._bfd: list[WatchedPath] = []
         self._thread.start()
         self._ready.wait(5)
 
@@ -133,21 +174,20 @@ class Speaker:
         self._thread.join(5)
         self._loop.close()
 
-    def watch(self, peer: BfdPeer) -> tuple[BfdLink, int, list[BfdChange]]:
-        """A BFD session; its link, its number and the list its changes come into."""
+    def watch(self, peer: BfdPeer) -> tuple[WatchedPath, list[BfdChange]]:
+        """A BFD session and the list its changes come into."""
         changes: list[BfdChange] = []
 
-        async def make() -> tuple[BfdLink, int]:
-            link = BfdLink(random.Random(7).random)
-            return link, link.watch(peer, changes.append)
+        async def make() -> WatchedPath:
+            return WatchedPath(peer, changes)
 
-        link, number = self.call(make)
-        self._bfd.append(link)
-        return link, number, changes
+        path = self.call(make)
+        self._bfd.append(path)
+        return path, changes
 
     async def _end(self) -> None:
-        for link in self._bfd:
-            link.close()
+        for path in self._bfd:
+            path.close()
         for listener in self._listeners:
             listener.close()
         for peer in self.peers:

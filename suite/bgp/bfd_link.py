@@ -1,11 +1,12 @@
-"""The asyncio shell around BFD sessions: UDP on port 3784 for one hop, 4784 for several (RFC 5881, RFC 5883).
+"""The sockets around BFD sessions: UDP on port 3784 for one hop, 4784 for several (RFC 5881, RFC 5883).
 
 One receiving socket per family and kind serves all sessions; each session sends from a socket of its own, since its
 source port must be its own and from 49152 up. A single-hop packet that does not arrive with TTL 255 was not sent by a
 neighbor and is dropped before anything looks into it.
+
+The loop around it is the caller's: `receive` what is readable, `turn` when `next_timer` says so; nothing here waits.
 """
 
-import asyncio
 import contextlib
 import errno
 import socket
@@ -41,46 +42,63 @@ class BfdPeer:
 
 @dataclass(eq=False, slots=True)
 class _Watched:
-    """A session with its socket and timer."""
+    """A session with its socket."""
 
     peer: BfdPeer
     session: BfdSession
-    on_change: Callable[[BfdChange], None]
     sender: socket.socket
-    timer: asyncio.TimerHandle | None = None
 
 
 class BfdLink:
-    """All BFD sessions of this process, on the running loop. `random` gives numbers from 0 to 1."""
+    """All BFD sessions of one process. `random` gives numbers from 0 to 1; `now` is seconds of one clock throughout."""
 
     def __init__(self, random: Callable[[], float]) -> None:
-        self._loop = asyncio.get_running_loop()
         self._random = random
         self._receivers: dict[tuple[int, bool], socket.socket] = {}
         self._watched: dict[int, _Watched] = {}
         self.dropped: Counter[str] = Counter()
 
-    def watch(self, peer: BfdPeer, on_change: Callable[[BfdChange], None]) -> int:
+    def watch(self, peer: BfdPeer, now: float) -> int:
         """Start a session; its number is for the other calls. OSError if the port is taken by another daemon."""
         self._listen(peer.remote.version, multihop=peer.multihop)
         number = self._free_number()
-        session = BfdSession(peer.profile, number, self._random)
-        watched = _Watched(peer, session, on_change, self._sender(peer))
+        watched = _Watched(peer, BfdSession(peer.profile, number, self._random), self._sender(peer))
         self._watched[number] = watched
-        session.start(self._loop.time())
-        self._move(watched)
+        watched.session.start(now)
         return number
 
-    def unwatch(self, number: int) -> None:
+    def unwatch(self, number: int, now: float) -> None:
         """End a session; the peer is told AdminDown once, so that it does not take this for a failure."""
         watched = self._watched.pop(number, None)
         if watched is None:
             return
-        watched.session.disable(self._loop.time())
-        self._send(watched)
-        if watched.timer is not None:
-            watched.timer.cancel()
+        watched.session.disable(now)
+        self._send(watched, now)
         watched.sender.close()
+
+    def filenos(self) -> list[int]:
+        """For a selector: readable when `receive` has something; more of them after `watch`."""
+        return [receiver.fileno() for receiver in self._receivers.values()]
+
+    def receive(self, now: float) -> None:
+        """Take what arrived, a portion from each socket; never waits."""
+        for (_version, multihop), receiver in self._receivers.items():
+            self._read(receiver, now, multihop=multihop)
+
+    def turn(self, now: float) -> list[tuple[int, BfdChange]]:
+        """Send what is due, and tell which session changed how."""
+        changes = []
+        for number, watched in self._watched.items():
+            watched.session.handle_timer(now)
+            self._send(watched, now)
+            while (change := watched.session.next_event()) is not None:
+                changes.append((number, change))
+        return changes
+
+    def next_timer(self) -> float | None:
+        """When to call `turn` at the latest; after `receive` and `watch`, at once."""
+        timers = (watched.session.next_timer() for watched in self._watched.values())
+        return min((timer for timer in timers if timer is not None), default=None)
 
     def status(self, number: int) -> BfdStatus:
         """A picture of a session; KeyError if it is not watched."""
@@ -89,11 +107,8 @@ class BfdLink:
     def close(self) -> None:
         """End every session without a word, as the end of the process would."""
         for watched in self._watched.values():
-            if watched.timer is not None:
-                watched.timer.cancel()
             watched.sender.close()
         for receiver in self._receivers.values():
-            self._loop.remove_reader(receiver)
             receiver.close()
         self._watched.clear()
         self._receivers.clear()
@@ -116,9 +131,8 @@ class BfdLink:
             receiver.close()
             raise
         self._receivers[version, multihop] = receiver
-        self._loop.add_reader(receiver, self._readable, receiver, multihop)
 
-    def _readable(self, receiver: socket.socket, multihop: bool) -> None:
+    def _read(self, receiver: socket.socket, now: float, *, multihop: bool) -> None:
         for _ in range(BATCH):
             try:
                 octets, ancillary, _flags, source = receiver.recvmsg(256, 128)
@@ -126,9 +140,11 @@ class BfdLink:
                 return
             except OSError:  # an ICMP error of an earlier packet; the next read is about something else
                 continue
-            self._received(octets, _ttl(ancillary), _source(source), multihop=multihop)
+            address = _source(source)
+            if address is not None:
+                self._take(octets, _ttl(ancillary), address, now, multihop=multihop)
 
-    def _received(self, octets: bytes, ttl: int, source: Address, *, multihop: bool) -> None:
+    def _take(self, octets: bytes, ttl: int, source: Address, now: float, *, multihop: bool) -> None:
         """Choose the session (RFC 5880 section 6.3, RFC 5881 section 3) and judge the TTL by it."""
         if not multihop and ttl != 255:  # RFC 5881 section 5
             self.dropped["ttl"] += 1
@@ -143,8 +159,7 @@ class BfdLink:
         elif multihop and ttl < watched.peer.profile.minimum_ttl:
             self.dropped["ttl"] += 1
         else:
-            watched.session.receive_packet(packet, self._loop.time())
-            self._move(watched)
+            watched.session.receive_packet(packet, now)
 
     def _choose(self, discriminator: int, source: Address, *, multihop: bool) -> _Watched | None:
         """By our discriminator where the peer knows it, else by its address; the address must fit either way."""
@@ -154,21 +169,9 @@ class BfdLink:
             return watched if fits else None
         return next((w for w in self._watched.values() if _matches(w.peer, source, multihop=multihop)), None)
 
-    def _move(self, watched: _Watched) -> None:
-        """Timers, packets, events, and the next timer."""
-        now = self._loop.time()
-        watched.session.handle_timer(now)
-        self._send(watched)
-        while (change := watched.session.next_event()) is not None:
-            watched.on_change(change)
-        due = watched.session.next_timer()
-        if watched.timer is not None:
-            watched.timer.cancel()
-        watched.timer = None if due is None else self._loop.call_at(due, self._move, watched)
-
-    def _send(self, watched: _Watched) -> None:
+    def _send(self, watched: _Watched, now: float) -> None:
         port = MULTI_HOP_PORT if watched.peer.multihop else SINGLE_HOP_PORT
-        for packet in watched.session.packets_to_send(self._loop.time()):
+        for packet in watched.session.packets_to_send(now):
             # No route, no neighbor, a full queue: the peer's detection time is the judge of all of them.
             with contextlib.suppress(OSError):
                 watched.sender.sendto(packet, _socket_address(watched.peer.remote, port))
@@ -226,11 +229,14 @@ def _ttl(ancillary: list[tuple[int, int, bytes]]) -> int:
     return int(next(values, 0))
 
 
-def _source(name: tuple[Any, ...]) -> Address:
-    """The sender's address; a link-local one with the interface's name as zone."""
+def _source(name: tuple[Any, ...]) -> Address | None:
+    """The sender's address, a link-local one with the interface's name as zone; None if that interface is gone."""
     text = str(name[0]).partition("%")[0]
     if len(name) == 4 and name[3]:
-        return ip_address(f"{text}%{socket.if_indextoname(name[3])}")
+        try:
+            return ip_address(f"{text}%{socket.if_indextoname(name[3])}")
+        except OSError:
+            return None
     return ip_address(text)
 
 

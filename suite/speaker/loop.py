@@ -1,11 +1,12 @@
 """The speaker's loop: each publication becomes a plan, and the plan becomes ARP, NDP and BGP.
 
-Layer 2 and the heartbeats between nodes live in a process of their own (``responder``), which is told the plan and goes
+Layer 2, the heartbeats between nodes and BFD live in a process of their own (``responder``), which is told the plan and goes
 on without us for as long as we are busy; BGP sessions live here.  Without the privilege that layer 2 needs, everything
 else goes on and the role says what it lacks.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from suite.speaker.heartbeat import Standing
 from suite.speaker.layer2_view import node_state, node_view, owner, picture
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
+from suite.speaker.paths import Paths
 from suite.speaker.peer_password import with_password
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
 from suite.speaker.reports import counts
@@ -88,8 +90,10 @@ class Speaker:
         self._decline = decline
         self._telling: set[asyncio.Future[None]] = set()
         self._registry = registry
-        self._sessions = Sessions(random, registry, own_networks)
+        self._paths = Paths(self._order)
+        self._sessions = Sessions(random, registry, self._paths, own_networks)
         self._responder: ResponderProcess | None = None
+        self._has_ended = asyncio.Event()
         self._configured: Configure | None = None
         self._plan = Plan()
         self._snapshot = Snapshot()
@@ -104,10 +108,12 @@ class Speaker:
     async def run(self) -> None:
         """Keep the picture of what is announced up to date, until cancelled."""
         while True:
-            await asyncio.sleep(ASK_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK_INTERVAL):
+                    await self._has_ended.wait()
             if self._responder is None:
                 continue
-            if self._responder.exit_code is not None:
+            if self._has_ended.is_set() or self._responder.exit_code is not None:
                 await self._restart()
             else:
                 self._responder.send(ASK)
@@ -118,7 +124,8 @@ class Speaker:
             snapshot, before = publication.snapshot, self._snapshot
             self._snapshot = snapshot
             is_anew = publication.touched is None or snapshot.configuration is not before.configuration
-            if is_anew or snapshot.nodes is not before.nodes:
+            is_anew = is_anew or snapshot.nodes is not before.nodes or snapshot.drained_nodes != before.drained_nodes
+            if is_anew:
                 self._plan = plan(snapshot, self._node, before=self._plan)
                 self._wanted_sessions = self._neighbours()
             else:
@@ -129,16 +136,17 @@ class Speaker:
     async def stop(self, *, is_drain: bool = False) -> None:
         """Withdraw: successors take the addresses over, sessions end."""
         ending = asyncio.create_task(self._sessions.stop(is_drain=is_drain))
-        if self._responder is not None and self._responder.exit_code is None:
+        if self._responder is not None and self._configured is not None and self._responder.exit_code is None:
             self._responder.send(DRAIN)
             deadline = asyncio.get_running_loop().time() + DRAIN_PATIENCE
             while not self.picture.is_drained and self._responder.exit_code is None:
                 if asyncio.get_running_loop().time() > deadline:
                     break
                 await asyncio.sleep(0.01)
+        await ending  # the paths are watched until the sessions that need it have ended
+        if self._responder is not None:
             asyncio.get_running_loop().remove_reader(self._responder.fileno())
             await asyncio.to_thread(self._responder.stop)
-        await ending
 
     def instance(self) -> Instance:
         """What this role says about itself."""
@@ -195,33 +203,33 @@ class Speaker:
         if entry is None or not self.picture.nodes:
             return None
         nodes = {name: node_view(node_state(report)) for name, report in dict(self.picture.nodes).items()}
-        return owner(entry, nodes, self.picture.owned.get(address))
+        return owner(entry, nodes, self.picture.owned.get(address), self._snapshot.is_drained)
 
     def layer2(self) -> Layer2 | None:
         """The nodes and the owners of all addresses; None where this node announces nothing by layer 2."""
-        if self._responder is None:
+        if self._configured is None:
             return None
         states = map(node_state, dict(self.picture.nodes).values())
-        return picture(self._node, states, self._plan.entries.values(), dict(self.picture.owned))
+        owned = dict(self.picture.owned)
+        return picture(self._node, states, self._plan.entries.values(), owned, self._snapshot.is_drained)
 
     async def _announce_layer2(self) -> None:
-        """Tell the responder the plan; start it with the first pool that layer 2 announces."""
+        """Tell the responder the plan; from the first pool on that layer 2 announces."""
         if not any(ways.l2 for ways in self._plan.ways.values()):
             self._lack = ""
-            if self._responder is None:
+            if self._configured is None:
                 return
-        elif self._responder is None and not await self._start():
+        elif self._configured is None and not await self._may_begin():
             return
-        if self._responder is None:
-            return
+        responder = self._running_responder()
         configure = self._configure()
         if configure != self._configured:
             self._configured = configure
-            self._responder.send(configure.to_message())
-        self._responder.adopt(Standing(self._snapshot.revision, self._snapshot.epoch), self._plan.entries)
+            responder.send(configure.to_message())
+        responder.adopt(Standing(self._snapshot.revision, self._snapshot.epoch), self._plan.entries)
 
-    async def _start(self) -> bool:
-        """Start the responder; whether this process may."""
+    async def _may_begin(self) -> bool:
+        """Whether this process may do layer 2; makes what it needs for that."""
         if not may_open_packet_sockets():
             if not self._lack:
                 _log.warning("%s", LACKS)
@@ -230,21 +238,32 @@ class Speaker:
         self._lack = ""
         if self._templates is None:
             self._templates = await asyncio.to_thread(_templates)
-        self._responder, self._configured = ResponderProcess(), None
-        asyncio.get_running_loop().add_reader(self._responder.fileno(), self._hear)
         return True
 
+    def _running_responder(self) -> ResponderProcess:
+        """The time-critical process, started when it is needed first."""
+        if self._responder is None:
+            self._responder, self._configured = ResponderProcess(), None
+            asyncio.get_running_loop().add_reader(self._responder.fileno(), self._hear)
+        return self._responder
+
+    def _order(self, order: Message) -> None:
+        """What BFD has to do."""
+        self._running_responder().send(order)
+
     async def _restart(self) -> None:
-        _log.error("the layer 2 process ended by itself and is started again")
+        _log.error("the time-critical process ended by itself and is started again")
         if self._responder is not None:
             asyncio.get_running_loop().remove_reader(self._responder.fileno())
             self._responder.stop()
-        self._responder = None
+        self._responder = self._configured = None
+        self._has_ended.clear()
         self._trouble = ""
         self.picture = Picture()
         await asyncio.sleep(RESTART_PAUSE)
         async with self._following:
             await self._announce_layer2()
+            self._paths.order_all()
 
     def _configure(self) -> Configure:
         settings = self._snapshot.configuration.l2
@@ -262,6 +281,7 @@ class Speaker:
             bind_device=BIND_DEVICE if settings.bind_address else None,
             refresh=settings.refresh_interval,
             probe=settings.probe,
+            is_drained=self._snapshot.is_drained(self._node),
         )
 
     def _neighbours(self) -> list[Neighbour]:
@@ -290,6 +310,7 @@ class Speaker:
                 self._take(message)
         except EOFError:
             asyncio.get_running_loop().remove_reader(self._responder.fileno())
+            self._has_ended.set()
 
     def _take(self, message: Message) -> None:
         match message["kind"]:
@@ -303,7 +324,7 @@ class Speaker:
                 _log.info("%s is not announced on %s any more", message["address"], message["interface"])
             case "trouble":
                 trouble = ": ".join(filter(None, (message["interface"], message["text"])))
-                if trouble != self._trouble:
+                if trouble and trouble != self._trouble:
                     _log.error("layer 2: %s", trouble)
                 self._trouble = trouble
             case "state":
@@ -313,6 +334,8 @@ class Speaker:
                 self._registry.set(
                     names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.picture.nodes.values())
                 )
+            case "path":
+                self._paths.hear(message)
             case "contest":
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":

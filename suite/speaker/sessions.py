@@ -12,8 +12,8 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from time import monotonic
 
-from suite.bgp.bfd import BfdChange, BfdStatus
-from suite.bgp.bfd_link import BfdLink, BfdPeer
+from suite.bgp.bfd import BfdChange
+from suite.bgp.bfd_link import BfdPeer
 from suite.bgp.bfd_packet import BfdState
 from suite.bgp.export import RouteAttributes
 from suite.bgp.fsm import State
@@ -27,6 +27,7 @@ from suite.metrics.registry import Metric, Registry
 from suite.model.address import Address, Network
 from suite.model.peering import Peering
 from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, told
+from suite.speaker.paths import Paths
 from suite.speaker.peerings import peering
 from suite.speaker.plan import Plan
 from suite.speaker.session_metrics import grown, totals
@@ -40,37 +41,36 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class _Running:
-    """One session, what it was told, and the BFD session that watches its path."""
+    """One session and what it was told."""
 
     neighbour: Neighbour
     peer: Peer
     told: dict[Prefix, RouteAttributes]
-    bfd: int | None = None
-    watched: BfdPeer | None = None
     counted: Mapping[Metric, int] = field(default_factory=dict)
 
 
 class Sessions:
     """All BGP sessions of one process.
 
-    ``random`` gives numbers from 0 to 1; ``networks`` tells the networks that this node has an address in;
-    ``listen_port`` is where peers that connect to us find us.
+    ``random`` gives numbers from 0 to 1; ``paths`` watches those to the peers; ``networks`` tells the networks that
+    this node has an address in; ``listen_port`` is where peers that connect to us find us.
     """
 
     def __init__(
         self,
         random: Callable[[], float],
         registry: Registry,
+        paths: Paths,
         networks: Callable[[], Iterable[Network]] = tuple,
         listen_port: int = LISTEN_PORT,
     ) -> None:
         self._random = random
         self._registry = registry
+        self._paths = paths
         self._networks = networks
         self._port = listen_port
         self._running: dict[str, _Running] = {}
         self._begun: set[str] = set()
-        self._bfd: BfdLink | None = None
         self._listener: Listener | None = None
         self._listens: set[tuple[Address, str | None]] = set()
         self._counting: asyncio.TimerHandle | None = None
@@ -95,20 +95,15 @@ class Sessions:
 
     def peerings(self, node: str) -> tuple[Peering, ...]:
         """The same for people, with BFD and history; from any thread."""
-        now, bfd = monotonic(), self.bfd_status()
+        now, bfd = monotonic(), self._paths.status()
         running = list(self._running.items())
         return tuple(peering(each.neighbour, node, each.peer.status(), bfd.get(name), now) for name, each in running)
-
-    def bfd_status(self) -> dict[str, BfdStatus]:
-        """A picture of each BFD session, by the peer's name."""
-        link = self._bfd
-        watched = {name: running.bfd for name, running in list(self._running.items())}
-        return {name: link.status(bfd) for name, bfd in watched.items() if link is not None and bfd is not None}
 
     async def stop(self, *, is_drain: bool = False) -> None:
         """End every session: gracefully where the peer agreed to keep our routes, unless this node is drained.
 
-        BFD ends last and without a word: a peer that keeps our routes sees a path that is silent, not one that failed.
+        The paths of those stay watched until the process that does it ends, without a word: a peer that keeps our routes
+        sees a path that is silent, not one that failed.
         """
         ending = []
         for name, running in list(self._running.items()):
@@ -119,8 +114,6 @@ class Sessions:
             self._counting.cancel()
         if self._listener is not None:
             self._listener.close()
-        if self._bfd is not None:
-            self._bfd.close()
 
     async def _begin(self, neighbour: Neighbour, routes: dict[Prefix, RouteAttributes]) -> None:
         """A session, with the routes it has from its first moment on.
@@ -184,8 +177,7 @@ class Sessions:
             await running.peer.stop(how, text)
         else:
             await running.peer.drain(text)
-            if running.bfd is not None and self._bfd is not None:
-                self._bfd.unwatch(running.bfd)
+            self._paths.unwatch(name)
         self._count_one(running)
         self._registry.set(names.BGP_SESSION_UP, 0, name)
         self._registry.set(names.BGP_ANNOUNCED, 0, name)
@@ -198,8 +190,7 @@ class Sessions:
 
     def _count_one(self, running: _Running) -> None:
         name, status = running.neighbour.name, running.peer.status()
-        is_watched = running.bfd is not None and self._bfd is not None and name in self._running
-        now = totals(status, self.bfd_status().get(name) if is_watched else None)
+        now = totals(status, self._paths.status_of(name))
         for metric, step in grown(running.counted, now).items():
             self._registry.add(metric, name, by=step)
         running.counted = now
@@ -223,19 +214,7 @@ class Sessions:
         config = neighbour.config
         multihop = neighbour.multihop or is_beyond_a_router(config.address, local, self._networks())
         watched = BfdPeer(config.address, local, config.device, multihop, neighbour.bfd)
-        if watched == running.watched:
-            return
-        if self._bfd is None:
-            self._bfd = BfdLink(self._random)
-        if running.bfd is not None:
-            self._bfd.unwatch(running.bfd)
-        running.bfd = running.watched = None
-        try:
-            running.bfd = self._bfd.watch(watched, partial(self._judge, running))
-        except OSError as error:
-            _log.error("BFD for peer %s cannot start: %s", neighbour.name, error)
-        else:
-            running.watched = watched
+        self._paths.watch(neighbour.name, watched, partial(self._judge, running))
 
     def _judge(self, running: _Running, change: BfdChange) -> None:
         """A path that was up and is dead takes its session with it at once (RFC 5882 section 4.2)."""

@@ -22,6 +22,7 @@ from suite.metrics.names import new_registry
 from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.speaker.neighbours import Neighbour, neighbour
+from suite.speaker.paths import Paths
 from suite.speaker.plan import Plan, Route, counted
 from suite.speaker.sessions import Sessions
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 NODE = Node("node1", addresses=(ip_address("127.0.0.1"),))
 ROUTER = ip_address("127.0.0.2")
 ONE, TWO, THREE = (ip_network(f"10.10.10.{last}/32") for last in (10, 11, 12))
+
+UNWATCHED = Paths(lambda _order: None)
 
 
 @dataclass
@@ -95,7 +98,7 @@ def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 
 
 def sessions() -> Sessions:
-    return Sessions(random.Random(2).random, new_registry())
+    return Sessions(random.Random(2).random, new_registry(), UNWATCHED)
 
 
 @on_a_loop
@@ -186,7 +189,7 @@ async def test_a_session_s_picture_says_why_it_is_down() -> None:
 async def test_what_a_session_counted_is_in_the_metrics_when_it_ends() -> None:
     async with router() as peer:
         registry = new_registry()
-        ours = Sessions(random.Random(2).random, registry)
+        ours = Sessions(random.Random(2).random, registry, UNWATCHED)
         await ours.follow([towards(peer)], announcing(ONE))
         await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
 

@@ -48,13 +48,13 @@ def test_a_session_with_bird_comes_up_at_the_agreed_pace(bgplab: BgpLab, router:
     bird = bgplab.bird(BIRD_BFD.replace("}\n", f'  neighbor {node} dev "eth0";\n}}\n'))
 
     with bgplab.speaker() as speaker:
-        link, number, changes = speaker.watch(watched(router))
+        path, changes = speaker.watch(watched(router))
 
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
         assert "Up" in bird.birdc("show", "bfd", "sessions")
-        assert stays(lambda: speaker.call(link.status, number).state.name == "UP", 1)
-        assert eventually(lambda: speaker.call(link.status, number).transmit_time == pytest.approx(0.1), 3)
-        assert speaker.call(link.status, number).detection_time == pytest.approx(0.3)
+        assert stays(lambda: speaker.call(path.status).state.name == "UP", 1)
+        assert eventually(lambda: speaker.call(path.status).transmit_time == pytest.approx(0.1), 3)
+        assert speaker.call(path.status).detection_time == pytest.approx(0.3)
 
 
 def test_a_multihop_session_with_bird(bgplab: BgpLab) -> None:
@@ -64,7 +64,7 @@ def test_a_multihop_session_with_bird(bgplab: BgpLab) -> None:
     )
 
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(BfdPeer(ip_address(ROUTER4), ip_address(NODE4), multihop=True, profile=FAR))
+        _, changes = speaker.watch(BfdPeer(ip_address(ROUTER4), ip_address(NODE4), multihop=True, profile=FAR))
 
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
 
@@ -73,7 +73,7 @@ def test_a_session_with_frr_comes_up(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp() + FRR_BFD, bfd=True)
 
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
 
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
         assert eventually(lambda: json.loads(frr.vtysh("show bfd peers json"))[0]["status"] == "up", 3)
@@ -83,7 +83,7 @@ def test_bird_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) 
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd on; hold time 90;"))
 
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
@@ -100,7 +100,7 @@ def test_frr_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) -
     frr = bgplab.frr(frr_bgp("bfd") + FRR_BFD, bfd=True)
 
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()
@@ -117,7 +117,7 @@ def test_we_see_a_silent_router_within_a_second(bgplab: BgpLab) -> None:
     bird = bgplab.bird(BIRD_BFD.replace("}\n", f'  neighbor {NODE4} dev "eth0";\n}}\n'))
 
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8)
         bird.process.send_signal(signal.SIGSTOP)
         cut = time.monotonic()
@@ -130,14 +130,14 @@ def test_we_see_a_silent_router_within_a_second(bgplab: BgpLab) -> None:
 def test_bird_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: BgpLab) -> None:
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
     with bgplab.speaker() as speaker:
-        link, number, changes = speaker.watch(watched())
+        path, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
 
         speaker.call(peer.stop, Stop.GRACEFUL)
-        speaker.call(link.unwatch, number)
+        speaker.call(path.unwatch)
 
     assert stays(lambda: "10.10.10.10/32" in bird.routes(), 2), bird.log()
 
@@ -146,14 +146,14 @@ def test_frr_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: Bgp
     neighbor = "bfd\nbfd check-control-plane-failure\ngraceful-restart-helper"
     frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
     with bgplab.speaker() as speaker:
-        link, number, changes = speaker.watch(watched())
+        path, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
 
         speaker.call(peer.stop, Stop.GRACEFUL)
-        speaker.call(link.unwatch, number)
+        speaker.call(path.unwatch)
 
     assert stays(lambda: "10.10.10.10/32" in frr.table(), 2), frr.log()
 
@@ -161,7 +161,7 @@ def test_frr_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: Bgp
 def test_bird_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: BgpLab) -> None:
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
@@ -174,7 +174,7 @@ def test_frr_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: Bgp
     neighbor = "bfd\nbfd check-control-plane-failure\ngraceful-restart-helper"
     frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
     with bgplab.speaker() as speaker:
-        _, _, changes = speaker.watch(watched())
+        _, changes = speaker.watch(watched())
         peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()

@@ -41,13 +41,11 @@ def once(make: Callable[[BgpLab], Bird | Frr]) -> float:
         lab = BgpLab(netlab, Path(folder))
         router = make(lab)
         with lab.speaker() as speaker:
-            link, number, _ = speaker.watch(BfdPeer(ip_address(ROUTER4), profile=PROFILE))
+            path, _ = speaker.watch(BfdPeer(ip_address(ROUTER4), profile=PROFILE))
             peer = speaker.peer(peer_config(hold_time=90))
             speaker.call(peer.announce, {VIP: RouteAttributes()})
             assert router.has(str(VIP)), router.log()
-            assert eventually(
-                lambda: speaker.call(link.status, number).transmit_time == PROFILE.transmit_interval / 1000
-            )
+            assert eventually(lambda: speaker.call(path.status).transmit_time == PROFILE.transmit_interval / 1000)
             time.sleep(1)  # until the router has slowed down nothing and sped up everything too
             lab.fall_silent()
             began = time.monotonic()
