@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
@@ -14,6 +15,10 @@ class Publication:
 
     snapshot: Snapshot
     touched: frozenset[ServiceRef] | None = None
+    ahead: tuple[Address, ...] = ()
+    """The free addresses that come next, to be asked for on the network before anybody gets them; for who knows them."""
+    is_leading: bool = False
+    """Whether it comes from the controller that leads: that one wants to know of all ``ahead``, not only of a node's own."""
 
 
 Tell = Callable[[Publication], Awaitable[None]]
@@ -22,6 +27,8 @@ Tell = Callable[[Publication], Awaitable[None]]
 def touched_by(changes: Changes) -> frozenset[ServiceRef] | None:
     """The Services that ``changes`` may make look different; None when a change of nodes or settings may touch any."""
     if changes.configuration or changes.nodes or changes.nodes_gone or changes.records or changes.records_gone:
+        return None
+    if changes.nodes_drained or changes.nodes_undrained:
         return None
     return frozenset(
         (

@@ -1,7 +1,7 @@
 """What the speaker and its time-critical process tell each other: plain values, one JSON object per line, over a socketpair.
 
-Orders go down: `Configure` first, then `Adopt` or `Amend` for each snapshot, `Probe`, `Ask`, `Drain`, `Stop`. Reports come up: what is owned
-where, who is alive, what the LAN objects to. The end of the speaker is the end of the stream, and the process then says
+Orders go down: `Configure` first, then `Adopt` or `Amend` for each snapshot, `Ahead`, `Probe`, `Ask`, `Drain`, `Stop`. Reports
+come up: what is owned where, who is alive, what the LAN objects to. The end of the speaker is the end of the stream, and the process then says
 goodbye to the fleet by itself. Values that only travel are dictionaries of text and numbers; what is decided with is
 rebuilt into frozen values on arrival.
 """
@@ -143,6 +143,11 @@ def difference(
 def probe(addresses: Iterable[Address], timing: str = "quick") -> Message:
     """Ask the LAN whether anybody uses these addresses; `timing` is `quick` or `rfc`. Answered by `found` reports."""
     return {"kind": "probe", "addresses": [str(address) for address in addresses], "timing": timing}
+
+
+def look_ahead(addresses: Iterable[Address]) -> Message:
+    """Ask the LAN for these free addresses from time to time; answered by `found` reports. Replaces those named before."""
+    return {"kind": "ahead", "addresses": [str(address) for address in addresses]}
 
 
 DRAIN: Message = {"kind": "drain"}

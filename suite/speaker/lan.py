@@ -20,6 +20,7 @@ from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError
 from suite.l2.netlink import Interfaces
 from suite.speaker.control import Configure, Message
 from suite.speaker.heartbeat import UsableLink
+from suite.speaker.lookahead import Lookahead
 from suite.speaker.proving import Proving
 from suite.speaker.reports import conflict_report, finding_report, owned_report
 from suite.speaker.selector import Reader, Selector
@@ -55,6 +56,7 @@ class Lan:
         self._bind_device: str | None = None
         self._answers_ping = False
         self.proving = Proving()
+        self.ahead = Lookahead()
         self.links: tuple[UsableLink, ...] = ()
         """The links that can announce now."""
         self.fleet_macs: frozenset[Mac] = frozenset()
@@ -102,7 +104,10 @@ class Lan:
     def place(self, where: Mapping[str, Iterable[Address]], now: float) -> None:
         """Make each interface own exactly what `where` says, by its name, and tell what changed."""
         wanted = {name: frozenset(where.get(name, ())) for name in self._wires}
-        admitted = {name: self.proving.admit(name, each, now) for name, each in wanted.items()}
+        admitted = {}
+        for name, each in wanted.items():
+            self.proving.trust(name, (address for address in each if self.ahead.is_clean(name, address, now)))
+            admitted[name] = self.proving.admit(name, each, now)
         self._bind(frozenset[Address]().union(*admitted.values()))
         for name, addresses in admitted.items():
             self._equip(self._wires[name], addresses, now)
@@ -130,6 +135,10 @@ class Lan:
         for name, address in self._bursts.due(now, ANNOUNCED_AT_ONCE):
             if name in self._wires:
                 self._wires[name].link.announce(address)
+        if self.proving.is_on:
+            for name, address in self.ahead.to_ask(self.links, now):
+                if name in self._wires:
+                    self._ask(name, address, self._timing)
         again = self.proving.next_timer()
         is_proven = again is not None and again <= now
         for wire in self._wires.values():
@@ -139,6 +148,7 @@ class Lan:
     def next_timer(self) -> float | None:
         """When to call `turn` at the latest."""
         moments = [self._bursts.next_timer(), self.settles_at, self.proving.next_timer()]
+        moments += [self.ahead.next_timer(self.links)] if self.proving.is_on else []
         moments += [wire.probes.next_timer() for wire in self._wires.values()]
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -202,6 +212,7 @@ class Lan:
             self._tell_released(name, address)
         link.close()
         self.proving.lose(name)
+        self.ahead.lose(name)
 
     def _listen(self, wire: Wire) -> None:
         for answerer in wire.link.answerers:
@@ -276,6 +287,7 @@ class Lan:
             link.probe(packed)
         for finding in probes.findings():
             self.proving.note(link.interface.name, finding, now)
+            self.ahead.note(link.interface.name, finding, now)
             self._tell(finding_report(finding, link.interface.name))
             is_proven = True
         return is_proven

@@ -25,7 +25,8 @@ from suite.model.peering import Peering
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
-from suite.speaker.control import ASK, DRAIN, Configure, Message
+from suite.speaker.ahead import own_ahead
+from suite.speaker.control import ASK, DRAIN, Configure, Message, look_ahead
 from suite.speaker.heartbeat import Standing
 from suite.speaker.layer2_view import node_state, node_view, owner, picture
 from suite.speaker.neighbours import Neighbour, neighbour
@@ -72,8 +73,16 @@ Decline = Callable[[Address, str], Awaitable[None]]
 """Tells that a stranger, known by its MAC, has an address."""
 
 
+Probed = Callable[[Address], None]
+"""Tells that nobody answered for a free address just now."""
+
+
 async def _nobody_to_tell(_address: Address, _mac: str) -> None:
     """For a speaker beside no controller."""
+
+
+def _nobody_asked(_address: Address) -> None:
+    """The same, for what is no trouble."""
 
 
 class Speaker:
@@ -85,8 +94,11 @@ class Speaker:
         registry: Registry,
         random: Callable[[], float],
         decline: Decline = _nobody_to_tell,
+        probed: Probed = _nobody_asked,
     ) -> None:
         self._node = node
+        self._probed = probed
+        self._ahead: frozenset[Address] = frozenset()
         self._decline = decline
         self._telling: set[asyncio.Future[None]] = set()
         self._registry = registry
@@ -131,6 +143,7 @@ class Speaker:
             else:
                 self._plan = replan(self._plan, snapshot, self._node, publication.touched or ())
             await self._announce_layer2()
+            self._look_ahead(publication)
             await self._sessions.follow(self._wanted_sessions, self._plan)
 
     async def stop(self, *, is_drain: bool = False) -> None:
@@ -228,6 +241,17 @@ class Speaker:
             responder.send(configure.to_message())
         responder.adopt(Standing(self._snapshot.revision, self._snapshot.epoch), self._plan.entries)
 
+    def _look_ahead(self, publication: Publication) -> None:
+        """Let the LAN be asked for the free addresses that this node would own, and for all beside the leader."""
+        ahead = frozenset(own_ahead(publication, self._plan, self._node))
+        if ahead != self._ahead:
+            self._ahead = ahead
+            self._send_ahead()
+
+    def _send_ahead(self) -> None:
+        if self._responder is not None and self._configured is not None:
+            self._responder.send(look_ahead(sorted(self._ahead, key=lambda address: address.packed)))
+
     async def _may_begin(self) -> bool:
         """Whether this process may do layer 2; makes what it needs for that."""
         if not may_open_packet_sockets():
@@ -264,6 +288,7 @@ class Speaker:
         async with self._following:
             await self._announce_layer2()
             self._paths.order_all()
+            self._send_ahead()
 
     def _configure(self) -> Configure:
         settings = self._snapshot.configuration.l2
@@ -355,11 +380,16 @@ class Speaker:
 
     def _take_finding(self, message: Message) -> None:
         """What the network said before an address is announced."""
+        address, mac = parse_address(message["address"]), message["mac"]
+        if message["verdict"] == "clean" and address in self._ahead:
+            self._probed(address)
         if message["verdict"] != "taken":
             return
-        address, mac = parse_address(message["address"]), message["mac"]
+        node = self._node_with(mac)
+        if node and address in self._ahead:
+            return  # nobody is to announce it yet, and another one goes first
         self._registry.add(names.L2_CONFLICTS, str(address))
-        if node := self._node_with(mac):
+        if node:
             text = "%s is not announced: %s, the hardware of node %s, answers for it; set arp_ignore=1 there"
             _log.error(text, address, mac, node)
             return

@@ -43,6 +43,10 @@ class Proving:
         self._asked = {key for key in self._asked if key[1] in known}
         self._taken = {key: moment for key, moment in self._taken.items() if key[1] in known}
 
+    def trust(self, interface: str, addresses: Iterable[Address]) -> None:
+        """The LAN was asked for these a moment ago, and nobody answered."""
+        self._clean.update((interface, address) for address in addresses)
+
     def admit(self, interface: str, addresses: frozenset[Address], now: float) -> frozenset[Address]:
         """Those of ``addresses`` that may be announced on ``interface`` now; the others are to be asked for."""
         for key in [key for key in self._taken if key[0] == interface and (key[1] not in addresses or not self.is_on)]:

@@ -111,6 +111,8 @@ class Responder:
             self._adopt(duty, adopt.standing, now)
         elif kind == "amend":
             self._amend(duty, Amend.from_message(message), now)
+        elif kind == "ahead":
+            self._lan.ahead.keep(map(ip_address, message["addresses"]))
         elif kind == "probe":
             self._lan.ask([ip_address(text) for text in message["addresses"]], message["timing"])
 
@@ -135,6 +137,8 @@ class Responder:
             self._duty = Duty(membership, Ownership(wanted.name, linger=wanted.dead_after))
         self._duty.membership.settings = settings
         self._duty.membership.configure(wanted.addresses, wanted.keys)
+        if self._leaving_at is None and wanted.is_drained != self._duty.state.is_draining:
+            self._duty.drain(now, is_draining=wanted.is_drained)
         self._open_heartbeats(wanted, now)
         self._look(now)
 
