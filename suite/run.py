@@ -1,10 +1,12 @@
 """Starting the roles: the one file that knows all of them.
 
-    source -> controller -> commit -> Publication -> nameserver, speaker
+    source -> controller -> commit --.
+    the database of another's commit -+-> Publication -> nameserver, speaker
     web asks for the newest snapshot and the status
 
-The controller tells; the roles never call each other.  What takes long to import (the web framework, a cluster's client,
-scapy) is imported where it is started, after DNS answers.
+Where publications come from is an `Origin`: the controller of this process, or something that follows one elsewhere.  It
+tells; the roles never call each other.  What takes long to import (the web framework, a cluster's client, scapy) is
+imported where it is started, after DNS answers.
 """
 
 import asyncio
@@ -17,25 +19,20 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite import __version__
 from suite.cluster.connection import Lost
-from suite.cluster.directory import remembered
-from suite.cluster.files import FileSource
-from suite.cluster.memory import MemoryCluster
-from suite.cluster.source import Batch, Source
-from suite.cluster.status import outcomes_of
 from suite.config.document import Document
-from suite.config.loading import Outcome
-from suite.controller.configuration_file import combined, follow_configuration, mark_of, read_documents
+from suite.controller.configuration_file import Mark, combined, mark_of, read_documents
 from suite.metrics.names import new_registry
 from suite.model.address import Address, parse_address
 from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
-from suite.model.publication import Publication
+from suite.model.publication import Origin, Publication
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
@@ -47,7 +44,7 @@ from suite.web.serve import NoSocket, open_tcp, open_unix
 if TYPE_CHECKING:
     from socket import socket
 
-    from suite.cluster.kubernetes_cluster import KubernetesCluster
+    from suite.controller.intake import Intake
     from suite.controller.loop import Controller
     from suite.speaker.loop import Speaker
     from suite.store.store import Store
@@ -59,8 +56,6 @@ DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
 ANNOUNCEMENTS_INTERVAL = 1.0
 """Seconds between two looks at what is announced; nothing is written while it stays the same."""
-KEEP_DELAY = 2.0
-"""Seconds after a change until the last leases are written; changes meanwhile are part of it."""
 
 _log = logging.getLogger("suite")
 
@@ -104,7 +99,7 @@ def main(options: RunOptions) -> int:
         lost, others = group.split(Lost)
         if lost is None or others is not None:
             raise
-        _log.error("%s", lost.exceptions[0])
+        _log.error("%s", _innermost(lost))
     return EXIT_UNAVAILABLE
 
 
@@ -144,9 +139,7 @@ class Suite:
     def __init__(self, options: RunOptions, documents: list[Document]) -> None:
         self._options = options
         self._documents = documents
-        self._cluster_documents: tuple[Document, ...] = ()
         self._outcome = combined(documents, ())
-        _log_problems(self._outcome)
         self._settings = self._outcome.attempt
         self._roles = options.roles or self._settings.roles
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
@@ -155,27 +148,20 @@ class Suite:
         self._listeners: list[socket] = []
         self._nameserver: Nameserver | None = None
         self._store: Store | None = None
+        self._origin: Origin | None = None
         self._controller: Controller | None = None
+        """The origin, where this process has that role."""
+        self._intake: Intake | None = None
         self._speaker: Speaker | None = None
-        self._cluster: KubernetesCluster | None = None
         self._has_greeted = False
-        self._has_news = asyncio.Event()
 
     async def start(self) -> None:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
         if self._outcome.configuration is None:
             await self._remember_settings()
-        if "web" in self._roles:
-            self._listeners.append(open_unix(self._options.state / SOCKET))
-            if self._settings.web.listen is not None:
-                self._listeners.append(open_tcp(self._settings.web.listen))
-        if "nameserver" in self._roles:
-            listen = self._options.dns_listen or self._settings.dns.listen or everywhere()
-            dns = replace(self._settings.dns, listen=listen)
-            self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry)
-        opening = asyncio.create_task(self._nameserver.open()) if self._nameserver else None
+        self._open_web()
+        opening = self._open_nameserver()
         await asyncio.sleep(0)  # the DNS workers are processes: they start on another core while this one imports SQL
-        from suite.controller.loop import Controller
         from suite.speaker.loop import Speaker
 
         if "speaker" in self._roles:
@@ -184,16 +170,23 @@ class Suite:
         if self._nameserver is not None:
             self._nameserver.versions = store
         _log.info("the audit log stands at %s", await asyncio.to_thread(store.anchor))
+        self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
         if opening is not None:
             await opening
-        self._controller = Controller(
-            store,
-            self._tell,
-            self._registry,
-            f"{self._node}:{os.getpid()}",
-            lambda: datetime.now(UTC),
-            await asyncio.to_thread(keepsake.recall, self._options.state / keepsake.NAME),
-        )
+
+    def _open_web(self) -> None:
+        if "web" in self._roles:
+            self._listeners.append(open_unix(self._options.state / SOCKET))
+            if self._settings.web.listen is not None:
+                self._listeners.append(open_tcp(self._settings.web.listen))
+
+    def _open_nameserver(self) -> "asyncio.Task[bool] | None":
+        if "nameserver" not in self._roles:
+            return None
+        listen = self._options.dns_listen or self._settings.dns.listen or everywhere()
+        dns = replace(self._settings.dns, listen=listen)
+        self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry)
+        return asyncio.create_task(self._nameserver.open())
 
     async def _open_store(self) -> "Store":
         if self._store is None:
@@ -201,7 +194,10 @@ class Suite:
             url = self._options.database or settings.url
             url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
             key = read_seal_key(settings.seal_key_file)
-            self._store = await asyncio.to_thread(open_store, url, password_file=settings.password_file, key=key)
+            create = "controller" in self._roles
+            self._store = await asyncio.to_thread(
+                open_store, url, password_file=settings.password_file, create=create, key=key
+            )
         return self._store
 
     async def _remember_settings(self) -> None:
@@ -213,31 +209,50 @@ class Suite:
             self._settings = remembered_settings
             self._roles = self._options.roles or remembered_settings.roles
 
-    async def run(self, known: tuple[int, int, int] | None, stop: asyncio.Event) -> None:
+    async def _control(self, store: "Store") -> Origin:
+        """This process decides: a controller, and what it reads."""
+        from suite.controller.intake import Intake, Places, log_problems
+        from suite.controller.loop import Controller
+
+        log_problems(self._outcome)
+        options, kept = self._options, self._options.state / keepsake.NAME
+        adoptable = await asyncio.to_thread(keepsake.recall, kept)
+        instance = f"{self._node}:{os.getpid()}"
+        self._controller = Controller(store, self._tell, self._registry, instance, _now, adoptable)
+        places = Places(options.config, options.manifests, options.kubeconfig, kept)
+        self._intake = Intake(
+            self._controller, places, self._outcome, self._documents, node=self._node, clock=_now, change=self._changed
+        )
+        return self._controller
+
+    def _follow_database(self, store: "Store") -> Origin:
+        """Another process decides: its database is followed."""
+        from suite.controller.follower import DatabaseFollower
+
+        return DatabaseFollower(store, self._tell, _now, self._settings)
+
+    async def run(self, known: Mark, stop: asyncio.Event) -> None:
         """All loops, until one of them fails or this is cancelled."""
-        controller = self._controller
-        if controller is None:
+        origin = self._origin
+        if origin is None:
             raise RuntimeError("start() comes first")
-        snapshot = await controller.load()
+        snapshot = await origin.load()
         if self._nameserver is not None:
             self._nameserver.before = snapshot
-        source = self._source(snapshot)
+        if self._nameserver is not None:
+            self._nameserver.before = snapshot
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(controller.run())
-            if self._cluster is None:  # a cluster's own configuration is read with its Services, then both are one
-                await controller.configure(self._changed(self._outcome.configuration), self._outcome.problems)
-            tasks.create_task(source.run(self._hear))
-            tasks.create_task(self._keep_leases())
-            if self._options.config is not None:
-                tasks.create_task(follow_configuration(self._options.config, known, self._read_again))
+            tasks.create_task(origin.run())
+            if self._intake is not None:
+                tasks.create_task(self._intake.run(known, snapshot))
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
-                tasks.create_task(self._keep_contact())
+                tasks.create_task(self._keep_contact(self._nameserver, origin))
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
-                tasks.create_task(self._keep_announcements(self._speaker))
+                tasks.create_task(self._keep_announcements(self._speaker, origin))
             if "web" in self._roles:
-                tasks.create_task(self._serve_web())
+                tasks.create_task(self._serve_web(origin))
 
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
@@ -248,21 +263,21 @@ class Suite:
             await self._speaker.stop()
         if self._nameserver is not None:
             await self._nameserver.stop()
+        if self._speaker is not None and self._origin is not None:
+            await self._origin.announce(self._node, frozenset())
         if self._store is not None:
             with contextlib.suppress(StoreError):
-                if self._speaker is not None:
-                    await asyncio.to_thread(self._store.announce, self._node, frozenset(), now=datetime.now(UTC))
                 _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()
 
     def status(self) -> Status:
         """What every role says about itself."""
-        controller = self._controller
-        if controller is None:
+        origin, controller = self._origin, self._controller
+        if origin is None:
             return Status()
-        snapshot = controller.snapshot
+        snapshot = origin.snapshot
         instances = []
-        if "controller" in self._roles:
+        if controller is not None:
             notes = () if controller.is_leading else ("another instance leads; this one follows",)
             instances.append(self._instance("controller", snapshot, controller.not_ready(), notes))
         if self._speaker is not None:
@@ -273,10 +288,10 @@ class Suite:
             instances.append(self._instance("web", snapshot, (), ()))
         return Status(
             tuple(instances),
-            (*controller.config_problems, *controller.problems),
-            controller.is_stale,
-            snapshot.withheld,
-            controller.trouble,
+            (*controller.config_problems, *controller.problems) if controller else (),
+            is_stale=controller.is_stale if controller else False,
+            withheld=snapshot.withheld,
+            database=origin.trouble,
         )
 
     def live(self) -> Live:
@@ -292,134 +307,71 @@ class Suite:
     def _instance(self, role: str, snapshot: Snapshot, reasons: tuple[str, ...], notes: tuple[str, ...]) -> Instance:
         return Instance(role, self._node, __version__, snapshot.epoch, snapshot.revision, reasons, notes)
 
-    def _source(self, snapshot: Snapshot) -> Source:
-        if self._options.manifests is not None:
-            return FileSource(self._options.manifests, remembered=remembered(snapshot))
-        if self._options.kubeconfig or "KUBERNETES_SERVICE_HOST" in os.environ:
-            from suite.cluster.kubernetes_cluster import KubernetesCluster
-
-            self._cluster = KubernetesCluster(
-                self._options.kubeconfig,
-                instance=self._node,
-                now=lambda: datetime.now(UTC),
-                may_write=lambda: self._controller is not None and self._controller.is_leading,
-            )
-            return self._cluster
-        return MemoryCluster()
-
-    def _changed(self, configuration: Configuration | None) -> Configuration | None:
+    def _changed(self, configuration: Configuration) -> Configuration:
         """The configuration with what the command line says instead."""
-        if configuration is None or not self._options.dns_listen:
+        if not self._options.dns_listen:
             return configuration
         return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
 
-    async def _hear(self, batch: Batch) -> None:
-        """A batch of the source; the configuration that a cluster holds goes before what it says of Services."""
-        if self._controller is None:
-            raise RuntimeError("start() comes first")
-        if batch.documents is not None:
-            self._cluster_documents = batch.documents
-            await self._reconfigure()
-        await self._controller.hear(batch)
-
-    async def _read_again(self, documents: list[Document]) -> None:
-        """The configuration file has changed."""
-        self._documents = documents
-        await self._reconfigure()
-
-    async def _reconfigure(self) -> None:
-        if self._controller is None:
-            raise RuntimeError("start() comes first")
-        outcome = await asyncio.to_thread(combined, self._documents, self._cluster_documents)
-        _log_problems(outcome)
-        if outcome.configuration is None:
-            _log.error("the configuration is bad and kept out; the last good one stays in force")
-        if self._cluster is not None:
-            self._cluster.complain(outcome.problems)
-        await self._controller.configure(self._changed(outcome.configuration), outcome.problems)
-
     async def _decline(self, address: Address, mac: str) -> None:
         """The speaker found a stranger at an address."""
-        if self._controller is not None:
-            await self._controller.decline(address, mac, self._node)
+        if self._origin is not None:
+            await self._origin.decline(address, mac, self._node)
 
     async def _tell(self, publication: Publication) -> None:
         if self._nameserver is not None:
             await self._nameserver.follow(publication)
         if self._speaker is not None:
             await self._speaker.follow(publication)
-        if self._cluster is not None:
-            self._cluster.tell(outcomes_of(publication.snapshot, publication.touched))
-        self._has_news.set()
+        if self._intake is not None:
+            self._intake.tell(publication)
         if not self._has_greeted:
             self._has_greeted = True
-            self._greet()
+            self._greet(publication.snapshot)
 
-    async def _keep_leases(self) -> None:
-        """Write the last leases beside the database, a little after they changed."""
-        path, kept = self._options.state / keepsake.NAME, ""
-        while self._controller is not None:
-            await self._has_news.wait()
-            await asyncio.sleep(KEEP_DELAY)
-            self._has_news.clear()
-            lines = keepsake.lines_of(self._controller.snapshot)
-            if (now := "\n".join(lines)) == kept:
-                continue
-            try:
-                await asyncio.to_thread(keepsake.keep, path, lines)
-                kept = now
-            except OSError as error:
-                _log.warning("the last leases could not be kept in %s: %s", path, error.strerror)
-
-    async def _keep_announcements(self, speaker: "Speaker") -> None:
-        """Write what the speaker announces beside the leases, only when it has changed."""
-        written: frozenset[Announcement] | None = None
-        while self._store is not None:
+    async def _keep_announcements(self, speaker: "Speaker", origin: Origin) -> None:
+        """Report what the speaker announces, only when it has changed."""
+        reported: frozenset[Announcement] | None = None
+        while True:
             announced = speaker.announcements()
-            if announced != written:
-                try:
-                    await asyncio.to_thread(self._store.announce, self._node, announced, now=datetime.now(UTC))
-                    written = announced
-                except StoreError as error:
-                    _log.debug("what is announced could not be written yet: %s", error)
+            if announced != reported and await origin.announce(self._node, announced):
+                reported = announced
             await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
 
-    async def _keep_contact(self) -> None:
-        while self._nameserver is not None and self._controller is not None:
-            if not self._controller.trouble:
-                self._nameserver.contact()
+    @staticmethod
+    async def _keep_contact(nameserver: Nameserver, origin: Origin) -> None:
+        while True:
+            if not origin.trouble:
+                nameserver.contact()
             await asyncio.sleep(CONTACT_INTERVAL)
 
-    async def _serve_web(self) -> None:
+    async def _serve_web(self, origin: Origin) -> None:
         from suite.web.backend import Backend
         from suite.web.documents import PlanDocument, plan_document
         from suite.web.serve import serve
 
         controller = self._controller
-        if controller is None:
-            raise RuntimeError("start() comes first")
 
-        def plan() -> PlanDocument:
+        def plan(controller: "Controller") -> PlanDocument:
             preview = controller.preview()
             return plan_document(
                 preview.changes, [(each.lease, each.why) for each in preview.held_back], preview.digest
             )
 
         backend = Backend(
-            lambda: controller.snapshot,
+            lambda: origin.snapshot,
             self.status,
             self._registry,
             self.live,
-            plan,
+            None if controller is None else partial(plan, controller),
             self._store,
             self._speaker.peerings if self._speaker else tuple,
             self._speaker.layer2 if self._speaker else lambda: None,
         )
         await serve(backend, self._listeners, self._stop_web)
 
-    def _greet(self) -> None:
+    def _greet(self, snapshot: Snapshot) -> None:
         """Three commands to try, once, when the first answers are there."""
-        snapshot = self._controller.snapshot if self._controller else Snapshot()
         names = [ref for ref in snapshot.holdings.keys() if snapshot.bound(ref)]  # noqa: SIM118 - a persistent map
         ref = min(names, default=ServiceRef("default", "coffee"))
         command = os.environ.get("SUITE_COMMAND", "suite")  # how this program was called; suite.sh tells
@@ -443,9 +395,15 @@ def _nobody_knows(_address: Address) -> None:
     """Without a speaker."""
 
 
-def _log_problems(outcome: Outcome) -> None:
-    for problem in outcome.problems:
-        _log.log(logging.WARNING if problem.is_warning else logging.ERROR, "%s", problem)
+def _innermost(error: BaseException) -> BaseException:
+    """The first error that is no group of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def everywhere() -> tuple[Listen, ...]:

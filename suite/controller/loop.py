@@ -19,6 +19,7 @@ from suite.controller.reports import declined
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address
+from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.event import Action, Event
@@ -26,7 +27,7 @@ from suite.model.problem import Problem
 from suite.model.publication import Publication, Tell, touched_by
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store.errors import Conflict, Deposed, Unavailable
+from suite.store.errors import Conflict, Deposed, StoreError, Unavailable
 from suite.store.store import Store
 
 WAIT = 0.5
@@ -126,6 +127,15 @@ class Controller:
             if is_news:
                 await self._turn(look_at_all=True)
                 await self._publish(Publication(self.snapshot))
+
+    async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
+        """Write what ``node`` announces, when it differs; whether the database has it now."""
+        try:
+            await asyncio.to_thread(self._store.announce, node, announced, now=self._clock())
+        except StoreError as error:
+            _log.debug("what is announced could not be written yet: %s", error)
+            return False
+        return True
 
     def not_ready(self) -> tuple[str, ...]:
         """Why this controller does not do its work; empty when it does."""

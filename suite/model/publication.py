@@ -1,9 +1,11 @@
-"""What the controller tells the other roles after each commit."""
+"""What every role follows: a snapshot after another, each with what it touched, and where they come from."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from suite.model.address import Address
+from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
@@ -15,13 +17,38 @@ class Publication:
 
     snapshot: Snapshot
     touched: frozenset[ServiceRef] | None = None
-    ahead: tuple[Address, ...] = ()
-    """The free addresses that come next, to be asked for on the network before anybody gets them; for who knows them."""
-    is_leading: bool = False
-    """Whether it comes from the controller that leads: that one wants to know of all ``ahead``, not only of a node's own."""
+    age: float = 0.0
+    """Seconds since it was known to be the newest: more than none only where it was kept while nobody could be asked."""
 
 
 Tell = Callable[[Publication], Awaitable[None]]
+
+
+class Origin(Protocol):
+    """Where the publications of a process come from: its own controller, the database, or a controller's feed.
+
+    It is told in return what a speaker sees; how that reaches the database is its business.
+    """
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest one; an empty one before the first."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing new can be heard now; empty while it can."""
+
+    async def load(self) -> Snapshot:
+        """What is known before anything was told; its configuration is the last good one."""
+
+    async def run(self) -> None:
+        """Tell, until cancelled."""
+
+    async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
+        """``node`` announces exactly this; whether that is taken down for good."""
+
+    async def decline(self, address: Address, mac: str, node: str) -> None:
+        """A stranger, known by its MAC, has ``address``."""
 
 
 def touched_by(changes: Changes) -> frozenset[ServiceRef] | None:
