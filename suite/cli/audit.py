@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 
 from suite.cli import clock
 from suite.cli.arguments import read_range, read_ref
-from suite.cli.desk import order
+from suite.cli.desk import instant_of, order
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, reason_option, target_options
 from suite.cli.outlet import watched
@@ -32,7 +33,8 @@ def command() -> None:
 
 @command.command(
     "log",
-    epilog="\b\nExamples:\n  suite audit log --since yesterday\n  suite audit log --address 10.0.42.0/24 --action released -o csv",
+    epilog="\b\nExamples:\n  suite audit log --since yesterday\n  suite audit log --address 10.0.42.0/24 --action released -o csv\n"
+    '  suite audit log --service coffee --at "tue 14:03" --limit 5',
 )
 @target_options
 @click.option(
@@ -42,21 +44,35 @@ def command() -> None:
 @click.option("--action", default="", metavar="WORD", help="Only this action, such as allocated or released.")
 @click.option("--since", default="", metavar="TIME", help="From then on.")
 @click.option("--until", default="", metavar="TIME", help="Before then.")
-@click.option("--tz", default="", metavar="ZONE", help="The zone of --since and --until.  [default: $TZ]")
+@click.option("--at", default="", metavar="TIME", help="As the log was then: up to that time, and that included.")
+@click.option("--tz", default="", metavar="ZONE", help="The zone of the times.  [default: $TZ]")
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most, the newest first."
 )
 @format_option
 def log(
-    target: Target, address: str, service: str, action: str, since: str, until: str, tz: str, limit: int, output: Format
+    target: Target,
+    address: str,
+    service: str,
+    action: str,
+    since: str,
+    until: str,
+    at: str,
+    tz: str,
+    limit: int,
+    output: Format,
 ) -> None:
     """What happened, who did it and why, the newest first."""
     from suite.web.documents import event_document
 
+    if at and until:
+        raise click.UsageError("give --until or --at, not both")
     wanted = read_range(address) if address else None
     ref = read_ref(service) if service else None
     chosen = _action(action) if action else None
     begin, end = clock.understood(since, tz, "--since"), clock.understood(until, tz, "--until")
+    if (instant := instant_of(at, tz, target)) is not None:
+        end = instant + timedelta(microseconds=1)
     with target.store() as store:
         found = store.events(address=wanted, ref=ref, action=chosen, since=begin, until=end, limit=limit)
     show(map(event_document, found), COLUMNS, output, empty="no such event")

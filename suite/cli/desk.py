@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from suite.cli.clock import now
+from suite.cli.clock import now, understood
 from suite.cli.fault import Exit, Fault
 from suite.cli.target import Target
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from suite.controller.operator import Order
     from suite.model.changes import Changes
     from suite.model.refusal import Refusal
@@ -64,6 +66,38 @@ def not_running(target: Target, error: OSError) -> Fault:
         fix="start it with `suite run`, or name its state directory with --state DIRECTORY",
         code=Exit.UNAVAILABLE,
     )
+
+
+def instant_of(at: str, tz: str, target: Target) -> "datetime | None":
+    """The instant that ``--at`` means, None without it.
+
+    Raises:
+        Fault: no such time, or it lies in the future by this machine's clock and by the database's newest commit.
+    """
+    instant = understood(at, tz)
+    if instant is None or instant <= now():
+        return instant
+    newest = snapshot_of(target).at
+    if instant <= newest:
+        return instant
+    raise Fault(
+        "that time is yet to come",
+        where="--at",
+        fix="leave --at away for the present" + (f"; the database ends at {newest:%Y-%m-%d %H:%M:%S} UTC"),
+        code=Exit.USAGE,
+    )
+
+
+def past_of(target: Target, at: str, tz: str) -> "Snapshot":
+    """The snapshot at the time of ``--at``, the newest one without it.
+
+    A past one holds what has a history: configuration, leases, reservations and drained pools.
+    """
+    instant = instant_of(at, tz, target)
+    if instant is None:
+        return snapshot_of(target)
+    with target.store() as store:
+        return store.past(instant)
 
 
 def snapshot_of(target: Target) -> "Snapshot":

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from suite.cli.arguments import read_listen
-from suite.cli.desk import carry_out, done, login_name, snapshot_of
+from suite.cli.desk import carry_out, done, instant_of, login_name, snapshot_of
 from suite.cli.fault import Exit, Fault
-from suite.cli.options import format_option, reason_option, target_options
+from suite.cli.options import format_option, reason_option, target_options, time_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
 
@@ -38,9 +38,20 @@ def command() -> None:
 @target_options
 @click.option("--zone", default="", metavar="NAME", help="Only this zone.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only records of this type; several may be given.")
+@time_options
 @format_option
-def list_names(target: Target, zone: str, types: tuple[str, ...], output: Format) -> None:
-    """Every record that the database makes, zone by zone."""
+def list_names(target: Target, zone: str, types: tuple[str, ...], at: str, tz: str, output: Format) -> None:
+    """Every record that the database makes, zone by zone.
+
+    --at is refused with what to ask instead: the names that Services asked for then are not kept.
+    """
+    if instant_of(at, tz, target) is not None:
+        raise Fault(
+            "names are made of Services as they are now, and those of the past are not kept",
+            where="--at",
+            fix="`suite lease list --at TIME` has every Service with its address then, and its own name follows from that",
+            code=Exit.USAGE,
+        )
     rows = [
         row
         for row in _records(snapshot_of(target))

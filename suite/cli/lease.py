@@ -7,7 +7,7 @@ import click
 
 from suite.cli import clock
 from suite.cli.arguments import read_address, read_ref
-from suite.cli.desk import carry_out, done, order, snapshot_of
+from suite.cli.desk import carry_out, done, instant_of, order, past_of, snapshot_of
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, reason_option, target_options, time_options
 from suite.cli.output import Format, show
@@ -53,7 +53,7 @@ def list_leases(
     """Open leases in the order of their addresses, now or at another time."""
     from suite.web.documents import lease_documents
 
-    instant = clock.understood(at, tz)
+    instant = instant_of(at, tz, target)
     with target.store() as store:
         leases = list(store.read().open_leases()) if instant is None else store.history(at=instant, limit=MOST_ROWS)
     ref = read_ref(service) if service else None
@@ -66,16 +66,18 @@ def list_leases(
 
 
 @command.command(
-    "show", epilog="\b\nExamples:\n  suite lease show 10.0.42.7\n  suite lease show default/coffee -o yaml"
+    "show",
+    epilog="\b\nExamples:\n  suite lease show 10.0.42.7\n  suite lease show default/coffee -o yaml\n  suite lease show 10.0.42.0/28 --at yesterday",
 )
 @click.argument("what", metavar="ADDRESS|RANGE|[NAMESPACE/]NAME")
 @target_options
+@time_options
 @format_option
-def show_lease(what: str, target: Target, output: Format) -> None:
-    """The open leases on an address, in a network or range, or of a Service."""
+def show_lease(what: str, target: Target, at: str, tz: str, output: Format) -> None:
+    """The open leases on an address, in a network or range, or of a Service, now or at another time."""
     from suite.web.documents import lease_documents
 
-    snapshot = snapshot_of(target)
+    snapshot = past_of(target, at, tz)
     span, ref = _span_or_ref(what)
     if ref is not None:
         found = list(snapshot.holdings.get(ref) or ())
@@ -83,7 +85,7 @@ def show_lease(what: str, target: Target, output: Format) -> None:
         found = [lease for lease in snapshot.open_leases() if span is not None and lease.address in span]
     if not found:
         raise Fault(
-            f"there is no open lease: {what}",
+            f"there was no open lease then: {what}" if at else f"there is no open lease: {what}",
             fix=f"`suite lease history {what}` shows those that ended",
             code=Exit.NOT_FOUND,
         )
@@ -106,7 +108,7 @@ def who_had(address: str, target: Target, at: str, tz: str, output: Format) -> N
     from suite.web.documents import lease_documents
 
     wanted = read_address(address)
-    instant = clock.understood(at, tz)
+    instant = instant_of(at, tz, target)
     with target.store() as store:
         # Now means what is open, whatever this machine's clock says.
         found = store.history(address=wanted, at=instant) if instant else list(store.read().leases.get(wanted) or ())
@@ -120,22 +122,28 @@ def who_had(address: str, target: Target, at: str, tz: str, output: Format) -> N
 
 
 @command.command(
-    "history", epilog="\b\nExamples:\n  suite lease history 10.0.42.7\n  suite lease history default/coffee --limit 10"
+    "history",
+    epilog="\b\nExamples:\n  suite lease history 10.0.42.7\n  suite lease history default/coffee --limit 10\n  suite lease history 10.0.42.0/24 --at -30d -o csv",
 )
 @click.argument("what", metavar="ADDRESS|RANGE|[NAMESPACE/]NAME")
 @target_options
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, help="How many rows at most, the newest first."
 )
+@time_options
 @format_option
-def history(what: str, target: Target, limit: int, output: Format) -> None:
-    """Every lease that an address, a network or range, or a Service ever had, the newest first."""
+def history(what: str, target: Target, limit: int, at: str, tz: str, output: Format) -> None:
+    """Every lease that an address, a network or range, or a Service ever had, the newest first.
+
+    With --at it is what this command would have shown then.
+    """
     from suite.web.documents import lease_document
 
     span, ref = _span_or_ref(what)
+    instant = instant_of(at, tz, target)
     with target.store() as store:
-        found = store.history(address=span, ref=ref, limit=limit)
-    show(map(lease_document, found), HISTORY, output, empty=f"{what} never had a lease")
+        found = store.history(address=span, ref=ref, until=instant, limit=limit)
+    show(map(lease_document, found), HISTORY, output, empty=f"{what} never had a lease" + (" until then" if at else ""))
 
 
 @command.command("release", epilog='\b\nExample:\n  suite lease release 10.0.42.7 --reason "coffee is not coming back"')

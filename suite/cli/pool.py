@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from suite.cli.desk import carry_out, done, order, snapshot_of
+from suite.cli.desk import carry_out, done, order, past_of
 from suite.cli.fault import Exit, Fault
-from suite.cli.options import format_option, reason_option, target_options
+from suite.cli.options import format_option, reason_option, target_options, time_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
 
@@ -35,28 +35,34 @@ def command() -> None:
     """Pools: what is used, what is free, and taking one out of use."""
 
 
-@command.command("list", epilog="\b\nExamples:\n  suite pool list\n  suite pool list -o csv")
+@command.command(
+    "list", epilog="\b\nExamples:\n  suite pool list\n  suite pool list -o csv\n  suite pool list --at yesterday"
+)
 @target_options
+@time_options
 @format_option
-def list_pools(target: Target, output: Format) -> None:
-    """Every pool, in the order they are tried, and how much of it is used."""
+def list_pools(target: Target, at: str, tz: str, output: Format) -> None:
+    """Every pool, in the order they are tried, and how much of it is used, now or at another time."""
     from suite.web.documents import pool_documents
 
-    show(pool_documents(snapshot_of(target)), COLUMNS, output, empty="no pool is configured")
+    show(pool_documents(past_of(target, at, tz)), COLUMNS, output, empty="no pool is configured")
 
 
-@command.command("show", epilog="\b\nExample:\n  suite pool show default")
+@command.command("show", epilog="\b\nExamples:\n  suite pool show default\n  suite pool show default --at -7d")
 @click.argument("name")
 @target_options
+@time_options
 @format_option
-def show_pool(name: str, target: Target, output: Format) -> None:
-    """One pool: its ranges, its numbers, and what is excluded."""
+def show_pool(name: str, target: Target, at: str, tz: str, output: Format) -> None:
+    """One pool: its ranges, its numbers, and what is excluded, now or at another time."""
     from suite.web.documents import pool_documents
 
-    found = next((each for each in pool_documents(snapshot_of(target)) if each.name == name), None)
+    found = next((each for each in pool_documents(past_of(target, at, tz)) if each.name == name), None)
     if found is None:
         raise Fault(
-            f"there is no pool {name!r}", fix="`suite pool list` names those that there are", code=Exit.NOT_FOUND
+            f"there was no pool {name!r}" if at else f"there is no pool {name!r}",
+            fix="`suite pool list` names those that there are",
+            code=Exit.NOT_FOUND,
         )
     show_one(found, output)
 

@@ -136,8 +136,8 @@ def without_password(url: str) -> str:
 
 def store_fault(error: "StoreError", url: str) -> Fault:
     """A store's error in the words of the command line."""
-    from suite.store.errors import SchemaForeign, SchemaTooNew, Unavailable
+    from suite.store.errors import NotKept, SchemaForeign, SchemaTooNew, Unavailable
 
     is_away = isinstance(error, Unavailable | SchemaTooNew | SchemaForeign)
-    code = Exit.UNAVAILABLE if is_away else Exit.REFUSED
+    code = Exit.UNAVAILABLE if is_away else Exit.NOT_FOUND if isinstance(error, NotKept) else Exit.REFUSED
     return Fault(error.what, where=without_password(url), fix=error.fix, code=code)

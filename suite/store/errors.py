@@ -42,3 +42,7 @@ class SchemaTooNew(StoreError):  # noqa: N818
 
 class SchemaForeign(StoreError):  # noqa: N818
     """The database belongs to another program."""
+
+
+class NotKept(StoreError):  # noqa: N818
+    """The database cannot tell what was at that time: it began later, or that part was pruned."""

@@ -1,7 +1,7 @@
 """Questions about the past: leases and events, newest first, a page at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -69,17 +69,28 @@ def leases(
     ref: ServiceRef | None = None,
     pool: str | None = None,
     at: datetime | None = None,
+    until: datetime | None = None,
     limit: int = PAGE,
     before_id: int | None = None,
 ) -> list[Lease]:
-    """Lease rows, newest first: of an address or range, of a Service, of a pool, and those that counted at a time."""
+    """Lease rows, newest first: of an address or range, of a Service, of a pool, and those that counted at a time.
+
+    With ``until`` those that had begun by then, as they stood: what ended later is open.
+    """
     wanted = Filter(tx)
     wanted.add_address(address)
     wanted.add("namespace = ? AND service = ?", *(ref or (None,)))
     wanted.add("pool = ?", pool)
     wanted.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
+    wanted.add("valid_from <= ?", until)
     wanted.add("id < ?", before_id)
-    return rows.leases_of(wanted.run(rows.LEASE_SELECT, "id DESC", limit), tx.time_out)
+    found = rows.leases_of(wanted.run(rows.LEASE_SELECT, "id DESC", limit), tx.time_out)
+    return found if until is None else [_as_of(lease, until) for lease in found]
+
+
+def _as_of(lease: Lease, then: datetime) -> Lease:
+    is_later = lease.valid_to is not None and lease.valid_to > then
+    return replace(lease, valid_to=None, end_reason="") if is_later else lease
 
 
 def events(

@@ -15,9 +15,9 @@ from suite.model.event import Action, Actor
 from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.model.zone_version import ZoneVersion
 from suite.model.status import Fellow, Instance
-from suite.store import announcements, audit, health, history, schema, snapshots, zone_versions
+from suite.model.zone_version import ZoneVersion
+from suite.store import announcements, audit, health, history, past, schema, snapshots, zone_versions
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
@@ -213,16 +213,40 @@ class Store:
         *,
         pool: str | None = None,
         at: datetime | None = None,
+        until: datetime | None = None,
         limit: int = PAGE,
         before_id: int | None = None,
     ) -> list[Lease]:
         """Leases of an address, range, Service or pool, newest first; with ``at`` those that counted at that time.
 
+        With ``until`` they are what was known then: what ended later is open.
+
         A page holds ``limit``; the next one has the last id as ``before_id``.
+
+        Raises:
+            NotKept: ``at`` lies before the database began, or before what was pruned.
         """
-        return self.database.read(
-            lambda tx: history.leases(tx, address=address, ref=ref, pool=pool, at=at, limit=limit, before_id=before_id)
-        )
+
+        def act(tx: Transaction) -> list[Lease]:
+            if at is not None:
+                past.require_kept(tx, at)
+            return history.leases(
+                tx, address=address, ref=ref, pool=pool, at=at, until=until, limit=limit, before_id=before_id
+            )
+
+        return self.database.read(act)
+
+    def past(self, at: datetime) -> Snapshot:
+        """The snapshot at ``at``: configuration, leases, reservations and drained pools; the rest has no history.
+
+        Raises:
+            NotKept: ``at`` lies before the database began, or before what was pruned.
+        """
+        return self.database.read(lambda tx: past.past(tx, at))
+
+    def announced(self, address: Address, at: datetime) -> list[tuple[Announcement, datetime]]:
+        """Who announced an address at a time, and since when."""
+        return self.database.read(lambda tx: past.announced(tx, address, at))
 
     def events(
         self,
