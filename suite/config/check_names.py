@@ -9,9 +9,7 @@ from suite.config.tree import Cursor
 from suite.config.values import duration_text
 from suite.model.address import Address
 from suite.model.configuration import StaticHost, StaticRecord
-
-CLOCK_MARGIN = 5.0
-"""Seconds between the last moment an answer may be used and the first an address may be given away."""
+from suite.model.promise import CLOCK_MARGIN, SHORTEST_EXPIRE, cooling_needed, used_for
 
 
 def check_names(draft: Draft, reading: Reading) -> None:
@@ -53,16 +51,23 @@ def _check_promise(draft: Draft, reading: Reading) -> None:
     settings = draft.settings
     ttls = chain((host.value.ttl for host in draft.hosts), (record.value.ttl for record in draft.records))
     largest = max(chain((settings.dns.ttl,), (ttl for ttl in ttls if ttl is not None)))
-    needed = settings.dns.stale_limit + largest + CLOCK_MARGIN
+    needed = used_for(settings.dns.stale_limit, (largest,))
+    places = (draft.settings_at.get(name) for name in ("cooling_time", "dns.stale_limit", "dns.ttl", "dns"))
     if settings.cooling_time and settings.cooling_time < needed:
-        places = (draft.settings_at.get(name) for name in ("cooling_time", "dns.stale_limit", "dns.ttl", "dns"))
-        at = next(place for place in places if place is not None)
         message = (
             f"cooling-time is {duration_text(settings.cooling_time)}, but an answer may be used for "
             f"{duration_text(needed)} (stale-limit {duration_text(settings.dns.stale_limit)} + largest TTL "
-            f"{largest} s + 5 s); make it at least that long, or 0 to give addresses away at once"
+            f"{largest} s + {CLOCK_MARGIN} s); make it at least that long, or 0 to give addresses away at once"
         )
-        reading.fault(at, "cooling_time.too_short", message)
+        reading.fault(next(place for place in places if place is not None), "cooling_time.too_short", message)
+    elif settings.dns.transfer_acl and (longer := cooling_needed(settings.cooling_time, needed)):
+        at = draft.settings_at.get("cooling_time") or draft.settings_at["dns.transfer_acl"]
+        message = (
+            f"with secondaries an answer may be used for {duration_text(longer)} (a secondary goes on for the zone's "
+            f"expire, at least {SHORTEST_EXPIRE} s), so make cooling-time at least that long; it is "
+            f"{duration_text(settings.cooling_time)}"
+        )
+        reading.warn(at, "cooling_time.too_short_for_secondaries", message)
 
 
 def _check_leased(draft: Draft, address: Address, at: Cursor, reading: Reading) -> None:

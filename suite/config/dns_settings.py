@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from suite.config.group import Field, Form, Group, Made
 from suite.config.shape import FAULT, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
 from suite.config.values import parse_listen, parse_name, parse_zone
-from suite.model.address import parse_address
-from suite.model.configuration import DnsSettings, NameGrant
+from suite.model.address import Network, parse_address
+from suite.model.configuration import DnsSettings, NameGrant, RateLimit
 from suite.model.service import parse_ref
 
 RECORD_TYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}", re.ASCII)
@@ -26,6 +26,18 @@ def _grant(form: Form, _reading: Reading, _code: str) -> NameGrant | Fault:
     return NameGrant(form["names"], form["namespaces"])
 
 
+def _rate_limit(form: Form, _reading: Reading, _code: str) -> RateLimit:
+    return RateLimit(**form.values)
+
+
+def _network(text: str) -> Network:
+    """A network, or an address as a network of one."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is no network; write 192.0.2.0/24") from None
+
+
 def _transfer_entry(text: str) -> str:
     """A network, an address, or the name of a TSIG key behind ``key:``."""
     kind, _, key = text.strip().partition("key:")
@@ -41,6 +53,7 @@ NAME = Parsed(parse_name, "web.service")
 ZONE = Parsed(parse_zone, "service")
 TRANSFER = Parsed(_transfer_entry, "192.168.1.0/24")
 ADDRESS = Parsed(parse_address, "10.0.42.7")
+NETWORK = Parsed(_network, "192.0.2.0/24")
 LISTEN = Parsed(parse_listen, "127.0.0.1:53")
 REF = Parsed(parse_ref, "default/coffee")
 TIME_TO_LIVE = Seconds(0, 0x7FFFFFFF, is_whole=True)
@@ -110,6 +123,38 @@ CLAIM = Made(
         )
     ),
     _grant,
+)
+
+LIMITS = DEFAULTS.rate_limit
+RATE_LIMIT = Made(
+    Group(
+        (
+            Field("rate", Number(0, 1_000_000), "Answers of one kind a second to one network; 0: no limit.", LIMITS.rate),
+            Field(
+                "slip",
+                Number(0, 100),
+                "One in so many answers above that is sent truncated, so that a true client asks over TCP; 0: none.",
+                LIMITS.slip,
+            ),
+            Field("ipv4_prefix", Number(8, 32), "Length in bits of what counts as one network.", LIMITS.ipv4_prefix),
+            Field("ipv6_prefix", Number(16, 128), "The same for IPv6.", LIMITS.ipv6_prefix),
+            Field(
+                "exempt",
+                Listing(NETWORK, may_be_single=True),
+                "Networks that are never limited.",
+                (),
+                code="dns.bad_exempt",
+            ),
+            Field(
+                "exempt_local",
+                Flag(),
+                "Spare private ranges and the networks of the server's own interfaces too.",
+                LIMITS.exempt_local,
+            ),
+        ),
+        shorthand="rate",
+    ),
+    _rate_limit,
 )
 
 DNS = Group(
@@ -186,5 +231,12 @@ DNS = Group(
         ),
         Field("tsig_keys_file", Text(), "A file with TSIG keys (RFC 8945).", ""),
         Field("query_log", Flag(), "Log every question.", DEFAULTS.query_log),
+        Field("rate_limit", RATE_LIMIT, "How much one network may be sent over UDP.", DEFAULTS.rate_limit),
+        Field(
+            "cookie_secret_file",
+            Text(),
+            "A file with the secrets of DNS cookies (RFC 9018); they come from the database without.",
+            "",
+        ),
     )
 )

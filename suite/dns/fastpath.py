@@ -146,7 +146,7 @@ class Compiled:
         self._opts: dict[bytes, tuple[int, bytes]] = {}
         self._cookies: dict[bytes, bytes] = {}
         self._cookies_until = 0
-        self.limiter = RateLimiter(settings.rate, settings.slip, settings.spared, self._salt) if settings.rate else None
+        self.limiter = RateLimiter(settings, self._salt) if settings.rate else None
         self._forget_all()
 
     def apply(self, updates: list[Update]) -> None:

@@ -1,9 +1,9 @@
 """Response rate limiting: an open authoritative server must not be a good amplifier for spoofed senders.
 
-Replies are counted per client network (/24, /56) and kind in a table of fixed size, so a flood of spoofed networks
+Replies are counted per client network (by default /24, /56) and kind in a table of fixed size, so a flood of spoofed networks
 costs no memory: a network that meets another's bucket takes it over. Above the rate most replies are dropped and every
 `slip`-th goes out truncated, so that a true client comes back over TCP or with its cookie, which are never limited.
-Private ranges and the networks of the server's own interfaces are spared.
+Private ranges and the networks of the server's own interfaces are spared unless an operator says otherwise.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from __future__ import annotations
 from array import array
 from enum import Enum
 from ipaddress import ip_network
+from typing import TYPE_CHECKING
 
 from suite.dns import rrtype
 from suite.dns.message import HEADER_SIZE, TC
+
+if TYPE_CHECKING:
+    from suite.dns.settings import Settings
 
 BUCKETS = 1 << 16
 
@@ -50,12 +54,13 @@ def is_in(client: bytes, network: Network) -> bool:
 
 
 class RateLimiter:
-    """Counts replies; `rate` is replies a second for one network and kind. `salt` keeps buckets from being guessed."""
+    """Counts replies against the `rate` of some settings. `salt` keeps buckets from being guessed."""
 
-    def __init__(self, rate: int, slip: int, spared: tuple[Network, ...], salt: int) -> None:
-        self._rate = rate
-        self._slip = slip
-        self._spared = (*PRIVATE, *spared)
+    def __init__(self, settings: Settings, salt: int) -> None:
+        self._rate = settings.rate
+        self._slip = settings.slip
+        self._host_bits = {4: 32 - settings.prefixes[0], 16: 128 - settings.prefixes[1]}
+        self._spared = (*(PRIVATE if settings.spares_private else ()), *settings.spared)
         self._salt = salt
         self._owners = array("Q", bytes(8 * BUCKETS))
         self._seconds = array("Q", bytes(8 * BUCKETS))
@@ -67,7 +72,8 @@ class RateLimiter:
 
     def admit(self, client: bytes, reply: bytes, now: int) -> Verdict:
         """Count one reply at Unix second `now` and judge it."""
-        owner = hash((self._salt, client[:3] if len(client) == 4 else client[:7], kind_of(reply))) & 0xFFFFFFFFFFFFFFFF
+        network = len(client), int.from_bytes(client) >> self._host_bits[len(client)]
+        owner = hash((self._salt, network, kind_of(reply))) & 0xFFFFFFFFFFFFFFFF
         index = owner % BUCKETS
         if self._owners[index] != owner or now - self._seconds[index] > 1:
             self._owners[index], self._balances[index] = owner, self._rate

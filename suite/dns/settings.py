@@ -32,8 +32,9 @@ class Transfers:
 class Settings:
     """One server's settings. Cookie secrets (16 octets each): the first makes cookies, all are accepted; none: no cookies.
 
-    `rate` limits UDP replies a second to one network outside private ranges and `spared` (0: no limit); every `slip`-th
-    reply above it is sent truncated.
+    `rate` limits UDP replies a second to one network outside `spared` and, with `spares_private`, private ranges (0: no
+    limit); every `slip`-th reply above it is sent truncated. `prefixes` are the lengths in bits of such a network, IPv4's
+    and IPv6's.
     `identity` answers NSID (RFC 5001) and CH TXT id.server (RFC 4892), `version` answers version.bind; empty refuses.
     `query_log` writes a line for each question to where the workers log.
     """
@@ -48,7 +49,9 @@ class Settings:
     idle_timeout: float = 10.0
     rate: int = 200
     slip: int = 2
+    prefixes: tuple[int, int] = (24, 56)
     spared: tuple[tuple[bytes, int], ...] = ()
+    spares_private: bool = True
     query_log: bool = False
 
 

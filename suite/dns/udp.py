@@ -96,6 +96,7 @@ class Endpoint:
         self._is_wildcard = sock.getsockname()[0] in {"::", "0.0.0.0"}  # noqa: S104 - compared, not bound
         self._address_at, self._address_size = (8, 16) if self._is_v6 else (4, 4)
         self._spared: set[int | bytes] = set()
+        self._limiter: RateLimiter | None = None
         self._lay_out()
 
     def serve(self, answers: Answers) -> int:
@@ -107,6 +108,9 @@ class Endpoint:
             return 0
         packets = bytes(self._view[: count * self._slot])
         limiter = answers.limiter
+        if limiter is not self._limiter:  # other settings: who is spared is asked anew
+            self._limiter = limiter
+            self._spared.clear()
         if answers.is_logging or (limiter is not None and not self._spared.issuperset(self._senders(count))):
             self._serve_each(answers, limiter, packets, count)
             return count

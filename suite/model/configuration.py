@@ -5,7 +5,7 @@ Durations are seconds.  The defaults stand here and nowhere else.
 
 from dataclasses import dataclass, field
 
-from suite.model.address import Address
+from suite.model.address import Address, Network
 from suite.model.advertisement import BgpAdvertisement, Community, L2Advertisement
 from suite.model.lease import Reservation
 from suite.model.node import Node
@@ -61,6 +61,22 @@ class NameGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How much a forged sender may be sent over UDP; see ``suite.dns.ratelimit``."""
+
+    rate: int = 200
+    """Answers of one kind a second to one network; 0: no limit."""
+    slip: int = 2
+    """Every so-manieth answer above that goes out truncated, so that a true client asks over TCP; 0: none."""
+    ipv4_prefix: int = 24
+    ipv6_prefix: int = 56
+    """Lengths in bits of what counts as one network."""
+    exempt: tuple[Network, ...] = ()
+    exempt_local: bool = True
+    """Whether private ranges and the networks of the server's own interfaces are spared."""
+
+
+@dataclass(frozen=True, slots=True)
 class DnsSettings:
     """Names: which zones, for how long an answer may be kept, where to listen."""
 
@@ -88,6 +104,8 @@ class DnsSettings:
     notify: tuple[Listen, ...] = ()
     tsig_keys_file: str = ""
     query_log: bool = False
+    rate_limit: RateLimit = RateLimit()
+    cookie_secret_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,15 @@
 """What a zone says at its own name: SOA with its timers, NS, and where that name server is.  Pure."""
 
-from math import ceil
+from itertools import chain
 
 from suite.dns import name, rrtype
 from suite.dns.name import DomainNameError
+from suite.model import promise
 from suite.model.address import Address
 from suite.model.configuration import Configuration
+from suite.model.promise import REFRESH, RETRY
 from suite.model.snapshot import Snapshot
 from suite.nameserver.records import Rank, Record, Wanted
-
-REFRESH, RETRY, LONGEST_EXPIRE = 60, 10, 600
-"""SOA timers in seconds: a secondary asks every minute and forgets after ten at the latest (:func:`expire_of`)."""
-SHORTEST_EXPIRE = REFRESH + 2 * RETRY
-"""A secondary that misses one answer must not forget the zone already."""
-CLOCK_MARGIN = 5
 
 
 def apex_of(origin: bytes, snapshot: Snapshot) -> Wanted:
@@ -49,28 +45,20 @@ def apex_of(origin: bytes, snapshot: Snapshot) -> Wanted:
 
 
 def expire_of(configuration: Configuration) -> int:
-    """How long a secondary may answer without us: what ``cooling-time`` leaves beside our own stale limit.
-
-    Past the stale limit neither SOA nor transfers are answered, so a secondary last hears of us then; from there on it
-    may answer for this long, and caches for another TTL.  See docs/dns.md for what that means for the promise.
-    """
-    if not configuration.cooling_time:
-        return LONGEST_EXPIRE
-    left = int(configuration.cooling_time) - _used_without_secondaries(configuration)
-    return min(max(left, SHORTEST_EXPIRE), LONGEST_EXPIRE)
+    """How long a secondary may answer without us."""
+    return promise.expire_of(configuration.cooling_time, _used(configuration))
 
 
 def cooling_needed(configuration: Configuration) -> int:
     """The cooling time in seconds that keeps the promise about reused addresses with secondaries; 0 when it is kept."""
-    needed = _used_without_secondaries(configuration) + expire_of(configuration)
-    is_promised = bool(configuration.dns.transfer_acl) and configuration.cooling_time > 0
-    return needed if is_promised and configuration.cooling_time < needed else 0
+    needed = promise.cooling_needed(configuration.cooling_time, _used(configuration))
+    return needed if configuration.dns.transfer_acl else 0
 
 
-def _used_without_secondaries(configuration: Configuration) -> int:
+def _used(configuration: Configuration) -> int:
     dns = configuration.dns
-    ttls = (*(host.ttl or 0 for host in dns.hosts), *(record.ttl or 0 for record in dns.records))
-    return ceil(dns.stale_limit) + max((dns.ttl, *ttls)) + CLOCK_MARGIN
+    ttls = (host.ttl or 0 for host in dns.hosts), (record.ttl or 0 for record in dns.records)
+    return promise.used_for(dns.stale_limit, (dns.ttl, *chain(*ttls)))
 
 
 def _reached_at(configuration: Configuration) -> list[Address]:

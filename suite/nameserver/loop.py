@@ -8,13 +8,11 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from pathlib import Path
 
 from suite import __version__
 from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
 from suite.dns.server import Server
-from suite.dns.settings import Key
 from suite.dns.zone import Zone
 from suite.metrics import names
 from suite.metrics.registry import Registry
@@ -30,14 +28,8 @@ from suite.nameserver.metering import count_answers, describe_zones
 from suite.nameserver.numbering import Numbering, VersionStore
 from suite.nameserver.plan import ZonePlan, ZonePlanner
 from suite.nameserver.secondaries import Secondaries
-from suite.nameserver.settings import (
-    TsigKeysError,
-    missing_keys,
-    read_keys,
-    serves_transfers,
-    settings_of,
-    targets_of,
-)
+from suite.nameserver.secret_files import Secrets, marks_of, read_secrets
+from suite.nameserver.settings import serves_transfers, settings_of, targets_of
 
 RETRY = 2.0
 """Seconds before addresses that could not be bound are tried again."""
@@ -70,8 +62,7 @@ class Nameserver:
         self._is_stale = False
         self._is_listening = False
         self._trouble = "it has not opened its sockets yet"
-        self._key_trouble = ""
-        self._keys: tuple[Key, ...] = ()
+        self._secrets = Secrets()
         self._secondaries = Secondaries(self._transferable)
         self._numbering = Numbering(lambda: self.versions)
         self.versions: VersionStore | None = None
@@ -144,7 +135,7 @@ class Nameserver:
             reasons.append("it has no snapshot yet and answers SERVFAIL")
         if self._is_stale:
             reasons.append("its snapshot is older than the stale limit; leased names answer SERVFAIL")
-        notes = [self._key_trouble] if self._key_trouble else []
+        notes = [*self._secrets.troubles]
         if needed := cooling_needed(self._snapshot.configuration):
             notes.append(
                 f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
@@ -203,21 +194,22 @@ class Nameserver:
 
     async def _configure(self, snapshot: Snapshot) -> None:
         """Hand the server the settings that this snapshot's configuration makes."""
-        dns = snapshot.configuration.dns
-        try:
-            self._keys = await asyncio.to_thread(_keys_in, dns.tsig_keys_file)
-            missing = missing_keys(dns, self._keys)
-            trouble = f"dns.transfer-acl names keys that tsig-keys-file does not hold: {', '.join(missing)}"
-            trouble = trouble if missing else ""
-        except (OSError, TsigKeysError) as error:  # those that were good go on
-            reason = error.strerror if isinstance(error, OSError) else error
-            trouble = f"dns.tsig-keys-file {dns.tsig_keys_file} is not used: {reason}"
-        if trouble and trouble != self._key_trouble:
-            _log.error("%s", trouble)
-        self._key_trouble = trouble
-        self._secondaries.targets = targets_of(dns, self._keys)
-        own = await asyncio.to_thread(_own_networks)
-        self._server.configure(settings_of(dns, epoch=snapshot.epoch, keys=self._keys, spared=own))
+        dns, before = snapshot.configuration.dns, self._secrets
+        secrets = self._secrets = await asyncio.to_thread(read_secrets, dns, before)
+        for trouble in secrets.troubles:
+            if trouble not in before.troubles:
+                _log.error("%s", trouble)
+        self._secondaries.targets = targets_of(dns, secrets.keys)
+        own = await asyncio.to_thread(_own_networks) if dns.rate_limit.exempt_local else ()
+        self._server.configure(
+            settings_of(dns, epoch=snapshot.epoch, keys=secrets.keys, cookies=secrets.cookies, own=own)
+        )
+
+    async def _look_at_files(self) -> None:
+        """Keys and secrets are changed without a word in the configuration."""
+        if marks_of(self._snapshot.configuration.dns) != self._secrets.marks:
+            async with self._publishing:
+                await self._configure(self._snapshot)
 
     async def _watch(self) -> None:
         while not self._is_listening:
@@ -228,6 +220,7 @@ class Nameserver:
         while True:
             await asyncio.sleep(LOOK)
             await self._look_at_age()
+            await self._look_at_files()
             count_answers(self._registry, await self._server.counts())
             zones, now = list(self._zones.values()), self._clock()
             if now >= not_before and list(map(id, zones)) != list(map(id, described)):
@@ -263,11 +256,6 @@ def _without_collector() -> Iterator[None]:
 
 def _origin(update: ReplaceZone | ChangeZone) -> bytes:
     return update.zone.origin if isinstance(update, ReplaceZone) else update.origin.lower()
-
-
-def _keys_in(file: str) -> tuple[Key, ...]:
-    """The keys of a file; none where none is named."""
-    return read_keys(Path(file).read_text(encoding="utf-8", errors="replace")) if file else ()
 
 
 def _own_networks() -> list[Network]:

@@ -21,6 +21,9 @@ from suite.model.configuration import DnsSettings
 
 COOKIE_SECRET_SIZE = 16
 _COOKIE_PURPOSE = b"suite dns cookie secret 1"
+_HEX_SECRET = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
+_MOST_SECRETS = 4
+"""Each is tried on every cookie that the first did not make."""
 _KEY_PREFIX = "key:"
 _SHORTEST_SECRET = 16
 """Octets; RFC 8945 section 8 wants a secret as long as the digest, and tsig-keygen makes 32."""
@@ -28,6 +31,10 @@ _SHORTEST_SECRET = 16
 _COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
 _KEY = re.compile(r'\s*key\s+"?([^"\s{;]+)"?\s*\{([^}]*)\}\s*;', re.DOTALL)
 _CLAUSE = re.compile(r'\s*([a-z-]+)\s+"?([^"\s;]+)"?\s*;')
+
+
+class CookieSecretsError(ValueError):
+    """A file of cookie secrets cannot be used; the message says where and why, and never quotes a secret."""
 
 
 class TsigKeysError(ValueError):
@@ -43,16 +50,22 @@ class Access:
 
 
 def settings_of(
-    dns: DnsSettings, *, epoch: str = "", keys: tuple[Key, ...] = (), spared: Iterable[Network] = ()
+    dns: DnsSettings,
+    *,
+    epoch: str = "",
+    keys: tuple[Key, ...] = (),
+    cookies: tuple[bytes, ...] = (),
+    own: Iterable[Network] = (),
 ) -> Settings:
     """The server's settings.
 
-    ``epoch`` is that of the database; without one there are no cookies yet.  ``keys`` are those of the keys file,
-    ``spared`` the networks of the server's own interfaces, which no rate limit is meant for.
+    ``epoch`` is that of the database; without one, and without a file's ``cookies``, there are no cookies yet.  ``keys``
+    are those of the keys file, ``own`` the networks of the server's interfaces.
     """
-    access = access_of(dns.transfer_acl)
+    access, limit = access_of(dns.transfer_acl), dns.rate_limit
+    spared = (*limit.exempt, *(own if limit.exempt_local else ()))
     return Settings(
-        cookie_secrets=(cookie_secret(epoch),) if epoch else (),
+        cookie_secrets=cookies or ((cookie_secret(epoch),) if epoch else ()),
         identity=dns.nsid.encode(),
         advertise_ra=dns.advertise_ra,
         keys=keys,
@@ -60,7 +73,11 @@ def settings_of(
             tuple(_packed(network) for network in access.networks),
             frozenset(name.from_text(f"{each}.").lower() for each in access.keys),
         ),
+        rate=limit.rate,
+        slip=limit.slip,
+        prefixes=(limit.ipv4_prefix, limit.ipv6_prefix),
         spared=tuple(sorted({_packed(network) for network in spared})),
+        spares_private=limit.exempt_local,
         query_log=dns.query_log,
     )
 
@@ -73,6 +90,27 @@ def cookie_secret(epoch: str) -> bytes:
     answers that a forged source address does not get, so this guards against strangers, not against operators.
     """
     return hmac.digest(epoch.encode(), _COOKIE_PURPOSE, "sha256")[:COOKIE_SECRET_SIZE]
+
+
+def read_cookie_secrets(text: str) -> tuple[bytes, ...]:
+    """Cookie secrets as NSD's and Knot's file has them: 32 hexadecimal digits a line, ``#`` begins a comment.
+
+    The first makes cookies, all are accepted; so a new one is added below, moved up once every server has it, and the
+    old one is removed an hour later (RFC 9018 section 5).
+
+    Raises:
+        CookieSecretsError: a line is something else, or there is none.
+    """
+    found: list[bytes] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        digits = line.partition("#")[0].strip()
+        if digits and not _HEX_SECRET.fullmatch(digits):
+            raise CookieSecretsError(f"line {number}: a secret is {2 * COOKIE_SECRET_SIZE} hexadecimal digits")
+        if digits:
+            found.append(bytes.fromhex(digits))
+    if not found or len(found) > _MOST_SECRETS:
+        raise CookieSecretsError(f"it holds {len(found)} secrets; one to {_MOST_SECRETS} are needed")
+    return tuple(found)
 
 
 def access_of(entries: Iterable[str]) -> Access:

@@ -9,12 +9,14 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import dns.asyncquery
+import dns.edns
 import dns.message
 import dns.rcode
 import pytest
 from rpds import HashTrieMap
 from zone_worlds import load_balancer, snapshot_of
 
+from suite.dns.cookie import siphash24
 from suite.metrics.names import DNS_QUERIES, DNS_SERIAL, new_registry
 from suite.model.configuration import DnsSettings, Listen
 from suite.model.publication import Publication
@@ -193,6 +195,35 @@ def test_a_setting_that_changes_holds_from_the_next_answer_on() -> None:
             told.append([option.nsid for option in reply.options if option.otype == dns.edns.NSID])
 
         assert told == [[], [b"rack1"]]
+
+    running(test)
+
+
+async def _server_cookie(server: Nameserver) -> bytes:
+    client = bytes(8)
+    query = dns.message.make_query("coffee.default.service", "A", options=[dns.edns.GenericOption(10, client)])
+    reply = await dns.asyncquery.udp(query, *server.addresses[0][:1], 5, server.addresses[0][1])
+    return next(bytes(each.server) for each in reply.options if each.otype == dns.edns.COOKIE)
+
+
+def test_cookie_secrets_that_change_in_their_file_hold_without_a_word_in_the_configuration(tmp_path) -> None:
+    file = tmp_path / "cookies"
+    file.write_text("00" * 16 + "\n")
+    shared = snapshot_of(
+        load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, cookie_secret_file=str(file), transfer_acl=()
+    )
+
+    async def test(server: Nameserver, _clock: Clock, _registry: Registry) -> None:
+        await server.follow(Publication(shared))
+        client = ip_address("127.0.0.1").packed
+
+        async def is_made_with(secret: bytes) -> bool:
+            made = await _server_cookie(server)
+            return siphash24(secret, bytes(8) + made[:8] + client) == made[8:]
+
+        assert await is_made_with(bytes(16))
+        file.write_text("11" * 16 + "\n")
+        assert await comes_to_be(lambda: is_made_with(b"\x11" * 16))
 
     running(test)
 

@@ -7,7 +7,7 @@ import pytest
 from suite.config.document import from_object, read_file, read_text
 from suite.config.loading import load
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
-from suite.model.configuration import Listen, StaticHost
+from suite.model.configuration import Listen, RateLimit, StaticHost
 from suite.model.lease import Reservation
 from suite.model.node import Node
 from suite.model.peer import Peer, SecretRef
@@ -158,3 +158,7 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path, octets, code):
         path.write_bytes(octets)
 
     assert [problem.code for problem in load(read_file(path)).problems] == [code]
+
+
+def test_a_rate_limit_may_be_one_number():
+    assert load(read_text("dns: {rate-limit: 50}")).configuration.dns.rate_limit == RateLimit(rate=50)

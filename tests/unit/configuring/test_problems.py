@@ -192,6 +192,20 @@ def test_no_answer_outlives_its_address(times, found):
     assert errors(times) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("cooling-time: 714s\ndns: {transfer-acl: 10.0.0.0/8}", ["cooling_time.too_short_for_secondaries"]),
+        ("cooling-time: 715s\ndns: {transfer-acl: 10.0.0.0/8}", []),
+        ("cooling-time: 0\ndns: {transfer-acl: 10.0.0.0/8}", []),
+        ("dns: {transfer-acl: 10.0.0.0/8}", ["cooling_time.too_short_for_secondaries"]),
+        ("cooling-time: 714s", []),
+    ],
+)
+def test_a_cooling_time_that_secondaries_outlive_is_a_warning(text, found):
+    assert warnings(text) == found
+
+
 def test_a_password_in_the_database_url_is_refused_and_not_repeated():
     (problem,) = load(read_text("database: postgresql://suite:geheim@db/suite")).problems
 
@@ -312,6 +326,8 @@ def test_advertisements_without_names_that_say_the_same_are_refused():
         ("web: {listen: 8080}", "'8080' is no address and port; write 127.0.0.1:53 or [::1]:53"),
         ("dns: {ttl: 1500ms}", "1500ms is not a whole number of seconds"),
         ("dns: {zones: '*.service'}", "'*.service': a zone has no wildcard"),
+        ("dns: {rate-limit: {exempt: lan}}", "'lan' is no network; write 192.0.2.0/24"),
+        ("dns: {rate-limit: {ipv4-prefix: 33}}", "33 is not a whole number from 8 to 32"),
         ("dns: {zones: []}", "at least one zone is needed; leave zones out for service."),
         ("dns: {zones: [a, A.]}", "a zone stands twice; remove one"),
         ("dns: {listen: ['[::1]:53', '[::1]:53']}", "it stands here already as dns.listen[0]; remove one"),

@@ -54,14 +54,14 @@ def test_every_setting_of_the_reference_is_one_of_the_parser():
     assert without_free_names(paths(reference().at.node)) - known == set()
 
 
-@pytest.mark.parametrize("name", ["hold_time", "cooling_time", "roles"])
+@pytest.mark.parametrize("name", ["hold_time", "roles"])
 def test_single_values_of_the_reference_are_the_defaults(name):
     assert getattr(load([reference()]).configuration, name) == getattr(Configuration(), name)
 
 
 @pytest.mark.parametrize(
     ("group", "defaults", "examples"),
-    [("dns", DnsSettings(), {"zones"}), ("l2", L2Settings(), set())],
+    [("dns", DnsSettings(), {"zones", "rate_limit"}), ("l2", L2Settings(), set())],
     ids=["dns", "l2"],
 )
 def test_groups_of_the_reference_have_the_defaults_or_an_example(group, defaults, examples):

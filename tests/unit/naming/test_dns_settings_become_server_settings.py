@@ -9,8 +9,17 @@ from suite.config.loading import load
 from suite.dns.name import from_text
 from suite.dns.notify import Target
 from suite.dns.settings import Key, Transfers
-from suite.model.configuration import DnsSettings, Listen
-from suite.nameserver.settings import TsigKeysError, cookie_secret, missing_keys, read_keys, settings_of, targets_of
+from suite.model.configuration import DnsSettings, Listen, RateLimit
+from suite.nameserver.settings import (
+    CookieSecretsError,
+    TsigKeysError,
+    cookie_secret,
+    missing_keys,
+    read_cookie_secrets,
+    read_keys,
+    settings_of,
+    targets_of,
+)
 
 SECRET = b"a secret of thirty-two octets ok"
 FILE = """
@@ -41,7 +50,7 @@ def test_an_entry_that_is_neither_network_nor_key_is_refused() -> None:
 
 
 def test_the_configuration_refuses_such_an_entry_with_its_place() -> None:
-    (problem,) = load(read_text("dns:\n  transfer-acl: ['key:transfer', nobody]\n", "suite.yaml")).problems
+    (problem,) = load(read_text("cooling-time: 0\ndns:\n  transfer-acl: ['key:transfer', nobody]\n", "suite.yaml")).problems
 
     assert (problem.code, problem.path) == ("dns.bad_transfer_acl", "dns.transfer-acl[1]")
     assert "neither a network nor key:NAME" in problem.message
@@ -65,7 +74,7 @@ def test_without_a_database_there_are_no_cookies_yet() -> None:
 
 
 def test_networks_of_the_own_interfaces_are_spared_by_the_rate_limit() -> None:
-    assert settings_of(DnsSettings(), spared=[ip_network("192.0.2.0/24")]).spared == ((b"\xc0\x00\x02\x00", 24),)
+    assert settings_of(DnsSettings(), own=[ip_network("192.0.2.0/24")]).spared == ((b"\xc0\x00\x02\x00", 24),)
 
 
 def test_keys_are_read_as_tsig_keygen_writes_them() -> None:
@@ -108,3 +117,43 @@ def test_secondaries_are_told_of_changes_with_the_key_they_transfer_with() -> No
     assert targets_of(DnsSettings(notify=notify, transfer_acl=("key:transfer",)), (KEY,)) == (
         Target("10.0.1.54", 53, KEY),
     )
+
+
+def test_the_rate_limit_is_that_of_the_configuration() -> None:
+    limit = RateLimit(rate=9, slip=0, ipv4_prefix=32, ipv6_prefix=64, exempt=(ip_network("192.0.2.0/24"),))
+    settings = settings_of(DnsSettings(rate_limit=limit), own=[ip_network("198.51.100.0/24")])
+
+    assert (settings.rate, settings.slip, settings.prefixes, settings.spares_private) == (9, 0, (32, 64), True)
+    assert settings.spared == ((b"\xc0\x00\x02\x00", 24), (b"\xc6\x33\x64\x00", 24))
+
+
+def test_local_networks_are_limited_on_request() -> None:
+    limit = RateLimit(exempt_local=False)
+    settings = settings_of(DnsSettings(rate_limit=limit), own=[ip_network("198.51.100.0/24")])
+
+    assert (settings.spared, settings.spares_private) == ((), False)
+
+
+def test_cookie_secrets_of_a_file_take_the_place_of_the_databases() -> None:
+    secrets = read_cookie_secrets("# new\n" + "0f" * 16 + "\n\n" + "AB" * 16 + " # old\n")
+
+    assert secrets == (b"\x0f" * 16, b"\xab" * 16)
+    assert settings_of(DnsSettings(), epoch="one", cookies=secrets).cookie_secrets == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "0 secrets"),
+        ("0f" * 15, "line 1"),
+        ("# x\n" + "zz" * 16, "line 2"),
+        ("0f" * 16 + "\n" + "secret", "line 2"),
+        ("\n".join(["0f" * 16] * 5), "5 secrets"),
+    ],
+    ids=["empty", "short", "no-digits", "words", "many"],
+)
+def test_a_bad_file_of_cookie_secrets_says_where_and_quotes_nothing(text: str, told: str) -> None:
+    with pytest.raises(CookieSecretsError, match=told) as caught:
+        read_cookie_secrets(text)
+
+    assert "secret" not in str(caught.value).replace("secrets", "").replace("a secret is", "")

@@ -17,7 +17,7 @@ ABROAD, NEIGHBOUR, ELSEWHERE = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 200]), b
 
 
 def limiter(rate: int = 3, slip: int = 2) -> RateLimiter:
-    return RateLimiter(rate, slip, ((bytes([203, 0, 113, 0]), 24),), salt=7)
+    return RateLimiter(Settings(rate=rate, slip=slip, spared=((bytes([203, 0, 113, 0]), 24),)), salt=7)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,27 @@ def test_a_neighbour_in_the_same_network_shares_the_rate():
     limit.admit(ABROAD, DATA, NOW)
 
     assert limit.admit(NEIGHBOUR, DATA, NOW) is Verdict.DROP
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "one", "other", "is_one"),
+    [
+        ((24, 56), ABROAD, NEIGHBOUR, True),
+        ((32, 56), ABROAD, NEIGHBOUR, False),
+        ((8, 56), ABROAD, bytes([192, 99, 2, 1]), True),
+        ((24, 56), bytes.fromhex("20010db8000000ff") + bytes(8), bytes.fromhex("20010db800000001") + bytes(8), True),
+        ((24, 64), bytes.fromhex("20010db8000000ff") + bytes(8), bytes.fromhex("20010db800000001") + bytes(8), False),
+    ],
+)
+def test_the_prefixes_say_what_one_network_is(prefixes, one, other, is_one):
+    limit = RateLimiter(Settings(rate=1, prefixes=prefixes), salt=7)
+    limit.admit(one, DATA, NOW)
+
+    assert (limit.admit(other, DATA, NOW) is Verdict.DROP) is is_one
+
+
+def test_private_networks_are_limited_where_an_operator_says_so():
+    assert not RateLimiter(Settings(spares_private=False), salt=7).spares(bytes([10, 1, 2, 3]))
 
 
 def test_another_network_has_its_own_rate():
