@@ -129,7 +129,9 @@ LIMITS = DEFAULTS.rate_limit
 RATE_LIMIT = Made(
     Group(
         (
-            Field("rate", Number(0, 1_000_000), "Answers of one kind a second to one network; 0: no limit.", LIMITS.rate),
+            Field(
+                "rate", Number(0, 1_000_000), "Answers of one kind a second to one network; 0: no limit.", LIMITS.rate
+            ),
             Field(
                 "slip",
                 Number(0, 100),
