@@ -1,6 +1,6 @@
 """One turn of the controller as one value: what a commit is to write, all of it or nothing."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from suite.model.configuration import Configuration, StaticRecord
 from suite.model.event import Event
@@ -8,6 +8,7 @@ from suite.model.lease import Lease, Reservation
 from suite.model.node import Namespace, Node
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Service, ServiceRef
+from suite.model.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class Changes:
     """Digest of the releases that wait for an operator; empty when none waits any more; None for no change."""
     confirmed: str | None = None
     """Digest of the releases that an operator has allowed."""
+    heartbeat_keys: tuple[str, ...] | None = field(default=None, repr=False)
+    """The keys that speakers know each other by from now on, in hex, the one that signs first."""
+    tokens: tuple[Token, ...] = ()
+    tokens_revoked: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
     def __bool__(self) -> bool:

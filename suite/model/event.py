@@ -38,6 +38,10 @@ class Action(StrEnum):
     CONFIG_REJECTED = "config-rejected"
     NAME_ADDED = "name-added"
     NAME_REMOVED = "name-removed"
+    KEY_ROTATED = "key-rotated"
+    """Speakers know each other by another key."""
+    TOKEN_CREATED = "token-created"  # noqa: S105 - a word, not a password
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105
     PRUNED = "pruned"
     RESTORED = "restored"
     CREATED = "created"

@@ -47,6 +47,8 @@ class Snapshot:
     """Imported records, the keys; those of the configuration stand in ``configuration.dns``."""
     withheld: str = ""
     confirmed: str = ""
+    heartbeat_keys: tuple[str, ...] = field(default=(), repr=False)
+    """What speakers know each other by, in hex, the key that signs first; only speakers are told over the network."""
 
     def bound(self, ref: ServiceRef) -> tuple[Lease, ...]:
         """The leases a Service has now, IPv4 first."""

@@ -18,7 +18,6 @@ from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
 from suite.model.announcement import Announcement
-from suite.model.configuration import Configuration
 from suite.model.layer2 import Layer2, Owner
 from suite.model.node import Node
 from suite.model.peering import Peering
@@ -52,8 +51,8 @@ LACKS = (
 )
 
 WEAK_KEY = (
-    "heartbeats are signed with a key made of the database's epoch, which the API and the metrics show: "
-    "name a file in l2.heartbeat-key-file"
+    "heartbeats are signed with a key made of the database's epoch, which the API and the metrics show, because no other "
+    "is known here: name a file in l2.heartbeat-key-file"
 )
 
 _log = logging.getLogger(__name__)
@@ -167,7 +166,9 @@ class Speaker:
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
-        if len(known_nodes(self._snapshot, self._node)) > 1 and not self._snapshot.configuration.l2.heartbeat_key_file:
+        l2 = self._snapshot.configuration.l2
+        has_key = bool(l2.heartbeat_key_file or self._snapshot.heartbeat_keys)
+        if not has_key and len(known_nodes(self._snapshot, self._node)) > 1:
             notes.append(WEAK_KEY)
         for name, status in self._sessions.status().items():
             state = str(status.state)
@@ -296,7 +297,7 @@ class Speaker:
         return Configure(
             self._node,
             {name: node.addresses for name, node in nodes.items()},
-            heartbeat_keys(self._snapshot.configuration, self._snapshot.epoch),
+            heartbeat_keys(self._snapshot),
             self._templates or {},
             settings.heartbeat_port,
             settings.heartbeat_interval,
@@ -432,13 +433,13 @@ class Speaker:
 _CONTEST = ("address", "winner", "loser", "winner")
 
 
-def heartbeat_keys(configuration: Configuration, epoch: str) -> tuple[bytes, ...]:
-    """Keys of the heartbeats: the lines of the key file, or one made of the database's epoch.
+def heartbeat_keys(snapshot: Snapshot) -> tuple[bytes, ...]:
+    """Keys of the heartbeats, the one that signs first: the lines of the key file, else those the database made itself.
 
-    The epoch is random, and nodes of one suite agree on it without being told; but whoever may read the API or the metrics
-    sees it too, so the key of more than one node belongs into a file, and the status says so.
+    Where neither is known, the database's epoch makes one: it is random, and nodes of one suite agree on it without being
+    told, but whoever may read the API or the metrics sees it too, and the status says so.
     """
-    path = configuration.l2.heartbeat_key_file
+    path = snapshot.configuration.l2.heartbeat_key_file
     if path:
         try:
             lines = Path(path).read_bytes().split(b"\n")
@@ -448,7 +449,9 @@ def heartbeat_keys(configuration: Configuration, epoch: str) -> tuple[bytes, ...
         keys = tuple(sha256(line.strip()).digest() for line in lines if line.strip())[:2]
         if keys:
             return keys
-    return (sha256(b"suite heartbeat " + epoch.encode()).digest(),)
+    if snapshot.heartbeat_keys:
+        return tuple(map(bytes.fromhex, snapshot.heartbeat_keys))
+    return (sha256(b"suite heartbeat " + snapshot.epoch.encode()).digest(),)
 
 
 def may_open_packet_sockets() -> bool:

@@ -17,7 +17,7 @@ from suite.model.event import Event
 from suite.model.lease import Lease, Reservation
 from suite.model.pool import Pool
 from suite.model.snapshot import Snapshot
-from suite.store import chain, rows
+from suite.store import chain, rows, tokens
 from suite.store.database import Transaction, plain, time_text
 from suite.store.errors import Conflict, Deposed
 from suite.store.snapshots import FULL_READ, Head, documents_of, read_head, touched_by
@@ -179,10 +179,22 @@ def _write_small(tx: Transaction, changes: Changes, head: Head) -> None:
         _records(tx, changes.records, changes.records_gone, head)
     if changes.configuration is not None:
         _configure(tx, changes.configuration, head)
+    if changes.tokens or changes.tokens_revoked:
+        tokens.add(tx, changes.tokens)
+        tokens.revoke(tx, changes.tokens_revoked, head.time)
+    if changes.heartbeat_keys is not None:
+        _keep_keys(tx, changes.heartbeat_keys, head)
     for name, value in (("withheld", changes.withheld), ("confirmed", changes.confirmed)):
         if value is not None:
             update = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
             tx.insert("meta (name, value)", ("text", "text"), [(name, value)], update)
+
+
+def _keep_keys(tx: Transaction, keys: Sequence[str], head: Head) -> None:
+    """The heartbeat keys, the one that signs at place 0; those that went are not kept."""
+    tx.execute("DELETE FROM secret WHERE name = 'heartbeat'")
+    values = [("heartbeat", place, key, tx.time_in(head.time)) for place, key in enumerate(keys)]
+    tx.insert("secret (name, place, value, since)", ("text", "integer", "text", "timestamptz"), values)
 
 
 def _reserve(tx: Transaction, reserved: Sequence[Reservation], gone: Sequence[Reservation], head: Head) -> None:

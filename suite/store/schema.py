@@ -26,7 +26,7 @@ from suite.store.views import views
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT = "0003"
+CURRENT = "0004"
 """The newest migration; a test compares it with the folder."""
 
 EXTENSION = "btree_gist"
@@ -147,6 +147,10 @@ def begin(tx: Transaction, *, now: datetime, key: bytes = b"") -> None:
     created = Event(Action.CREATED, reason=f"epoch {head.epoch} begins", after=f'{{"epoch":"{head.epoch}"}}')
     write_events(tx, (created,), head, key=key)
     tx.execute("INSERT INTO feed (revision, writer, changed) VALUES (?, '', NULL)", (head.revision,))
+    tx.execute(
+        "INSERT INTO secret (name, place, value, since) VALUES ('heartbeat', 0, ?, ?)",
+        (secrets.token_hex(32), tx.time_in(at)),
+    )
 
 
 def known_versions() -> Sequence[str]:

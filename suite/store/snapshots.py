@@ -108,6 +108,8 @@ def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head
     )
     fields["withheld"] = old.withheld if changes.withheld is None else changes.withheld
     fields["confirmed"] = old.confirmed if changes.confirmed is None else changes.confirmed
+    if changes.heartbeat_keys is not None:
+        fields["heartbeat_keys"] = changes.heartbeat_keys
     return replace(old, **fields)
 
 
@@ -127,6 +129,7 @@ def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
         or changes.confirmed is not None
         or bool(changes.nodes_drained or changes.nodes_undrained),
         "static_record": changes.records or changes.records_gone,
+        "secret": changes.heartbeat_keys is not None,
     }
     return touched | {name: True for name, is_touched in flags.items() if is_touched}
 
@@ -289,12 +292,18 @@ def _meta(tx: Transaction) -> dict[str, Any]:
     return {name: found.get(name, "") for name in ("withheld", "confirmed")} | {"drained_nodes": nodes}
 
 
+def _secrets(tx: Transaction) -> dict[str, Any]:
+    found = tx.execute("SELECT value FROM secret WHERE name = 'heartbeat' ORDER BY place").fetchall()
+    return {"heartbeat_keys": tuple(value for (value,) in found)}
+
+
 SMALL: dict[str, Callable[[Transaction], dict[str, Any]]] = {
     "configuration": _configuration,
     "reservation": _reservations,
     "drained_pool": _drained,
     "static_record": _records,
     "meta": _meta,
+    "secret": _secrets,
 }
 """Tables that are read whole when anything in them changed."""
 

@@ -16,8 +16,9 @@ from suite.model.lease import Lease
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance
+from suite.model.token import Token
 from suite.model.zone_version import ZoneVersion
-from suite.store import announcements, audit, health, history, past, schema, snapshots, zone_versions
+from suite.store import announcements, audit, health, history, past, schema, snapshots, tokens, zone_versions
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
@@ -151,6 +152,14 @@ class Store:
     def zone_chain(self, origin: str, serial: int) -> list[ZoneVersion]:
         """The versions that lead to a serial of a zone, oldest first, as far as they are known."""
         return self.database.read(lambda tx: zone_versions.chain(tx, origin, serial))
+
+    def tokens(self) -> list[Token]:
+        """Every token ever made, the newest first."""
+        return self.database.read(tokens.all_tokens)
+
+    def token(self, token_id: str) -> Token | None:
+        """One token, revoked and expired ones too."""
+        return self.database.read(lambda tx: tokens.token_by_id(tx, token_id))
 
     def _settle(self, head: Head) -> bool:
         """Whether a commit whose answer was lost happened; (epoch, revision, writer) names it beyond doubt.

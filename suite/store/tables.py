@@ -369,4 +369,35 @@ checkpoint = _table(
 """Where the log begins since it was pruned: everything up to (through_revision, through_n) went to an archive."""
 
 meta = _table("meta", _text("name", primary_key=True), _text("value"), rowid=False)
-"""Single values: ``withheld`` and ``confirmed``, the digests of releases that wait or were allowed."""
+"""Single values: ``withheld`` and ``confirmed``, the digests of releases that wait or were allowed; ``drained-node:NAME``
+for each node that is to announce nothing, with the time since when."""
+
+secret = _table(
+    "secret",
+    _text("name", primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    _text("value"),
+    Column("since", TIME, nullable=False),
+    _time_shape("since"),
+    rowid=False,
+)
+"""What the suite keeps from everybody but the roles that use it: ``heartbeat``, the keys of the speakers' greetings in
+hex, the one that signs at place 0.  In backups, and in no answer, log, metric or export."""
+
+token = _table(
+    "token",
+    _text("id", primary_key=True),
+    _text("name"),
+    _text("scopes"),
+    _remark("node"),
+    _text("hash"),
+    Column("created", TIME, nullable=False),
+    _text("created_by"),
+    Column("expires", TIME),
+    Column("revoked", TIME),
+    _time_shape("created"),
+    _time_shape("expires"),
+    _time_shape("revoked"),
+    rowid=False,
+)
+"""Who may ask over the network; ``hash`` is SHA-256 of the secret half, which is shown once and kept nowhere."""
