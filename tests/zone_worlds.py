@@ -7,12 +7,15 @@ from typing import Any
 
 from rpds import HashTrieMap
 
+from suite.dns import name, rrtype
+from suite.dns.rdata import format_rdata
 from suite.model.address import parse_address, parse_range
 from suite.model.configuration import Configuration, DnsSettings
 from suite.model.lease import Lease, LeaseState
 from suite.model.pool import Pool
 from suite.model.service import Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
+from suite.nameserver.plan import ZonePlanner
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 POOLS = (Pool("default", (parse_range("10.0.42.0/24"),)),)
@@ -39,3 +42,16 @@ def snapshot_of(*services: Service, leases: dict[str, str] | None = None, **dns:
         services=HashTrieMap({service.ref: service for service in services}),
         holdings=HashTrieMap(holdings),
     )
+
+
+def records(snapshot: Snapshot, planner: ZonePlanner | None = None) -> set[str]:
+    """Everything served but SOA and NS, in presentation format."""
+    planner = planner or ZonePlanner()
+    planner.plan(snapshot)
+    return {
+        f"{name.to_text(rrset.name)} {rrtype.type_to_text(rrset.rtype)} {format_rdata(rrset.rtype, rdata)}"
+        for zone in planner.zones.values()
+        for rrset in zone.rrsets()
+        for rdata in rrset.rdatas
+        if rrset.rtype not in {rrtype.SOA, rrtype.NS}
+    }

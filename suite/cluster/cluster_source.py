@@ -7,7 +7,7 @@ ConfigMap that is deleted leaves its last content in force.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,28 +15,19 @@ from typing import Any
 from suite.cluster.connection import ApiError, Connection, Lost
 from suite.cluster.convert import Key, convert
 from suite.cluster.inventory import Inventory
+from suite.cluster.kinds import Family, always, optional, served
 from suite.cluster.reflector import Collection, Reflector
+from suite.cluster.rivals import Rivals
+from suite.cluster.routing import KINDS as ROUTING_KINDS
+from suite.cluster.routing import Routing
 from suite.cluster.source import Batch, Deliver
 from suite.cluster.status import Standing, standing_of
 from suite.config.document import Document, from_object
+from suite.model.configuration import KubernetesSettings
+from suite.model.node import Node
 from suite.model.problem import Problem
-from suite.model.service import ServiceRef
+from suite.model.service import Service, ServiceRef
 
-SERVICES = Collection("Service", "/api/v1/services")
-SLICES = Collection("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices", "discovery.k8s.io/v1")
-NODES = Collection("Node", "/api/v1/nodes")
-NAMESPACES = Collection("Namespace", "/api/v1/namespaces")
-
-METALLB_KINDS = {
-    "ipaddresspools": "IPAddressPool",
-    "l2advertisements": "L2Advertisement",
-    "bgpadvertisements": "BGPAdvertisement",
-    "bgppeers": "BGPPeer",
-    "bfdprofiles": "BFDProfile",
-    "communities": "Community",
-}
-METALLB_VERSIONS = ("v1beta2", "v1beta1")
-"""Newest first; each kind is read in the newest version that serves it."""
 MAX_PROBLEMS = 1000
 """Told of the objects; beyond it, more of the same helps nobody."""
 ABSENT_INTERVAL = 30.0
@@ -49,29 +40,26 @@ class ClusterSource:
 
     Args:
         connection: to its API server; it is not closed here.
-        namespace: where MetalLB's ConfigMap and custom resources stand.
-        config_map: the ConfigMap's name.
+        settings: what is read beside Services, and where.
         absent_interval: seconds between two looks for custom resources that are not installed.
     """
 
     def __init__(
         self,
         connection: Connection,
+        settings: KubernetesSettings | None = None,
         *,
-        namespace: str = "metallb-system",
-        config_map: str = "config",
         absent_interval: float = ABSENT_INTERVAL,
     ) -> None:
         self._connection = connection
         self._absent_interval = absent_interval
-        self._namespace = namespace
-        self._config_maps = Collection(
-            "ConfigMap",
-            f"/api/v1/namespaces/{namespace}/configmaps",
-            query={"fieldSelector": f"metadata.name={config_map}"},
-        )
-        self._awaited = {SERVICES.path, SLICES.path, NODES.path, NAMESPACES.path, self._config_maps.path, "metallb.io"}
+        self._collections = always(settings or KubernetesSettings())
+        self._families = optional(settings or KubernetesSettings())
+        self._awaited = {each.path for each in self._collections} | {each.group for each in self._families}
         self._inventory = Inventory()
+        self._routing = Routing()
+        self._has_hostnames = bool(settings and settings.hostnames)
+        self._rivals = Rivals()
         self._standings: dict[ServiceRef, Standing] = {}
         self._documents: dict[Key, list[Document]] = {}
         self._uids: dict[Key, str] = {}
@@ -99,13 +87,16 @@ class ClusterSource:
         if known is not None and known.uid == now.uid and not _is_newer(now.resource_version, known.resource_version):
             return
         self._standings[now.ref] = now
+        if self._has_hostnames:
+            self._routing.serve(now.ref, now.ingress)
 
     async def run(self, deliver: Deliver) -> None:
         """Deliver everything once all of it is listed, then changes, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for collection in (SERVICES, SLICES, NODES, NAMESPACES, self._config_maps):
+            for collection in self._collections:
                 group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
-            group.create_task(self._custom_resources(), name="metallb.io")
+            for family in self._families:
+                group.create_task(self._follow(family), name=family.group)
             await self._tell(deliver)
 
     async def _tell(self, deliver: Deliver) -> None:
@@ -114,6 +105,7 @@ class ClusterSource:
             await self._news.wait()
             self._news.clear()
             problems = self._problems()
+            self._route()
             if has_told_all:
                 batch = self._inventory.changes()
             else:
@@ -153,6 +145,10 @@ class ClusterSource:
         key = _key(collection, item)
         if collection.kind in _MODEL_KINDS:
             self._convert(key, item)
+        elif collection.kind in ROUTING_KINDS:
+            self._routing.put(key, item)
+        elif collection.kind == "Pod":
+            self._occupy(self._rivals.put(key, item))
         else:
             self._documents[key] = list(from_object(_trimmed(item), str(key)))
             self._uids[key] = str(item["metadata"].get("uid", ""))
@@ -184,15 +180,39 @@ class ClusterSource:
             self._object_problems[key] = tuple(replace(each, source=str(key)) for each in converted.problems)
         else:
             self._object_problems.pop(key, None)
-        if converted.value is not None:
-            self._inventory.put(key, converted.value)
+        value = converted.value
+        if isinstance(value, Service):
+            value = replace(value, routed=self._routing.names(value.ref))
+        elif isinstance(value, Node):
+            value = replace(value, is_occupied=self._rivals.is_on(value.name))
+        if value is not None:
+            self._inventory.put(key, value)
         if key.kind == "Service":
             self.restate(item)
             self.on_standing(ServiceRef(key.namespace, key.name))
 
+    def _route(self) -> None:
+        """Give the host names that changed to the Services they lead to."""
+        for ref in self._routing.changes():
+            key = Key("Service", *ref)
+            service = self._inventory.value(key)
+            if isinstance(service, Service):
+                self._inventory.put(key, replace(service, routed=self._routing.names(ref)))
+
+    def _occupy(self, name: str) -> None:
+        """A speaker of another load balancer came to a node, or left it."""
+        key = Key("Node", "", name)
+        node = self._inventory.value(key)
+        if isinstance(node, Node):
+            self._inventory.put(key, replace(node, is_occupied=self._rivals.is_on(name)))
+
     def _known(self, kind: str) -> list[Key]:
         if kind in _MODEL_KINDS:
             return self._inventory.keys(kind)
+        if kind == "Pod":
+            return self._rivals.keys()
+        if kind in ROUTING_KINDS:
+            return self._routing.keys(kind)
         return [key for key in self._documents if key.kind == kind]
 
     def _forget(self, key: Key) -> None:
@@ -202,59 +222,47 @@ class ClusterSource:
                 message = "is deleted; its last content stays in force"
                 self._object_problems[key] = (Problem("", message, "config.deleted", str(key), is_warning=True),)
             return
+        if key.kind in ROUTING_KINDS:
+            self._routing.remove(key)
+            return
+        if key.kind == "Pod":
+            self._occupy(self._rivals.remove(key))
+            return
         if self._documents.pop(key, None) is not None:
             self._has_configuration_news = True
         self._inventory.remove(key)
         if key.kind == "Service":
             ref = ServiceRef(key.namespace, key.name)
             self._standings.pop(ref, None)
+            self._routing.serve(ref, ())
             self.on_standing(ref)
 
     # --- Custom resources
 
-    async def _custom_resources(self) -> None:
-        """Wait until MetalLB's kinds exist, then follow them; those not there are looked for again."""
+    async def _follow(self, family: Family) -> None:
+        """Wait until the family's kinds exist, then follow them; those not there are looked for again."""
+        path = f"/apis/{family.group}"
         async with asyncio.TaskGroup() as group:
             followed: set[str] = set()
-            while len(followed) < len(METALLB_KINDS):
+            while len(followed) < len(family.kinds):
                 try:
-                    served = await self._served()
+                    found = await served(self._connection, family)
                 except (ApiError, Lost) as error:
-                    self._say_trouble("/apis/metallb.io", str(error))
+                    self._say_trouble(path, str(error))
                     await asyncio.sleep(1.0)
                     continue
-                self._say_trouble("/apis/metallb.io", "")
-                for collection in served:
+                self._say_trouble(path, "")
+                for collection in found:
                     if collection.kind not in followed:
                         followed.add(collection.kind)
                         self._awaited.add(collection.path)
                         group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
-                self._awaited.discard("metallb.io")
+                self._awaited.discard(family.group)
                 self._news.set()
                 await asyncio.sleep(self._absent_interval)
 
-    async def _served(self) -> list[Collection]:
-        """The kinds of MetalLB that the server has, each once."""
-        found: dict[str, Collection] = {}
-        for version in METALLB_VERSIONS:
-            try:
-                listing = await self._connection.get(f"/apis/metallb.io/{version}")
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-                continue
-            for plural in _plurals(listing):
-                kind = METALLB_KINDS[plural]
-                path = f"/apis/metallb.io/{version}/namespaces/{self._namespace}/{plural}"
-                found.setdefault(kind, Collection(kind, path, f"metallb.io/{version}"))
-        return list(found.values())
-
 
 _MODEL_KINDS = frozenset({"Service", "EndpointSlice", "Node", "Namespace"})
-
-
-def _plurals(listing: dict[str, Any]) -> Iterator[str]:
-    return (each["name"] for each in listing.get("resources") or () if each.get("name") in METALLB_KINDS)
 
 
 def _key(collection: Collection, item: dict[str, Any]) -> Key:

@@ -14,6 +14,7 @@ from suite.cluster.kubernetes import connect
 from suite.cluster.source import Batch, Deliver
 from suite.cluster.status import Note, Outcome
 from suite.cluster.writer import StatusWriter
+from suite.model.configuration import KubernetesSettings
 from suite.model.problem import Problem
 from suite.model.service import ServiceRef
 
@@ -27,8 +28,7 @@ class KubernetesCluster:
         instance: the name of this controller, for Events.
         now: the clock.
         may_write: whether this instance leads.
-        namespace: where MetalLB's ConfigMap and custom resources stand.
-        config_map: the ConfigMap's name.
+        settings: what is read beside Services, and where.
     """
 
     def __init__(
@@ -39,16 +39,14 @@ class KubernetesCluster:
         instance: str,
         now: Callable[[], datetime],
         may_write: Callable[[], bool] = lambda: True,
-        namespace: str = "metallb-system",
-        config_map: str = "config",
+        settings: KubernetesSettings | None = None,
     ) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
         self._instance = instance
         self._now = now
         self._may_write = may_write
-        self._namespace = namespace
-        self._config_map = config_map
+        self._settings = settings
         self._writer: StatusWriter | None = None
         self._early: dict[ServiceRef, Outcome] = {}
 
@@ -60,7 +58,7 @@ class KubernetesCluster:
         """
         connection = await connect(self._kubeconfig, context=self._context, instance=self._instance)
         try:
-            source = ClusterSource(connection, namespace=self._namespace, config_map=self._config_map)
+            source = ClusterSource(connection, self._settings)
             writer = self._writer = StatusWriter(
                 connection, source, instance=self._instance, now=self._now, may_write=self._may_write
             )

@@ -1,6 +1,6 @@
 """Forms to values of the model, the same for both formats; rules between the settings of one object are told here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suite.config.draft import Placed
 from suite.config.group import Form
@@ -88,10 +88,14 @@ class Timers:
     keepalive: float | None = None
 
 
-def peer_from(form: Form, reading: Reading, name: str, default_hold: float | None = None) -> Placed[Peer]:
-    """The peer; ``default_hold`` in seconds where the format has a default."""
+def peer_from(
+    form: Form, reading: Reading, name: str, default_hold: float | None = None, namespace: str = "metallb-system"
+) -> Placed[Peer]:
+    """The peer; ``default_hold`` in seconds where the format has a default, ``namespace`` of a Secret that names none."""
     timers = _timers(form, reading, default_hold)
-    secret = form["password_secret"]
+    secret: SecretRef | None = form["password_secret"]
+    if secret is not None:
+        secret = replace(secret, namespace=secret.namespace or namespace)
     if form["password_file"]:
         secret = SecretRef(form["password_file"])
     values = form.without("name", "password_file", "password_secret", "hold_time", "keepalive_time")

@@ -95,7 +95,11 @@ def _bgp(document: Document, form: Form, reading: Reading, draft: Draft) -> None
 
 
 def _peer(document: Document, form: Form, reading: Reading, draft: Draft) -> None:
-    draft.peers.append(peer_from(form, reading, document.name))
+    draft.peers.append(peer_from(form, reading, document.name, namespace=_namespace(document)))
+
+
+def _namespace(document: Document) -> str:
+    return document.at.text("metadata", "namespace") or "metallb-system"
 
 
 def _profile(document: Document, form: Form, _reading: Reading, draft: Draft) -> None:

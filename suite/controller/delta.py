@@ -60,11 +60,11 @@ def _claiming(service: Service, snapshot: Snapshot) -> Service:
     Turns follow each other, so of two claims the one committed first has the lower number, which every replica reads
     and a restart keeps.  Another writer's commit in between makes the real number higher, but never swaps two.
     """
-    if not service.hostnames:
+    if not service.hostnames and not service.routed:
         return service
     known = snapshot.services.get(service.ref)
-    held = {text: known.asks_since(text) for text in known.hostnames} if known else {}
-    claimed = tuple((text, held.get(text, snapshot.revision + 1)) for text in dict.fromkeys(service.hostnames))
+    held = {text: known.asks_since(text) for text in known.wished_names} if known else {}
+    claimed = tuple((text, held.get(text, snapshot.revision + 1)) for text in service.wished_names)
     return replace(service, claimed=claimed)
 
 

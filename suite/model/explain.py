@@ -107,7 +107,7 @@ def names_of(snapshot: Snapshot, service: Service, pool: Pool | None = None) -> 
         return ()
     zone = (pool.zone if pool and pool.zone else zones[0]).rstrip(".") + "."
     own = f"{service.ref.name}.{service.ref.namespace}.{zone}"
-    return (own, *(name if name.endswith(".") else f"{name}.{zone}" for name in service.hostnames))
+    return (own, *(name if name.endswith(".") else f"{name}.{zone}" for name in service.wished_names))
 
 
 def selects_pool(advertisement: L2Advertisement | BgpAdvertisement, pool: Pool) -> bool:

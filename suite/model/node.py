@@ -21,6 +21,9 @@ class Node:
     is_cordoned: bool = False
     """Its ``spec.unschedulable`` is set, as ``kubectl cordon`` and ``kubectl drain`` do."""
 
+    is_occupied: bool = False
+    """A speaker of another load balancer, for which ours stand by, runs on it."""
+
     @property
     def is_excluded(self) -> bool:
         """Whether the label that excludes it from external load balancers is present (with any value)."""

@@ -76,6 +76,21 @@ class Port:
         return f"{self.port}/{self.protocol.lower()}"
 
 
+class RoutedName(NamedTuple):
+    """A host name that an Ingress or a route of a Gateway asks for, and who asks."""
+
+    hostname: str
+    """Without a dot at the end."""
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """The name as people write a wish: absolute, but for a single label, which lies in the zone."""
+        return f"{self.hostname}." if "." in self.hostname else self.hostname
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A Service as its source describes it, wishes included."""
@@ -101,8 +116,10 @@ class Service:
     """What its status says it has; only believed when the database knows nothing of it."""
     hostnames: tuple[str, ...] = ()
     """Names it asks for beside its own; without a dot at the end they lie in the zone."""
+    routed: tuple[RoutedName, ...] = ()
+    """Host names of Ingresses and Gateways that it serves; their namespaces decide what they may ask for."""
     claimed: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    """Since which revision it asks for each of them, which decides among equal claims; the controller writes it."""
+    """Since which revision it asks for each of these names, which decides among equal claims; the controller writes it."""
     ttl: int | None = None
     publish: bool | None = None
     """Whether it is published in DNS; None for the rule of its type."""
@@ -113,8 +130,13 @@ class Service:
     fault: Refusal | None = None
     """Why its wishes cannot be understood (an annotation that is no address, say)."""
 
+    @property
+    def wished_names(self) -> tuple[str, ...]:
+        """Every name it asks for beside its own, and those asked for it, each once."""
+        return tuple(dict.fromkeys((*self.hostnames, *(each.text for each in self.routed))))
+
     def asks_since(self, hostname: str) -> int:
-        """The revision since which it asks for one of ``hostnames``; 0 when nobody counted yet."""
+        """The revision since which it asks for one of ``wished_names``; 0 when nobody counted yet."""
         return next((revision for text, revision in self.claimed if text == hostname), 0)
 
     @property

@@ -146,7 +146,7 @@ class ZonePlanner:
         """Look at everybody's names of one label anew."""
         gone = set(self._labels_of)
         for ref, service in self._snapshot.services.items():
-            if service.hostnames and is_published(service):
+            if (service.hostnames or service.routed) and is_published(service):
                 self._relabel(_service(ref), single_labels(service))
                 gone.discard(_service(ref))
         for host in self._snapshot.configuration.dns.hosts:

@@ -4,6 +4,7 @@
 _<port>._<proto>.<svc>.<ns>.<zone>  SRV       named ports
 *.<svc>.<ns>.<zone>               A, AAAA     with the annotation ``suite/wildcard``
 names it asks for                 A, AAAA     ``suite/hostname`` and external-dns' annotations
+names asked for it                A, AAAA     host names of Ingresses and Gateways that it serves
 <address>.in-addr.arpa, .ip6.arpa PTR         to the first name above
 """
 
@@ -145,7 +146,7 @@ def is_published(service: Service) -> bool:
 
 def single_labels(service: Service) -> list[str]:
     """Names the Service asks for that have one label: each is also a zone of its own, for clients without a search list."""
-    return [text for text in service.hostnames if text and "." not in text.rstrip(".")]
+    return [text for text in service.wished_names if text and "." not in text.rstrip(".")]
 
 
 def single_aliases(host: StaticHost, scheme: Scheme) -> list[str]:
@@ -265,24 +266,48 @@ def _hostnames(
     service: Service, zone: bytes, scheme: Scheme
 ) -> tuple[list[tuple[bytes, bytes, Rank, int]], list[Refusal]]:
     """(zone, owner, rank, since which revision) of each name it may ask for, and why it may not ask for the others."""
-    granted, refused = [], []
-    own = name.from_labels([service.ref.namespace.encode()])[:-1]
+    granted: list[tuple[bytes, bytes, Rank, int]] = []
+    refused: list[Refusal] = []
     for text in dict.fromkeys(service.hostnames):
         try:
             place, owner = scheme.place(text, zone)
         except DomainNameError as error:
             refused.append(Refusal(Reason.NAME_NOT_GRANTED, f"{text!r}: {error}"))
             continue
-        inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
-        if owner.lower().endswith(own.lower() + place):
-            granted.append((place, owner, Rank.OWN_NAMESPACE, service.asks_since(text)))
-        elif scheme.may_claim(inside, service.ref.namespace):
-            granted.append((place, owner, Rank.GRANTED, service.asks_since(text)))
+        rank = _rank(place, owner, service.ref.namespace, scheme)
+        if rank is not None:
+            granted.append((place, owner, rank, service.asks_since(text)))
         else:
             refused.append(
                 Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {service.ref} claim {text!r}")
             )
-    return granted, refused
+    return [*granted, *_routed(service, zone, scheme, refused)], refused
+
+
+def _routed(
+    service: Service, zone: bytes, scheme: Scheme, refused: list[Refusal]
+) -> Iterator[tuple[bytes, bytes, Rank, int]]:
+    """The same of the names that Ingresses and routes ask for; one that lies in none of our zones is not meant for us."""
+    for asked in service.routed:
+        try:
+            place, owner = scheme.place(asked.text, zone)
+        except DomainNameError:
+            continue
+        rank = _rank(place, owner, asked.namespace, scheme)
+        if rank is not None:
+            yield place, owner, rank, service.asks_since(asked.text)
+        else:
+            who = f"{asked.kind} {asked.namespace}/{asked.name}"
+            refused.append(Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {who} claim {asked.text!r}"))
+
+
+def _rank(place: bytes, owner: bytes, namespace: str, scheme: Scheme) -> Rank | None:
+    """How good a claim from ``namespace`` is to a name; None where the configuration does not grant it."""
+    own = name.from_labels([namespace.encode()])[:-1]
+    if owner.lower().endswith(own.lower() + place):
+        return Rank.OWN_NAMESPACE
+    inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
+    return Rank.GRANTED if scheme.may_claim(inside, namespace) else None
 
 
 def _text(text: str) -> bytes:

@@ -17,9 +17,8 @@ from starlette.routing import Route
 from apiserver.fields import Fields
 from apiserver.objects import Body, Key, Objects, Refused, Resource, Selects
 from apiserver.patches import apply_patch
-from apiserver.resources import CORE, METALLB, VERSION, group, groups, openapi, openapi_index, resource_list
+from apiserver.resources import CORE, GATEWAY, METALLB, VERSION, group, groups, openapi, openapi_index, resource_list
 from apiserver.selectors import selection
-
 
 OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 """Read before 1.27, as protobuf: no octets are a document that describes nothing, so that kubectl checks nothing itself."""
@@ -79,6 +78,10 @@ class Api:
     def install_metallb(self) -> None:
         """MetalLB's custom resources exist from now on."""
         self.resources += METALLB
+
+    def install_gateway_api(self) -> None:
+        """The kinds of the Gateway API exist from now on."""
+        self.resources += GATEWAY
 
     def put(self, body: Body) -> Body:
         """Create or replace an object, as if by an allowed request; a status in it counts."""

@@ -12,6 +12,9 @@ CORE = (
     Resource("", "v1", "events", "Event"),
     Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
     Resource("coordination.k8s.io", "v1", "leases", "Lease"),
+    Resource("apps", "v1", "daemonsets", "DaemonSet", has_status=True),
+    Resource("apps", "v1", "deployments", "Deployment", has_status=True),
+    Resource("networking.k8s.io", "v1", "ingresses", "Ingress", has_status=True),
 )
 METALLB = (
     Resource("metallb.io", "v1beta1", "ipaddresspools", "IPAddressPool", has_status=True),
@@ -20,6 +23,10 @@ METALLB = (
     Resource("metallb.io", "v1beta1", "bfdprofiles", "BFDProfile"),
     Resource("metallb.io", "v1beta1", "communities", "Community"),
     Resource("metallb.io", "v1beta2", "bgppeers", "BGPPeer"),
+)
+GATEWAY = (
+    Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway", has_status=True),
+    Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", has_status=True),
 )
 
 SHORT = {"services": ["svc"], "nodes": ["no"], "namespaces": ["ns"], "configmaps": ["cm"], "events": ["ev"]}

@@ -4,33 +4,18 @@ from dataclasses import replace
 
 import pytest
 from rpds import HashTrieMap
-from zone_worlds import NOW, load_balancer, snapshot_of
+from zone_worlds import NOW, load_balancer, records, snapshot_of
 
-from suite.dns import name, rrtype
-from suite.dns.rdata import format_rdata
+from suite.dns import name
 from suite.model.address import parse_address
 from suite.model.configuration import NameGrant, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef, ServiceType
-from suite.model.snapshot import Snapshot
 from suite.nameserver.plan import ZonePlanner
 
 COFFEE = ServiceRef("default", "coffee")
-
-
-def records(snapshot: Snapshot, planner: ZonePlanner | None = None) -> set[str]:
-    """Everything served but SOA and NS, in presentation format."""
-    planner = planner or ZonePlanner()
-    planner.plan(snapshot)
-    return {
-        f"{name.to_text(rrset.name)} {rrtype.type_to_text(rrset.rtype)} {format_rdata(rrset.rtype, rdata)}"
-        for zone in planner.zones.values()
-        for rrset in zone.rrsets()
-        for rdata in rrset.rdatas
-        if rrset.rtype not in {rrtype.SOA, rrtype.NS}
-    }
 
 
 def test_a_service_with_an_address_has_a_name_and_its_address_has_a_pointer() -> None:
