@@ -19,6 +19,10 @@ class Publication:
     touched: frozenset[ServiceRef] | None = None
     age: float = 0.0
     """Seconds since it was known to be the newest: more than none only where it was kept while nobody could be asked."""
+    ahead: tuple[Address, ...] = ()
+    """The free addresses that come next, to be asked for on the network before anybody gets them; for who knows them."""
+    is_leading: bool = False
+    """Whether it comes from the controller that leads: that one wants to know of all ``ahead``, not only of a node's own."""
 
 
 Tell = Callable[[Publication], Awaitable[None]]
