@@ -35,7 +35,7 @@ from suite.model.explain import Live
 from suite.model.publication import Origin, Publication
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.model.status import Instance, Status
+from suite.model.status import Fellow, Instance, Status
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
@@ -56,6 +56,8 @@ DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
 ANNOUNCEMENTS_INTERVAL = 1.0
 """Seconds between two looks at what is announced; nothing is written while it stays the same."""
+MEETING_INTERVAL = 1.0
+"""Seconds between two looks at who else runs on the database; nothing is written while this process says the same."""
 
 _log = logging.getLogger("suite")
 
@@ -153,6 +155,7 @@ class Suite:
         """The origin, where this process has that role."""
         self._intake: Intake | None = None
         self._speaker: Speaker | None = None
+        self._fellows: tuple[Fellow, ...] = ()
         self._has_greeted = False
 
     async def start(self) -> None:
@@ -253,6 +256,8 @@ class Suite:
                 tasks.create_task(self._keep_announcements(self._speaker, origin))
             if "web" in self._roles:
                 tasks.create_task(self._serve_web(origin))
+            if self._store is not None:
+                tasks.create_task(self._keep_meeting(self._store))
 
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
@@ -267,6 +272,7 @@ class Suite:
             await self._origin.announce(self._node, frozenset())
         if self._store is not None:
             with contextlib.suppress(StoreError):
+                await asyncio.to_thread(self._store.leave)
                 _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()
 
@@ -292,6 +298,7 @@ class Suite:
             is_stale=controller.is_stale if controller else False,
             withheld=snapshot.withheld,
             database=origin.trouble,
+            fellows=self._fellows,
         )
 
     def live(self) -> Live:
@@ -337,6 +344,17 @@ class Suite:
             if announced != reported and await origin.announce(self._node, announced):
                 reported = announced
             await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
+
+    async def _keep_meeting(self, store: "Store") -> None:
+        """Say in the database what the roles of this process do, and hear what other processes' do."""
+        while True:
+            try:
+                self._fellows = await asyncio.to_thread(
+                    store.meet, self.status().instances, now=_now(), uptime=time.monotonic()
+                )
+            except StoreError as error:
+                _log.debug("who else runs on the database cannot be found out: %s", error)
+            await asyncio.sleep(MEETING_INTERVAL)
 
     @staticmethod
     async def _keep_contact(nameserver: Nameserver, origin: Origin) -> None:

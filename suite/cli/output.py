@@ -42,6 +42,7 @@ COLOURS = {
     "error": "red",
     "declined": "red",
     "not ready": "red",
+    "gone": "red",
 }
 
 

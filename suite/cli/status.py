@@ -22,13 +22,16 @@ PAUSE = 0.1
     "Ends with 0 when all is well, 1 when something is not, 3 when no suite runs, 6 when --wait waited too long.",
 )
 @target_options
-@click.option("--wait", "waits", is_flag=True, help="Wait until every role is ready.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until every role of the suite asked is ready.")
 @click.option(
     "--timeout", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS", help="How long."
 )
 @format_option
 def command(target: Target, waits: bool, timeout: float, output: Format) -> None:
-    """Say what runs, which revision it follows, and what is wrong."""
+    """Say what runs, which revision it follows, and what is wrong.
+
+    The suite of this state directory is asked; the database tells it of every other one, on this machine and on others.
+    """
     document = _await(target, timeout) if waits else ask(target, "/v1/status")
     if output is Format.TABLE:
         _show(document)
@@ -64,10 +67,18 @@ def _await(target: Target, timeout: float) -> Any:
 
 
 def _rows(document: Any) -> list[dict[str, Any]]:
-    return [
-        {**each, "state": "ready" if each["ready"] else "not ready", "why": "; ".join(each["reasons"] + each["notes"])}
-        for each in document["instances"]
-    ]
+    return [{**each, "state": _state(each), "why": _why(each)} for each in document["instances"]]
+
+
+def _state(instance: Any) -> str:
+    if instance["gone"]:
+        return "gone"
+    return "ready" if instance["ready"] else "not ready"
+
+
+def _why(instance: Any) -> str:
+    gone = [f"ended without a word, noticed {instance['gone']}"] if instance["gone"] else []
+    return "; ".join(gone or instance["reasons"] + instance["notes"])
 
 
 def _show(document: Any) -> None:

@@ -109,7 +109,7 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
     @app.get("/v1/status", tags=["state"], responses=ERRORS)
     def status() -> StatusDocument:
         """Every role with its revision, and what is wrong."""
-        return status_document(backend.status())
+        return status_document(backend.status(), backend.snapshot())
 
     @app.get("/v1/pools", tags=["state"], responses=ERRORS)
     def pools(response: Response) -> list[PoolDocument]:

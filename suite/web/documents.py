@@ -4,7 +4,7 @@ Every document is made by a pure function from values of ``model``.  Addresses a
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,12 +16,16 @@ from suite.model.event import Action
 from suite.model.explain import Explanation
 from suite.model.lease import Lease, Reservation
 from suite.model.problem import Problem
+from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.model.status import Status
+from suite.model.status import Fellow, Instance, Status
 
 if TYPE_CHECKING:
     from suite.store.history import LoggedEvent
+
+MOST_NAMED = 5
+"""Services without an address that the status names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,32 @@ class ServiceDocument:
 
 @dataclass(frozen=True, slots=True)
 class InstanceDocument:
-    """One role on one machine."""
+    """One role of one process; those of other processes as these last said in the database."""
 
     role: str
     node: str
     version: str
     epoch: str
     revision: int
+    """The revision it follows; of another process within five seconds."""
     ready: bool
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    here: bool
+    """Whether it is of the process that was asked."""
+    pid: int | None
+    since: datetime | None
+    gone: datetime | None
+    """When it was found to have ended without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDocument:
+    """A Service without an address, and why."""
+
+    service: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +142,14 @@ class ProblemDocument:
 
 @dataclass(frozen=True, slots=True)
 class StatusDocument:
-    """The state of a suite."""
+    """The state of a suite; ``ready`` is about the roles of the process that was asked."""
 
     ready: bool
     instances: tuple[InstanceDocument, ...]
+    without_address: int
+    """How many Services want an address of this suite and have none."""
+    waiting: tuple[WaitingDocument, ...]
+    """The first of them by name."""
     problems: tuple[ProblemDocument, ...]
     config_stale: bool
     withheld: str
@@ -339,19 +363,51 @@ def problem_document(problem: Problem) -> ProblemDocument:
     return ProblemDocument(problem.source, problem.line, problem.path, problem.message, problem.code, severity)
 
 
-def status_document(status: Status) -> StatusDocument:
+def status_document(status: Status, snapshot: Snapshot) -> StatusDocument:
     """The state of a suite."""
+    waiting = sorted(
+        (ref, refusal)
+        for ref, refusal in snapshot.refusals.items()
+        if refusal.reason is not Reason.OTHER_CLASS and not snapshot.bound(ref)
+    )
     return StatusDocument(
         ready=status.is_ready,
-        instances=tuple(
-            InstanceDocument(
-                each.role, each.node, each.version, each.epoch, each.revision, each.is_ready, each.reasons, each.notes
-            )
-            for each in status.instances
+        instances=(
+            *(_instance_document(each, None) for each in status.instances),
+            *(_instance_document(each.instance, each) for each in status.fellows),
+        ),
+        without_address=len(waiting),
+        waiting=tuple(
+            WaitingDocument(str(ref), refusal.reason.value, refusal.message) for ref, refusal in waiting[:MOST_NAMED]
         ),
         problems=tuple(map(problem_document, status.problems)),
         config_stale=status.is_stale,
         withheld=status.withheld,
         database=status.database,
-        troubles=status.troubles(),
+        troubles=(*status.troubles(), *_troubles_of(waiting)),
     )
+
+
+def _instance_document(instance: Instance, fellow: Fellow | None) -> InstanceDocument:
+    return InstanceDocument(
+        role=instance.role,
+        node=instance.node,
+        version=instance.version,
+        epoch=instance.epoch,
+        revision=instance.revision,
+        ready=instance.is_ready and (fellow is None or fellow.gone is None),
+        reasons=instance.reasons,
+        notes=instance.notes,
+        here=fellow is None,
+        pid=fellow.pid if fellow else None,
+        since=fellow.since if fellow else None,
+        gone=fellow.gone if fellow else None,
+    )
+
+
+def _troubles_of(waiting: Sequence[tuple[ServiceRef, Refusal]]) -> Iterator[str]:
+    """The first few in a sentence each, and how many more there are."""
+    for ref, refusal in waiting[:MOST_NAMED]:
+        yield f"{ref} has no address: {refusal.message}"
+    if len(waiting) > MOST_NAMED:
+        yield f"{len(waiting) - MOST_NAMED} more Services have no address; `suite explain NAMESPACE/NAME` says why"

@@ -313,7 +313,8 @@ def test_the_history_of_an_address_is_read(history):
     server, _ = history
 
     assert [each["service"] for each in server.get("/v1/history?address=10.0.42.7")[1]] == ["default/coffee"]
-    assert server.get("/v1/history?address=10.0.42.7&at=2001-01-01T00:00:00")[1] == []
+    status, document = server.get("/v1/history?address=10.0.42.7&at=2001-01-01T00:00:00")
+    assert (status, document["error"].partition(" at ")[0]) == (422, "the database begins")
 
 
 def test_the_newest_hash_is_anchored_in_a_metric(history):
