@@ -36,6 +36,7 @@ from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
 from suite.speaker.reports import counts
 from suite.speaker.responder_process import ResponderProcess
 from suite.speaker.sessions import Sessions
+from suite.speaker.unnumbered import Unnumbered
 
 CAP_NET_RAW = 13
 RESTART_PAUSE = 1.0
@@ -105,6 +106,7 @@ class Speaker:
         self._sessions = Sessions(random, registry, self._paths, own_networks)
         self._responder: ResponderProcess | None = None
         self._has_ended = asyncio.Event()
+        self._unnumbered = Unnumbered(self._look_for_routers)
         self._configured: Configure | None = None
         self._plan = Plan()
         self._snapshot = Snapshot()
@@ -115,6 +117,8 @@ class Speaker:
         self._wanted_sessions: list[Neighbour] = []
         self._following = asyncio.Lock()
         self.picture = Picture()
+        self.contests = 0
+        """Rises when two nodes claimed one address: whoever keeps it has to say so again, in the database too."""
 
     async def run(self) -> None:
         """Keep the picture of what is announced up to date, until cancelled."""
@@ -147,6 +151,7 @@ class Speaker:
 
     async def stop(self, *, is_drain: bool = False) -> None:
         """Withdraw: successors take the addresses over, sessions end."""
+        self._unnumbered.close()
         ending = asyncio.create_task(self._sessions.stop(is_drain=is_drain))
         if self._responder is not None and self._configured is not None and self._responder.exit_code is None:
             self._responder.send(DRAIN)
@@ -315,8 +320,13 @@ class Speaker:
         node = known_nodes(self._snapshot, self._node).get(self._node, Node(self._node))
         found: list[Neighbour] = []
         faults: dict[str, str] = {}
-        for peer in peers_of(configuration.peers, node):
-            made = neighbour(with_password(peer), node, configuration.bfd_profiles)
+        peers = peers_of(configuration.peers, node)
+        self._unnumbered.follow(peer.interface for peer in peers if peer.interface)
+        for peer in peers:
+            known = peer if not peer.interface else self._unnumbered.with_router(peer)
+            made = (
+                known if isinstance(known, str) else neighbour(with_password(known), node, configuration.bfd_profiles)
+            )
             if isinstance(made, Neighbour):
                 found.append(made)
             else:
@@ -326,6 +336,17 @@ class Speaker:
                 _log.error("no BGP session: %s", fault)
         self._peer_faults = faults
         return found
+
+    def _look_for_routers(self) -> None:
+        """The router of an unnumbered session is known now, or is another one."""
+        told = asyncio.ensure_future(self._meet_routers())
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+
+    async def _meet_routers(self) -> None:
+        async with self._following:
+            self._wanted_sessions = self._neighbours()
+            await self._sessions.follow(self._wanted_sessions, self._plan)
 
     def _hear(self) -> None:
         """Reports of the responder."""
@@ -363,6 +384,7 @@ class Speaker:
             case "path":
                 self._paths.hear(message)
             case "contest":
+                self.contests += 1
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":
                 self._take_conflict(message)

@@ -35,15 +35,17 @@ class Neighbour:
 def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbour | str:
     """The session of ``node`` with ``peer``, or why there can be none.
 
+    A peer that is named by its interface comes with the link-local address of the router there; both families share its
+    session, IPv4 with IPv6 next hops (RFC 8950), since there is no IPv4 address to give.
     A peer whose password is kept elsewhere comes with it (`read_password`); without it there is no session, since one
     that is not signed is not what the configuration asks for.
     """
     if peer.address is None:
-        return f"peer {peer.name} names an interface instead of an address; write its address"
+        return f"peer {peer.name} has no address"
     if peer.password_secret is not None and not peer.password:
         return f"peer {peer.name} has its password in {peer.password_secret.name}, which cannot be read here"
     families = {IPV4 if peer.address.version == 4 else IPV6}
-    if peer.dual_stack_address_family:
+    if peer.dual_stack_address_family or peer.interface:
         families = {IPV4, IPV6}
     try:
         session = SessionConfig(
@@ -56,6 +58,7 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
             connect_retry_time=peer.connect_time or CONNECT_TIME,
             passive=peer.passive,
             graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
+            extended_next_hop=bool(peer.interface),
         )
         # Without a TTL of its own a session reaches peers behind a router, as MetalLB's native mode does.
         config = PeerConfig(

@@ -125,12 +125,17 @@ def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netl
         assert neighbor_states(frr) == dict.fromkeys(EVERY_NODE, "Established")
 
 
-def test_a_node_that_dies_loses_its_path_long_before_the_hold_time_with_bfd(netlab: NetLab) -> None:
+def test_a_node_that_dies_loses_its_path_with_bfd_and_one_that_hangs_does_not(netlab: NetLab) -> None:
     require_router()
     with dashboard_lan(netlab, "bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
         frr = lan.frr(bfd=True)
         assert everybody_told(lan, frr), lan.log()
         assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), frr.vtysh("show bfd peers") + lan.log()
+
+        # A program that hangs for longer than BFD would wait loses nothing: the process that speaks BFD does not hang.
+        lan.programs["node2"].send_signal(signal.SIGSTOP)
+        assert stays(lambda: paths(frr) == EVERY_NODE and bfd_up(frr) == 4, 2), frr.log()
+        lan.programs["node2"].send_signal(signal.SIGCONT)
 
         lan.switch.cut(lan.nodes["node1"])
 

@@ -55,7 +55,16 @@ def test_a_peer_whose_password_cannot_be_read_gets_no_unsigned_session() -> None
 
 
 def test_a_peer_without_an_address_is_a_reason_not_an_exception() -> None:
-    assert "names an interface" in str(neighbour(Peer("rack", 64512, interface="eth1"), NODE, ()))
+    assert neighbour(Peer("rack", 64512, interface="eth1"), NODE, ()) == "peer rack has no address"
+
+
+def test_an_unnumbered_peer_carries_both_families_over_the_address_found_on_its_link() -> None:
+    peer = Peer("rack", 64513, dynamic_asn="external", interface="eth1", address=ip_address("fe80::1%eth1"))
+
+    config = session(peer).config
+
+    assert (str(config.address), config.session.families) == ("fe80::1%eth1", {IPV4, IPV6})
+    assert config.session.extended_next_hop
 
 
 def test_settings_that_contradict_each_other_are_a_reason() -> None:
