@@ -168,7 +168,9 @@ class Suite:
         from suite.speaker.loop import Speaker
 
         if "speaker" in self._roles:
-            self._speaker = Speaker(self._node, self._registry, random.SystemRandom().random, self._decline)
+            self._speaker = Speaker(
+                self._node, self._registry, random.SystemRandom().random, self._decline, self._probed
+            )
         store = await self._open_store()
         if self._nameserver is not None:
             self._nameserver.versions = store
@@ -221,10 +223,25 @@ class Suite:
         options, kept = self._options, self._options.state / keepsake.NAME
         adoptable = await asyncio.to_thread(keepsake.recall, kept)
         instance = f"{self._node}:{os.getpid()}"
-        self._controller = Controller(store, self._tell, self._registry, instance, _now, adoptable)
+        self._controller = Controller(
+            store,
+            self._tell,
+            self._registry,
+            instance,
+            _now,
+            adoptable,
+            lambda: self._intake.hindrance() if self._intake else "",
+        )
         places = Places(options.config, options.manifests, options.kubeconfig, kept)
         self._intake = Intake(
-            self._controller, places, self._outcome, self._documents, node=self._node, clock=_now, change=self._changed
+            self._controller,
+            store,
+            places,
+            self._outcome,
+            self._documents,
+            node=self._node,
+            clock=_now,
+            change=self._changed,
         )
         return self._controller
 
@@ -320,6 +337,11 @@ class Suite:
             return configuration
         return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
 
+    def _probed(self, address: Address) -> None:
+        """The speaker found a free address to be nobody's; only a controller gives addresses."""
+        if self._controller is not None:
+            self._controller.probed(address)
+
     async def _decline(self, address: Address, mac: str) -> None:
         """The speaker found a stranger at an address."""
         if self._origin is not None:
@@ -338,11 +360,11 @@ class Suite:
 
     async def _keep_announcements(self, speaker: "Speaker", origin: Origin) -> None:
         """Report what the speaker announces, only when it has changed."""
-        reported: frozenset[Announcement] | None = None
+        reported: tuple[int, frozenset[Announcement]] | None = None
         while True:
-            announced = speaker.announcements()
-            if announced != reported and await origin.announce(self._node, announced):
-                reported = announced
+            now = speaker.contests, speaker.announcements()
+            if now != reported and await origin.announce(self._node, now[1]):
+                reported = now
             await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
 
     async def _keep_meeting(self, store: "Store") -> None:

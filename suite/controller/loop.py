@@ -9,8 +9,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from time import perf_counter
+from datetime import datetime, timedelta
+from time import monotonic, perf_counter
 
 from suite.cluster.source import Batch
 from suite.controller.merge import merged
@@ -32,10 +32,15 @@ from suite.store.store import Store
 
 WAIT = 0.5
 """Seconds between two looks at who leads, and the longest wait for news from the database."""
+LEAD_IS_FRESH = 5.0
+"""Seconds for which an answer that this instance leads holds for writes to others; the database waits twice as long before it
+lets another lead, so a process that was frozen and wakes up asks before it writes."""
 LONGEST_SLEEP = 30.0
 """Seconds after which the clock is looked at again; it may have been set."""
 RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the database is tried again after the first, second, ... fault."""
+PROVEN_FOR = 60.0
+"""Seconds that an address counts as nobody's after the network was asked."""
 MOST_RACES = 20
 """How often a report is committed anew when somebody else was first; the speaker reports again."""
 
@@ -53,6 +58,7 @@ class Controller:
         instance: str,
         clock: Callable[[], datetime],
         adoptable: Adoptable | None = None,
+        hindrance: Callable[[], str] = lambda: "",
     ) -> None:
         self._store = store
         self._tell = tell
@@ -60,8 +66,11 @@ class Controller:
         self._instance = instance
         self._clock = clock
         self._adoptable = adoptable
+        self._hindrance = hindrance
         self._turning = asyncio.Lock()
         self._planner = Planner(Snapshot())
+        self._proven: dict[Address, datetime] = {}
+        """Free addresses that nobody answered for, and when that was found."""
         self._pending = Batch()
         self._wanted_configuration: Configuration | None = None
         self._has_listed = False
@@ -77,6 +86,12 @@ class Controller:
         self._has_told = False
         self._rejected = ""
         self._term = 0
+        self._led_at = 0.0
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this instance surely leads: what is written elsewhere than into the database has no term to check."""
+        return self.is_leading and monotonic() - self._led_at < LEAD_IS_FRESH
 
     async def run(self) -> None:
         """Follow the clock, the database and the question who leads, until cancelled."""
@@ -137,9 +152,17 @@ class Controller:
             return False
         return True
 
+    def probed(self, address: Address) -> None:
+        """A speaker found that nobody answers for ``address``, which is free."""
+        now = self._clock()
+        recent = {known: at for known, at in self._proven.items() if _counts(at, now)}
+        self._proven = recent | {address: now}
+
     def not_ready(self) -> tuple[str, ...]:
         """Why this controller does not do its work; empty when it does."""
         reasons = []
+        if hindrance := self._hindrance():
+            reasons.append(hindrance)
         if not self._has_listed:
             reasons.append("the source has not listed everything yet")
         if not self.snapshot.configuration.digest and self._wanted_configuration is None:
@@ -195,7 +218,10 @@ class Controller:
             self._recovered()
 
     async def _look_who_leads(self) -> None:
-        term = await asyncio.to_thread(self._store.lead, self._instance, self._clock())
+        asked_at = monotonic()
+        is_hindered = bool(self._hindrance())
+        term = None if is_hindered else await asyncio.to_thread(self._store.lead, self._instance, self._clock())
+        self._led_at = asked_at
         was_leading, self.is_leading = self.is_leading, term is not None
         self._term = term or 0
         self._registry.set(names.IS_LEADER, self.is_leading)
@@ -270,6 +296,7 @@ class Controller:
         """Runs in a worker thread: the Services touched, and whether anything was written."""
         started, now = perf_counter(), self._clock()
         pending = self._pending if self._is_complete else replace(self._pending, is_full=True)
+        self._planner.proven = self._proven_at(now)
         changes = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all)
         if changes:
             committing = perf_counter()
@@ -279,6 +306,11 @@ class Controller:
         self._registry.add(names.TURNS, "committed" if changes else "empty")
         self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
         return touched_by(changes), bool(changes)
+
+    def _proven_at(self, now: datetime) -> tuple[Address, ...]:
+        """The addresses that were found to be nobody's within the last minute, lowest first."""
+        found = [address for address, at in self._proven.items() if _counts(at, now)]
+        return tuple(sorted(found, key=lambda address: (address.version, int(address))))
 
     async def _note_rejection(self, errors: list[Problem]) -> None:
         """Put it into the log that a configuration was kept out, once for each; the lock is held."""
@@ -350,4 +382,10 @@ class Controller:
     async def _publish(self, publication: Publication) -> None:
         if publication.snapshot.is_complete:
             self._has_told = True
-            await self._tell(publication)
+            ahead = self._planner.ahead()
+            await self._tell(replace(publication, ahead=ahead, is_leading=self.is_leading))
+
+
+def _counts(at: datetime, now: datetime) -> bool:
+    """Whether an answer of the network still means something; a clock that was set says nothing."""
+    return abs(now - at) < timedelta(seconds=PROVEN_FOR)

@@ -4,6 +4,8 @@ The order is that of `allocation`; a few addresses for each pool and family are 
 followed by the next one after the same commit.
 """
 
+from itertools import islice
+
 from suite.ipam.allocation import Terms
 from suite.ipam.reservations import first_free
 from suite.model.address import Address, Range, address_of
@@ -17,14 +19,14 @@ MOST = 32
 
 def ahead(terms: Terms) -> tuple[Address, ...]:
     """The next free addresses of each pool that gives any, in the order of choice."""
-    found = [
+    found = (
         address
         for pool in terms.pools
         if not terms.is_draining(pool)
         for family in sorted(pool.families())
         for address in _next_of(pool, family, terms)
-    ]
-    return tuple(found[:MOST])
+    )
+    return tuple(islice(found, MOST))
 
 
 def _next_of(pool: Pool, family: int, terms: Terms) -> list[Address]:
