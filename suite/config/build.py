@@ -127,9 +127,9 @@ def _timers(form: Form, reading: Reading, default_hold: float | None) -> Timers:
 
 
 def _check_ends(form: Form, peer: Peer, reading: Reading) -> None:
-    if not peer.my_asn and "my_asn" in form.given:
+    if not peer.my_asn and "my_asn" in form.given - form.bad:
         reading.fault(form.place("my_asn"), "peer.missing_local_asn", "AS number 0 is nobody's (RFC 7607)")
-    if not peer.asn and not peer.dynamic_asn and "dynamic_asn" not in form.given:
+    if not peer.asn and not peer.dynamic_asn and not form.bad & {"asn", "dynamic_asn"}:
         key = form.keys["asn"]
         reading.fault(form.place("asn"), "peer.missing_remote_asn", f"{key} is missing: the peer's AS number")
     if peer.asn and peer.dynamic_asn:

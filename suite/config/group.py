@@ -44,6 +44,8 @@ class Form:
     """Field name to the key it is spelled with."""
     given: frozenset[str] = frozenset()
     """Fields that stand in the document, bad ones included."""
+    bad: frozenset[str] = frozenset()
+    """Fields that stand in the document and could not be read: that was told, and their defaults are nobody's wish."""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -72,14 +74,16 @@ class Group:
         known = {each.spelled(reading.dialect): each for each in self.fields if each.spelled(reading.dialect) != "-"}
         values = {each.name: each.default for each in self.fields}
         given = frozenset(known[key].name for key, value in where.entries() if key in known and not value.is_null)
+        bad: set[str] = set()
         for key, value in where.entries():
             if key not in known:
                 reading.unknown(value, key, tuple(known))
             elif not value.is_null:
                 found = known[key].shape.read(value, reading, known[key].code or code)
                 values[known[key].name] = known[key].default if found is FAULT else found
+                bad |= {known[key].name} if found is FAULT else set()
         self._missing(where, given, known, reading)
-        return Form(values, where, {each.name: key for key, each in known.items()}, given)
+        return Form(values, where, {each.name: key for key, each in known.items()}, given, frozenset(bad))
 
     def _long_form(self, at: Cursor, reading: Reading) -> Cursor:
         if at.is_null:

@@ -122,3 +122,9 @@ def test_an_object_nested_without_end_is_cut_off():
         value = [value]
 
     assert "bottom" not in str(to_plain(from_plain(value)))
+
+
+def test_a_number_that_is_a_word_is_one_fault_and_not_a_missing_number_too():
+    reading = load(read_text("peers: [{peer-address: 10.0.0.1, peer-asn: no, my-asn: no}]"))
+
+    assert [problem.path for problem in reading.errors] == ["peers[0].peer-asn", "peers[0].my-asn"]
