@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from suite.store.database import Database
-from suite.store.errors import StoreError, Unavailable
+from suite.store.errors import StoreError, Unavailable, Unusable
 from suite.store.faults import BUSY_SECONDS
 
 PRAGMAS = (
@@ -95,7 +95,7 @@ def _prepare(path: Path, *, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise Unavailable(f"{path} cannot be created ({error.strerror})", "choose another state directory") from error
+        raise Unusable(f"{path} cannot be created ({error.strerror})", "choose another state directory") from error
 
 
 def _postgresql(url: URL, password_file: str) -> Database:
@@ -112,7 +112,7 @@ def _password(path: Path) -> str:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise Unavailable(f"the password file {path} cannot be read ({error.strerror})", "check its rights") from error
+        raise Unusable(f"the password file {path} cannot be read ({error.strerror})", "check its rights") from error
     if not lines or not lines[0]:
-        raise Unavailable(f"the password file {path} is empty", "its first line is the password")
+        raise Unusable(f"the password file {path} is empty", "its first line is the password")
     return lines[0]

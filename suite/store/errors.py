@@ -25,6 +25,10 @@ class Unavailable(StoreError):  # noqa: N818
     """The database is away, read-only, full or locked; nothing was changed."""
 
 
+class Unusable(Unavailable):
+    """Waiting does not help: a wrong password, no such database, a file that is none; somebody has to mend it."""
+
+
 class ConnectionLost(Unavailable):
     """The connection to PostgreSQL broke before COMMIT was sent; a new one may work at once."""
 

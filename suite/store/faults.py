@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from suite.store.errors import Conflict, ConnectionLost, StoreError, Unavailable
+from suite.store.errors import Conflict, ConnectionLost, StoreError, Unavailable, Unusable
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before the database counts as unavailable."""
@@ -28,6 +28,9 @@ SQLITE_FAULTS = {
 }
 """By the beginning of the name of SQLite's error code: what happened, and what to do about the file."""
 
+SQLITE_FOR_GOOD = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_PROTOCOL")
+"""What stays so until somebody mends it; the others may pass."""
+
 SQLITE_CONFLICTS = {
     "SQLITE_CONSTRAINT_UNIQUE",
     "SQLITE_CONSTRAINT_PRIMARYKEY",
@@ -39,9 +42,20 @@ SQLITE_CONFLICTS = {
 POSTGRESQL_CONFLICTS = ("23001", "23503", "23505", "23P01", "40001", "40P01")
 """Our guards, foreign keys, uniqueness, exclusion, serialization failures, deadlocks."""
 
-POSTGRESQL_AWAY = ("08", "53", "57", "58", "55P03", "25006", "XX", "28", "3D000")
+POSTGRESQL_AWAY = ("08", "53", "57", "58", "55P03", "25006", "XX")
 """Connection, resources (disk full is 53100), operator intervention, system error, lock not available, read-only,
-internal error, wrong password, no such database."""
+internal error."""
+
+POSTGRESQL_REFUSES = ("28", "3D000")
+"""Wrong password or user, no such database."""
+POSTGRESQL_REFUSALS = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "Peer authentication failed",
+)
+"""The same in words, because libpq gives no SQLSTATE of a connection that was refused; another language is waited for."""
 
 
 @contextmanager
@@ -87,7 +101,8 @@ def _meaning_sqlite(error: BaseException | None, path: Path) -> StoreError | Non
         return Conflict(str(error))
     for prefix, (what, fix) in SQLITE_FAULTS.items():
         if name.startswith(prefix):
-            return Unavailable(f"{what} ({error})", f"{fix} {path}")
+            kind = Unusable if prefix in SQLITE_FOR_GOOD else Unavailable
+            return kind(f"{what} ({error})", f"{fix} {path}")
     return None
 
 
@@ -97,6 +112,8 @@ def _meaning_postgresql(error: BaseException | None, *, is_broken: bool) -> Stor
     text, state = " ".join(str(error).split()), getattr(error, "sqlstate", None) or ""
     if state.startswith(POSTGRESQL_CONFLICTS):
         return Conflict(text)
+    if state.startswith(POSTGRESQL_REFUSES) or (not state and any(words in text for words in POSTGRESQL_REFUSALS)):
+        return Unusable(f"PostgreSQL refuses us ({text})", "check the user, the password file and the database's name")
     if is_broken:
         return ConnectionLost(f"PostgreSQL closed the connection ({text})", "check the server and the network to it")
     # libpq gives no SQLSTATE when the connection itself is what failed
