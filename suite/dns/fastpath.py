@@ -250,7 +250,9 @@ class Compiled:
         context = Context(self.settings, client, self.clock(), tcp=True)
         request = understand(packet, context)
         if isinstance(request, Request) and is_transfer(request):
-            yield from transfer(self.zones, self.journal, request, context)
+            sent = transfer(self.zones, self.journal, request, context)
+            self.counts[self._counter(sent.kind, sent.rcode)] += 1
+            yield from sent.messages
             return
         full = reply(self.zones, request, context) if isinstance(request, Request) else request
         if self._counted(packet, full) is not None and full is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from suite.dns import edns, rrtype
 from suite.dns.answer import Answer
@@ -48,19 +48,28 @@ def is_transfer(request: Request) -> bool:
     return query.qtype in {rrtype.AXFR, rrtype.IXFR} and query.qclass == rrtype.IN and query.opcode == rrtype.QUERY
 
 
-def transfer(zones: Zones, journal: Journal, request: Request, context: Context) -> Iterator[bytes]:
+class Transfer(NamedTuple):
+    """What answers a request: IXFR for differences (or the SOA alone), AXFR for the whole zone; and its messages."""
+
+    kind: int
+    rcode: int
+    messages: Iterator[bytes]
+
+
+def transfer(zones: Zones, journal: Journal, request: Request, context: Context) -> Transfer:
     """Give the messages of a transfer over TCP, or the one that refuses it: nobody copies what may be out of date."""
     zone = zones.get(request.query.qname.lower())
     if not zones.ready or zones.stale or zone is None:
-        yield write(request, Answer(rrtype.NOTAUTH if zones.ready and zone is None else rrtype.SERVFAIL), context)
-        return
+        return _refused(rrtype.NOTAUTH if zones.ready and zone is None else rrtype.SERVFAIL, request, context)
     if not is_allowed(request, context):
-        yield write(request, Answer(rrtype.REFUSED), context)
-        return
-    if request.query.qtype == rrtype.IXFR:
-        yield from _messages(request, context, _incremental(zone, journal, request))
-    else:
-        yield from _messages(request, context, _whole(zone))
+        return _refused(rrtype.REFUSED, request, context)
+    steps = _incremental(zone, journal, request) if request.query.qtype == rrtype.IXFR else None
+    kind, lines = (rrtype.AXFR, _whole(zone)) if steps is None else (rrtype.IXFR, steps)
+    return Transfer(kind, rrtype.NOERROR, _messages(request, context, lines))
+
+
+def _refused(rcode: int, request: Request, context: Context) -> Transfer:
+    return Transfer(request.query.qtype, rcode, iter((write(request, Answer(rcode), context),)))
 
 
 def is_allowed(request: Request, context: Context) -> bool:
@@ -83,15 +92,15 @@ def _whole(zone: Zone) -> Iterable[_Line]:
     return chain(soa, rest, soa)
 
 
-def _incremental(zone: Zone, journal: Journal, request: Request) -> Iterable[_Line]:
-    """The single SOA for who is up to date, the differences when all are known, else the whole zone (RFC 1995 section 4)."""
+def _incremental(zone: Zone, journal: Journal, request: Request) -> Iterable[_Line] | None:
+    """The single SOA for who is up to date, the differences when all are known; None for the whole zone (RFC 1995 section 4)."""
     have = next((soa_serial_of(record.rdata) for record in request.query.authority if record.rtype == rrtype.SOA), None)
     soa = list(_lines(zone.soa))
     if have is not None and not is_newer(zone.serial, have):
         return soa
     differences = journal.since(zone.origin, have, zone.serial) if have is not None else None
     if differences is None:
-        return _whole(zone)
+        return None
     return chain(soa, (line for difference in differences for line in _difference(zone, difference)), soa)
 
 

@@ -90,7 +90,7 @@ BFD_DOWN_EVENTS = _counter("metallb_bfd_session_down_events", "BFD sessions that
 # Names.
 DNS_QUERIES = _counter(
     "suite_dns_queries_total",
-    "Questions answered, by transport, type (rare types are one) and response code",
+    "Questions answered, by transport, type (rare types are one) and response code; transfers by what was sent: IXFR or AXFR",
     "transport",
     "type",
     "rcode",
