@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from suite.cluster.cluster_source import ClusterSource
+from suite.cluster.guard import Guard, holder_of
 from suite.cluster.kubernetes import connect
 from suite.cluster.source import Batch, Deliver
 from suite.cluster.status import Note, Outcome
@@ -29,6 +30,7 @@ class KubernetesCluster:
         now: the clock.
         may_write: whether this instance leads.
         settings: what is read beside Services, and where.
+        epoch: of the database, for the Lease that guards against a second one.
     """
 
     def __init__(
@@ -40,13 +42,16 @@ class KubernetesCluster:
         now: Callable[[], datetime],
         may_write: Callable[[], bool] = lambda: True,
         settings: KubernetesSettings | None = None,
+        epoch: str = "",
     ) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
         self._instance = instance
         self._now = now
         self._may_write = may_write
-        self._settings = settings
+        self._settings = settings or KubernetesSettings()
+        self._epoch = epoch
+        self._guard: Guard | None = None
         self._writer: StatusWriter | None = None
         self._early: dict[ServiceRef, Outcome] = {}
 
@@ -60,7 +65,7 @@ class KubernetesCluster:
         try:
             source = ClusterSource(connection, self._settings)
             writer = self._writer = StatusWriter(
-                connection, source, instance=self._instance, now=self._now, may_write=self._may_write
+                connection, source, instance=self._instance, now=self._now, may_write=self._is_ours_to_write
             )
             writer.tell(self._early.values())
             self._early.clear()
@@ -70,11 +75,25 @@ class KubernetesCluster:
                 writer.complain(batch.problems)
 
             async with asyncio.TaskGroup() as group:
+                if self._settings.guard_lease is not None:
+                    holder = holder_of(self._epoch)
+                    self._guard = Guard(connection, self._settings.guard_lease, holder, now=self._now)
+                    group.create_task(self._guard.run(), name="guard")
                 group.create_task(writer.run(), name="status writer")
                 group.create_task(source.run(hand_over), name="cluster source")
         finally:
             self._writer = None
             await connection.close()
+
+    @property
+    def hindrance(self) -> str:
+        """Why this instance may not decide anything now; empty when it may."""
+        if self._guard is not None:
+            return self._guard.trouble
+        return f"the Lease {lease} is not held yet" if (lease := self._settings.guard_lease) else ""
+
+    def _is_ours_to_write(self) -> bool:
+        return self._may_write() and (self._guard is None or self._guard.is_fresh)
 
     def tell(self, outcomes: Iterable[Outcome]) -> None:
         """These Services stand so in the database now; returns at once."""

@@ -22,10 +22,12 @@ from suite.config.document import Document
 from suite.config.loading import Outcome
 from suite.controller.configuration_file import Mark, combined, follow_configuration
 from suite.controller.loop import Controller
+from suite.controller.sightings import follow_announcements
 from suite.model.configuration import Configuration
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.store import keepsake
+from suite.store.store import Store
 
 if TYPE_CHECKING:
     from suite.cluster.kubernetes_cluster import KubernetesCluster
@@ -47,6 +49,11 @@ class Places:
     keepsake: Path | None = None
     """Where the last leases are kept beside the database."""
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether Services are read from a cluster."""
+        return self.manifests is None and bool(self.kubeconfig or "KUBERNETES_SERVICE_HOST" in os.environ)
+
 
 class Intake:
     """Feeds one controller; ``change`` puts into a configuration what the command line says instead."""
@@ -54,6 +61,7 @@ class Intake:
     def __init__(
         self,
         controller: Controller,
+        store: Store,
         places: Places,
         outcome: Outcome,
         documents: list[Document],
@@ -63,6 +71,7 @@ class Intake:
         change: Callable[[Configuration], Configuration],
     ) -> None:
         self._controller = controller
+        self._store = store
         self._places = places
         self._outcome = outcome
         self._documents = documents
@@ -72,6 +81,8 @@ class Intake:
         self._change = change
         self._cluster: KubernetesCluster | None = None
         self._has_news = asyncio.Event()
+        lease = outcome.attempt.kubernetes.guard_lease if places.is_cluster else None
+        self._early_hindrance = f"the Lease {lease} is not held yet" if lease else ""
 
     async def run(self, known: Mark, snapshot: Snapshot) -> None:
         """Read until cancelled; ``known`` is the mark of the configuration that was read, ``snapshot`` what was loaded."""
@@ -81,10 +92,18 @@ class Intake:
                 configuration = self._outcome.configuration
                 await self._controller.configure(self._changed(configuration), self._outcome.problems)
             tasks.create_task(source.run(self._hear))
+            if self._cluster is not None:
+                tasks.create_task(
+                    follow_announcements(self._store, lambda: self._controller.snapshot, self._cluster.note)
+                )
             if self._places.keepsake is not None:
                 tasks.create_task(self._keep_leases(self._places.keepsake))
             if self._places.config is not None:
                 tasks.create_task(follow_configuration(self._places.config, known, self._read_again))
+
+    def hindrance(self) -> str:
+        """Why nothing may be decided yet, or any more; empty when it may."""
+        return self._cluster.hindrance if self._cluster is not None else self._early_hindrance
 
     def tell(self, publication: Publication) -> None:
         """Something was committed: the cluster gets to see it, and the last leases are written a little later."""
@@ -95,14 +114,16 @@ class Intake:
     def _source(self, snapshot: Snapshot) -> Source:
         if self._places.manifests is not None:
             return FileSource(self._places.manifests, remembered=remembered(snapshot))
-        if self._places.kubeconfig or "KUBERNETES_SERVICE_HOST" in os.environ:
+        if self._places.is_cluster:
             from suite.cluster.kubernetes_cluster import KubernetesCluster
 
             self._cluster = KubernetesCluster(
                 self._places.kubeconfig,
                 instance=self._node,
                 now=self._clock,
-                may_write=lambda: self._controller.is_leading,
+                may_write=lambda: self._controller.may_write,
+                settings=self._outcome.attempt.kubernetes,
+                epoch=snapshot.epoch,
             )
             return self._cluster
         return MemoryCluster()

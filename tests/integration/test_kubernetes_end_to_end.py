@@ -4,102 +4,13 @@ The real client, controller and SQLite; only the API server is ours.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any
 
 from apiserver.app import Api
-from apiserver.server import Running, running
-from fix_cluster import DEADLINE, background
+from apiserver.server import Running
+from cluster_stack import COFFEE, Stack, address, config_map, events, play, service, until
 
-from suite.cluster.kubernetes_cluster import KubernetesCluster
-from suite.cluster.source import Batch
-from suite.cluster.status import outcomes_of
-from suite.config.loading import load
-from suite.controller.loop import Controller
-from suite.metrics.names import new_registry
-from suite.model.publication import Publication
-from suite.model.service import ServiceRef
-from suite.store import open_store
-
-COFFEE = ServiceRef("default", "coffee")
 READ = ("services", "endpointslices", "nodes", "namespaces", "configmaps")
-
-
-def service(name: str = "coffee", **more: object) -> dict[str, Any]:
-    spec = {"type": "LoadBalancer", "ports": [{"port": 8080}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec, **more}
-
-
-def config_map(*addresses: str) -> dict[str, Any]:
-    text = "address-pools:\n" + "".join(
-        f"- {{name: pool{at}, protocol: layer2, addresses: [{each}]}}\n" for at, each in enumerate(addresses)
-    )
-    metadata = {"name": "config", "namespace": "metallb-system"}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"config": text}}
-
-
-class Stack:
-    """Controller, store and cluster as one process runs them."""
-
-    def __init__(self, kubeconfig: Path, database: Path, instance: str = "a") -> None:
-        self.store = open_store(f"sqlite:///{database}")
-        self.controller = Controller(self.store, self.tell, new_registry(), instance, lambda: datetime.now(UTC))
-        self.cluster = KubernetesCluster(
-            str(kubeconfig),
-            instance=instance,
-            now=lambda: datetime.now(UTC),
-            may_write=lambda: self.controller.is_leading,
-        )
-
-    async def tell(self, publication: Publication) -> None:
-        self.cluster.tell(outcomes_of(publication.snapshot, publication.touched))
-
-    async def hear(self, batch: Batch) -> None:
-        if batch.documents is not None:
-            outcome = load(list(batch.documents), strict=False)
-            await self.controller.configure(outcome.configuration, outcome.problems)
-            self.cluster.complain(outcome.problems)
-        await self.controller.hear(batch)
-
-    async def run(self) -> None:
-        await self.controller.load()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.controller.run())
-                tasks.create_task(self.cluster.run(self.hear))
-        finally:
-            self.store.close()
-
-
-def play(tmp_path: Path, api: Api, *scenarios: Callable[[Running, Stack], Awaitable[None]]) -> None:
-    """One life of the process after the other, on the same database and the same cluster."""
-
-    async def story() -> None:
-        async with running(api) as server:
-            for scenario in scenarios:
-                stack = Stack(server.kubeconfig(tmp_path), tmp_path / "suite.db")
-                async with background(stack.run()):
-                    await scenario(server, stack)
-
-    asyncio.run(story())
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not fact():  # noqa: ASYNC110 - the server sets no event
-            await asyncio.sleep(0.01)
-
-
-def address(api: Api, name: str = "coffee") -> str:
-    ingress = api.look("services", name).get("status", {}).get("loadBalancer", {}).get("ingress") or [{"ip": ""}]
-    return str(ingress[0]["ip"])
-
-
-def events(api: Api) -> set[tuple[str, str]]:
-    return {(event["reason"], event["message"]) for event in api.every("events")}
 
 
 def test_a_service_gets_an_address_a_lease_and_an_event(tmp_path):
