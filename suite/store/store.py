@@ -13,12 +13,24 @@ from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.event import Action, Actor
 from suite.model.lease import Lease
+from suite.model.peering import SessionSpan, SessionState
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance
 from suite.model.token import Token
 from suite.model.zone_version import ZoneVersion
-from suite.store import announcements, audit, health, history, past, schema, snapshots, tokens, zone_versions
+from suite.store import (
+    announcements,
+    audit,
+    bgp_sessions,
+    health,
+    history,
+    past,
+    schema,
+    snapshots,
+    tokens,
+    zone_versions,
+)
 from suite.store.backup import back_up, write_archive
 from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
@@ -29,6 +41,7 @@ from suite.store.history import PAGE, LoggedEvent
 from suite.store.leadership import Leadership
 from suite.store.presence import Presence
 from suite.store.snapshots import Head
+from suite.store.touched import Touched, touched
 
 SETTLE_SECONDS = 15.0
 """How long a commit whose answer was lost waits for the database to come back and tell."""
@@ -125,6 +138,21 @@ class Store:
         self.database.write(lambda tx: announcements.record(tx, node, announced, now))
         return True
 
+    def note_sessions(self, node: str, sessions: frozenset[SessionState], *, now: datetime) -> bool:
+        """Remember that the BGP sessions of ``node`` are exactly these; whether anything had to be written.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        if self.database.read(lambda tx: bgp_sessions.open_rows(tx, node)).keys() == sessions:
+            return False
+        self.database.write(lambda tx: bgp_sessions.record(tx, node, sessions, now))
+        return True
+
+    def sessions(self, *, node: str = "", peer: str = "", limit: int = PAGE) -> list[SessionSpan]:
+        """BGP sessions with their times, the newest first."""
+        return self.database.read(lambda tx: bgp_sessions.spans(tx, node=node, peer=peer, limit=limit))
+
     def last_announcement(self) -> int:
         """The number of the newest announcement, for :meth:`announced_since`.
 
@@ -152,6 +180,10 @@ class Store:
     def zone_chain(self, origin: str, serial: int) -> list[ZoneVersion]:
         """The versions that lead to a serial of a zone, oldest first, as far as they are known."""
         return self.database.read(lambda tx: zone_versions.chain(tx, origin, serial))
+
+    def touched(self, epoch: str, after: int, until: int) -> Touched | None:
+        """What commits after revision ``after`` up to ``until`` touched; None where everything is to be looked at."""
+        return self.database.read(lambda tx: touched(tx, epoch, after, until))
 
     def tokens(self) -> list[Token]:
         """Every token ever made, the newest first."""
