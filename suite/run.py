@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,8 @@ SOCKET = "suite.sock"
 DATABASE = "suite.db"
 DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
+ANNOUNCEMENTS_REVIEW = 5
+"""Every so many of these looks is compared with the database, whatever was reported."""
 ANNOUNCEMENTS_INTERVAL = 1.0
 """Seconds between two looks at what is announced; nothing is written while it stays the same."""
 MEETING_INTERVAL = 1.0
@@ -359,12 +362,16 @@ class Suite:
             self._greet(publication.snapshot)
 
     async def _keep_announcements(self, speaker: "Speaker", origin: Origin) -> None:
-        """Report what the speaker announces, only when it has changed."""
-        reported: tuple[int, frozenset[Announcement]] | None = None
-        while True:
-            now = speaker.contests, speaker.announcements()
-            if now != reported and await origin.announce(self._node, now[1]):
-                reported = now
+        """Report what the speaker announces when it has changed, and once in a while.
+
+        After a partition every side has written itself down as the owner, and the one that stays it has nothing new to say.
+        """
+        reported: frozenset[Announcement] | None = None
+        for turn in count():
+            announced = speaker.announcements()
+            is_review = turn % ANNOUNCEMENTS_REVIEW == 0
+            if (is_review or announced != reported) and await origin.announce(self._node, announced):
+                reported = announced
             await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
 
     async def _keep_meeting(self, store: "Store") -> None:

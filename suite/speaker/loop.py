@@ -117,8 +117,6 @@ class Speaker:
         self._wanted_sessions: list[Neighbour] = []
         self._following = asyncio.Lock()
         self.picture = Picture()
-        self.contests = 0
-        """Rises when two nodes claimed one address: whoever keeps it has to say so again, in the database too."""
 
     async def run(self) -> None:
         """Keep the picture of what is announced up to date, until cancelled."""
@@ -384,7 +382,6 @@ class Speaker:
             case "path":
                 self._paths.hear(message)
             case "contest":
-                self.contests += 1
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":
                 self._take_conflict(message)
