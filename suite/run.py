@@ -41,6 +41,7 @@ from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
 from suite.web.serve import NoSocket, open_tcp, open_unix
+from suite.web.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from socket import socket
@@ -117,8 +118,7 @@ async def _run(options: RunOptions) -> int:
     known = mark_of(options.config) if options.config else None
     suite = Suite(options, await asyncio.to_thread(read_documents, options.config))
     try:
-        await suite.start()
-        running = asyncio.create_task(suite.run(known, stop))
+        running = asyncio.create_task(suite.run(known))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -159,10 +159,33 @@ class Suite:
         self._intake: Intake | None = None
         self._speaker: Speaker | None = None
         self._fellows: tuple[Fellow, ...] = ()
+        self._waiting = WaitingRoom(self.status, self._registry, self._listeners)
         self._has_greeted = False
 
-    async def start(self) -> None:
+    async def run(self, known: Mark) -> None:
+        """Start, and then all loops, until one of them fails or this is cancelled."""
+        origin = await self._start()
+        snapshot = await self._waiting.until_there(origin.load)
+        if self._nameserver is not None:
+            self._nameserver.before = snapshot
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(origin.run())
+            if self._intake is not None:
+                tasks.create_task(self._intake.run(known, snapshot))
+            if self._nameserver is not None:
+                tasks.create_task(self._nameserver.run())
+                tasks.create_task(self._keep_contact(self._nameserver, origin))
+            if self._speaker is not None:
+                tasks.create_task(self._speaker.run())
+                tasks.create_task(self._keep_announcements(self._speaker, origin))
+            if "web" in self._roles:
+                tasks.create_task(self._serve_web(origin))
+            if self._store is not None:
+                tasks.create_task(self._keep_meeting(self._store))
+
+    async def _start(self) -> Origin:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
+        self._open_socket()
         if self._outcome.configuration is None:
             await self._remember_settings()
         self._open_web()
@@ -174,19 +197,22 @@ class Suite:
             self._speaker = Speaker(
                 self._node, self._registry, random.SystemRandom().random, self._decline, self._probed
             )
-        store = await self._open_store()
+        store = await self._waiting.until_there(self._open_store)
         if self._nameserver is not None:
             self._nameserver.versions = store
-        _log.info("the audit log stands at %s", await asyncio.to_thread(store.anchor))
         self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
         if opening is not None:
             await opening
+        return self._origin
+
+    def _open_socket(self) -> None:
+        if "web" in self._roles and not self._listeners:
+            self._listeners.append(open_unix(self._options.state / SOCKET))
 
     def _open_web(self) -> None:
-        if "web" in self._roles:
-            self._listeners.append(open_unix(self._options.state / SOCKET))
-            if self._settings.web.listen is not None:
-                self._listeners.append(open_tcp(self._settings.web.listen))
+        self._open_socket()
+        if "web" in self._roles and self._settings.web.listen is not None:
+            self._listeners.append(open_tcp(self._settings.web.listen))
 
     def _open_nameserver(self) -> "asyncio.Task[bool] | None":
         if "nameserver" not in self._roles:
@@ -203,14 +229,16 @@ class Suite:
             url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
             key = read_seal_key(settings.seal_key_file)
             create = "controller" in self._roles
-            self._store = await asyncio.to_thread(
+            store = await asyncio.to_thread(
                 open_store, url, password_file=settings.password_file, create=create, key=key
             )
+            _log.info("the audit log stands at %s", await asyncio.to_thread(store.anchor))
+            self._store = store
         return self._store
 
     async def _remember_settings(self) -> None:
         """The documents are bad: where to listen and which roles to run are those of the last good configuration."""
-        store = await self._open_store()
+        store = await self._waiting.until_there(self._open_store)
         remembered_settings = (await asyncio.to_thread(store.read)).configuration
         if remembered_settings.digest:
             _log.error("the configuration is bad; the last good one stays in force")
@@ -254,31 +282,6 @@ class Suite:
 
         return DatabaseFollower(store, self._tell, _now, self._settings)
 
-    async def run(self, known: Mark, stop: asyncio.Event) -> None:
-        """All loops, until one of them fails or this is cancelled."""
-        origin = self._origin
-        if origin is None:
-            raise RuntimeError("start() comes first")
-        snapshot = await origin.load()
-        if self._nameserver is not None:
-            self._nameserver.before = snapshot
-        if self._nameserver is not None:
-            self._nameserver.before = snapshot
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(origin.run())
-            if self._intake is not None:
-                tasks.create_task(self._intake.run(known, snapshot))
-            if self._nameserver is not None:
-                tasks.create_task(self._nameserver.run())
-                tasks.create_task(self._keep_contact(self._nameserver, origin))
-            if self._speaker is not None:
-                tasks.create_task(self._speaker.run())
-                tasks.create_task(self._keep_announcements(self._speaker, origin))
-            if "web" in self._roles:
-                tasks.create_task(self._serve_web(origin))
-            if self._store is not None:
-                tasks.create_task(self._keep_meeting(self._store))
-
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
         self._stop_web.set()
@@ -299,8 +302,8 @@ class Suite:
     def status(self) -> Status:
         """What every role says about itself."""
         origin, controller = self._origin, self._controller
-        if origin is None:
-            return Status()
+        if origin is None or not origin.snapshot.epoch:
+            return self._starting()
         snapshot = origin.snapshot
         instances = []
         if controller is not None:
@@ -320,6 +323,12 @@ class Suite:
             database=origin.trouble,
             fellows=self._fellows,
         )
+
+    def _starting(self) -> Status:
+        """Before the database was read for the first time."""
+        why = self._waiting.trouble or "it is starting"
+        instances = (self._instance(role, Snapshot(), (why,), ()) for role in self._roles)
+        return Status(tuple(instances), self._outcome.problems, database=self._waiting.trouble)
 
     def live(self) -> Live:
         """What a running suite adds to a snapshot."""
