@@ -1,21 +1,78 @@
-"""Answering while there is no database yet: the status and the reason, on the sockets that the web role has open."""
+"""Waiting for a database that is away at the start: tries go on, and the web role's sockets answer why nothing works yet."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from socket import socket
+from typing import TypeVar
 
+from suite.metrics.registry import Registry
+from suite.model.snapshot import Snapshot
+from suite.model.status import Status
+from suite.store.errors import Unavailable, Unusable
 from suite.web.backend import Backend
 from suite.web.serve import serve
 
+PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the first, second, ... new try."""
 
-@asynccontextmanager
-async def waiting_room(backend: Backend, listeners: list[socket]) -> AsyncIterator[None]:
-    """Serve inside the block; whoever serves on the same ``listeners`` afterwards finds them open."""
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve(backend, [listener.dup() for listener in listeners], stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await serving
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class WaitingRoom:
+    """What a process without a database does: it says why, once in the log and whenever it is asked."""
+
+    def __init__(self, status: Callable[[], Status], registry: Registry, listeners: Sequence[socket]) -> None:
+        self._status = status
+        self._registry = registry
+        self._listeners = listeners
+        self.trouble = ""
+        """Why the database cannot be used; empty when it can, and before anybody tried."""
+
+    async def until_there(self, act: Callable[[], Awaitable[T]]) -> T:
+        """What ``act`` gives as soon as the database lets it.
+
+        Raises:
+            Unusable: waiting does not help.
+        """
+        try:
+            return await act()
+        except Unusable:
+            raise
+        except Unavailable as error:
+            _log.error("the database cannot be used, waiting for it: %s", error)
+            self.trouble = str(error)
+        async with self._answering():
+            found = await self._tried(act)
+        _log.warning("the database is there")
+        self.trouble = ""
+        return found
+
+    async def _tried(self, act: Callable[[], Awaitable[T]]) -> T:
+        for pause in chain(PAUSES, repeat(PAUSES[-1])):
+            await asyncio.sleep(pause)
+            try:
+                return await act()
+            except Unusable:
+                raise
+            except Unavailable as error:
+                self.trouble = str(error)
+        raise AssertionError("the pauses never end")
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Serve inside the block; whoever serves on the same listeners afterwards finds them open."""
+        if not self._listeners:
+            yield
+            return
+        backend, stop = Backend(Snapshot, self._status, self._registry), asyncio.Event()
+        serving = asyncio.create_task(serve(backend, [each.dup() for each in self._listeners], stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await serving
