@@ -13,7 +13,7 @@ from suite.model.address import Address
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
 from suite.model.layer2 import Owner
 from suite.model.lease import Lease, LeaseState
-from suite.model.node import Node
+from suite.model.node import Node, standing_by
 from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.selector import any_matches
@@ -250,6 +250,8 @@ def _nobody_ready(service: Service, known: Endpoints) -> str:
 
 
 def _announcement(view: _View) -> Link:
+    if waits_for := standing_by(view.snapshot.nodes.values()):
+        return Link("announcement", Verdict.BROKEN, waits_for.message, waits_for.reason)
     if view.live is not None:
         owners = [owner for lease in view.leases if (owner := view.live.owner(lease.address)) is not None]
         places = [place for lease in view.leases for place in view.live.announced.get(lease.address, ())]

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     NO_LOCAL_ENDPOINTS = "NoLocalEndpoints"
     NODE_EXCLUDED = "NodeExcluded"
     NODE_DRAINED = "NodeDrained"
+    STANDING_BY = "StandingBy"
+    """Another load balancer's speakers announce it still."""
     NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
     NO_USABLE_LINK = "NoUsableLink"
     NO_PRIVILEGE = "NoPrivilege"

@@ -17,7 +17,7 @@ from suite.config.resolve import BgpWay, L2Way, PoolWays, bgp_for_service, l2_fo
 from suite.model.address import Address, Network
 from suite.model.advertisement import Community
 from suite.model.lease import Lease, LeaseState
-from suite.model.node import Node
+from suite.model.node import Node, standing_by
 from suite.model.peer import Peer
 from suite.model.refusal import Reason, Refusal
 from suite.model.selector import any_matches
@@ -42,6 +42,8 @@ class Case:
     """Whether nodes announce in spite of the label that excludes them from load balancers."""
     is_drained: bool = False
     """Whether the node that decides is to announce nothing."""
+    waits_for: Refusal | None = None
+    """Why nobody is to announce anything yet."""
 
     @property
     def is_served(self) -> bool:
@@ -127,9 +129,10 @@ def replan(
     parts, prefixes = before.parts, before.prefixes
     touched, addresses = set[Network](), set[Address]()
     nodes = known_nodes(snapshot, node)
+    waits_for = standing_by(nodes.values())
     for ref in changed:
         old = parts.get(ref) or Part()
-        part = _part(snapshot, ref, before.ways, nodes, node, ignores_label=ignores_label)
+        part = _part(snapshot, ref, before.ways, nodes, node, ignores_label=ignores_label, waits_for=waits_for)
         parts = parts.insert(ref, part) if part.addresses else parts.discard(ref)
         addresses.update(old.addresses, part.addresses)
         if old.routes != part.routes:
@@ -185,6 +188,7 @@ def _part(
     node: str,
     *,
     ignores_label: bool,
+    waits_for: Refusal | None,
 ) -> Part:
     service, leases = snapshot.services.get(ref), snapshot.bound(ref)
     if service is None or not leases:
@@ -193,7 +197,7 @@ def _part(
     known = ways.get(pool.name, PoolWays()) if pool is not None else PoolWays()
     addresses = tuple(lease.address for lease in leases)
     endpoints, is_drained = snapshot.endpoints.get(ref), snapshot.is_drained(node)
-    return decide(Case(service, addresses, known, nodes, endpoints, ignores_label, is_drained), node)
+    return decide(Case(service, addresses, known, nodes, endpoints, ignores_label, is_drained, waits_for), node)
 
 
 def decide(case: Case, node: str) -> Part:
@@ -203,6 +207,8 @@ def decide(case: Case, node: str) -> Part:
             Reason.NO_ADVERTISEMENT, "no advertisement is for its pool; see L2Advertisement, BGPAdvertisement"
         )
         return Part(refusals=(refusal,), addresses=case.addresses)
+    if case.waits_for is not None:
+        return Part(refusals=(case.waits_for,), addresses=case.addresses)
     candidates: tuple[Candidate, ...] = ()
     routes: tuple[Route, ...] = ()
     refusals = []

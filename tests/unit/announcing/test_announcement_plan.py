@@ -201,3 +201,22 @@ def test_a_cordoned_node_is_drained_where_the_configuration_says_so(text, told):
     nodes = (Node("a", is_cordoned=True), Node("b"))
 
     assert reasons(snapshot((service(COFFEE), "10.10.10.7"), nodes=nodes, configuration=CONFIGURATION + text)) == told
+
+
+def test_while_metallb_speaks_on_one_node_ours_announce_nothing_on_any():
+    given = snapshot(
+        (service(COFFEE), "10.0.42.0"), (service(TEA), "10.10.10.7"), nodes=(Node("a"), Node("b", is_occupied=True))
+    )
+    made = plan(given, "a")
+
+    assert len(made.entries) == len(made.routes("core")) == 0
+    assert reasons(given) == [Reason.STANDING_BY]
+
+
+def test_when_its_last_speaker_is_gone_the_plan_is_what_it_is_without_metallb():
+    services = (service(COFFEE), "10.0.42.0"), (service(TEA), "10.10.10.7")
+    waiting = plan(snapshot(*services, nodes=(Node("a", is_occupied=True), Node("b"))), "a")
+    free = snapshot(*services, nodes=(Node("a"), Node("b")))
+
+    assert plan(free, "a", before=waiting).routes("core") == plan(free, "a").routes("core")
+    assert order(free) == ("a", "b")
