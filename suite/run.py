@@ -33,6 +33,7 @@ from suite.model.address import Address, parse_address
 from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
+from suite.model.peering import SessionState
 from suite.model.publication import Origin, Publication
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
@@ -60,6 +61,8 @@ ANNOUNCEMENTS_REVIEW = 5
 """Every so many of these looks is compared with the database, whatever was reported."""
 ANNOUNCEMENTS_INTERVAL = 1.0
 """Seconds between two looks at what is announced; nothing is written while it stays the same."""
+SESSIONS_INTERVAL = 2.0
+"""The same for BGP sessions; one that flaps is written at this pace at most."""
 MEETING_INTERVAL = 1.0
 """Seconds between two looks at who else runs on the database; nothing is written while this process says the same."""
 
@@ -178,6 +181,8 @@ class Suite:
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
                 tasks.create_task(self._keep_announcements(self._speaker, origin))
+                if self._store is not None:
+                    tasks.create_task(self._keep_sessions(self._speaker, self._store))
             if "web" in self._roles:
                 tasks.create_task(self._serve_web(origin))
             if self._store is not None:
@@ -295,6 +300,8 @@ class Suite:
             await self._origin.announce(self._node, frozenset())
         if self._store is not None:
             with contextlib.suppress(StoreError):
+                if self._speaker is not None:
+                    await asyncio.to_thread(self._store.note_sessions, self._node, frozenset(), now=_now())
                 await asyncio.to_thread(self._store.leave)
                 _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()
@@ -382,6 +389,19 @@ class Suite:
             if (is_review or announced != reported) and await origin.announce(self._node, announced):
                 reported = announced
             await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
+
+    async def _keep_sessions(self, speaker: "Speaker", store: "Store") -> None:
+        """Write which BGP sessions are up, only when one has changed."""
+        known: frozenset[SessionState] | None = None
+        while True:
+            now = speaker.session_states()
+            if now != known:
+                try:
+                    await asyncio.to_thread(store.note_sessions, self._node, now, now=_now())
+                    known = now
+                except StoreError as error:
+                    _log.debug("the BGP sessions could not be written yet: %s", error)
+            await asyncio.sleep(SESSIONS_INTERVAL)
 
     async def _keep_meeting(self, store: "Store") -> None:
         """Say in the database what the roles of this process do, and hear what other processes' do."""

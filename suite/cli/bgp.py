@@ -1,4 +1,4 @@
-"""``suite bgp``: peers, routes, watch."""
+"""``suite bgp``: peers, routes, history, watch."""
 
 import os
 import time
@@ -14,10 +14,12 @@ from suite.cli.output import Format, show
 from suite.cli.target import Target
 
 if TYPE_CHECKING:
+    from suite.model.peering import SessionSpan
     from suite.speaker.route_view import Announced
 
 PEER_COLUMNS = ("peer", "address", "asn", "state", "since", "announced", "received", "bfd", "why")
 ROUTE_COLUMNS = ("prefix", "node", "next_hop", "peer", "local_pref", "communities", "services")
+SPAN_COLUMNS = ("node", "peer", "address", "asn", "state", "since", "until", "why")
 PAUSE = 0.5
 """Seconds between two looks of ``watch``."""
 
@@ -77,6 +79,22 @@ def routes(address: str | None, target: Target, peer: str, paths: int, output: F
         click.echo("\n" + prediction(leading, Router(keeps_oldest=False, multipath=paths)))
 
 
+@command.command(
+    "history",
+    epilog="\b\nExamples:\n  suite bgp history\n  suite bgp history --node node1 --peer gateway -o json",
+)
+@target_options
+@click.option("--node", default="", metavar="NAME", help="Only sessions of this node.")
+@click.option("--peer", default="", metavar="NAME", help="Only sessions with this peer.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many rows.")
+@format_option
+def history(target: Target, node: str, peer: str, limit: int, output: Format) -> None:
+    """When the sessions of every node were up or down, and why they were down; the newest first."""
+    with target.store() as store:
+        spans = store.sessions(node=node, peer=peer, limit=limit)
+    show([_span_row(each) for each in spans], SPAN_COLUMNS, output, empty="no session of any node was ever heard of")
+
+
 @command.command("watch", epilog="\b\nExample:\n  suite bgp watch --timeout 60")
 @target_options
 @click.option("--timeout", type=click.FloatRange(0), default=None, metavar="SECONDS", help="End after this long.")
@@ -99,6 +117,20 @@ def watch(target: Target, timeout: float | None) -> None:
 
 def _row(document: Any) -> dict[str, Any]:
     return {**document, "since": f"{document['seconds']:.0f}s"}
+
+
+def _span_row(span: "SessionSpan") -> dict[str, Any]:
+    state = span.state
+    return {
+        "node": state.node,
+        "peer": state.peer,
+        "address": state.address,
+        "asn": state.asn,
+        "state": "up" if state.is_up else "down",
+        "since": span.since,
+        "until": span.until,
+        "why": state.why,
+    }
 
 
 def _route_row(each: "Announced", snapshot: Any) -> dict[str, Any]:

@@ -16,3 +16,5 @@ class Announcement:
     interface: str = ""
     peer: str = ""
     mac: str = ""
+    prefix: str = ""
+    """The route that leads to the address (BGP): the address itself, or the aggregate that holds it."""

@@ -1,6 +1,7 @@
 """BGP sessions as roles tell them to people: plain values, made by the speaker, shown by the API and the command line."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,32 @@ class Peering:
     why: str = ""
     """Why it is not up, as far as anybody said."""
     history: tuple[Moment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Whether one session of one node is up, as the database keeps it; a session that was never heard of is neither."""
+
+    node: str
+    peer: str
+    address: str
+    is_up: bool
+    asn: int | None = None
+    """The peer's AS number and identifier, where it is up."""
+    identifier: str = ""
+    why: str = ""
+    """Why it is down."""
+
+    @property
+    def key(self) -> tuple[str, str, str, bool, int, str]:
+        """What tells one row from the next; a reason alone does not."""
+        return self.node, self.peer, self.address, self.is_up, self.asn or 0, self.identifier
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpan:
+    """A state from when until when; None for until now."""
+
+    state: SessionState
+    since: datetime
+    until: datetime | None = None

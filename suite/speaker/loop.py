@@ -19,8 +19,8 @@ from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
 from suite.model.announcement import Announcement
 from suite.model.layer2 import Layer2, Owner
-from suite.model.node import Node
-from suite.model.peering import Peering
+from suite.model.node import Node, standing_by
+from suite.model.peering import Peering, SessionState
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
@@ -32,9 +32,11 @@ from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
 from suite.speaker.paths import Paths
 from suite.speaker.peer_password import with_password
+from suite.speaker.peerings import session_states
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
 from suite.speaker.reports import counts
 from suite.speaker.responder_process import ResponderProcess
+from suite.speaker.route_view import by_bgp
 from suite.speaker.sessions import Sessions
 from suite.speaker.unnumbered import Unnumbered
 
@@ -109,6 +111,7 @@ class Speaker:
         self._unnumbered = Unnumbered(self._look_for_routers)
         self._configured: Configure | None = None
         self._plan = Plan()
+        self._told_by_bgp: tuple[Plan, frozenset[str], frozenset[Announcement]] = Plan(), frozenset(), frozenset()
         self._snapshot = Snapshot()
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
@@ -169,6 +172,8 @@ class Speaker:
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
+        if waits_for := standing_by(self._snapshot.nodes.values()):
+            notes.append(waits_for.message)
         l2 = self._snapshot.configuration.l2
         has_key = bool(l2.heartbeat_key_file or self._snapshot.heartbeat_keys)
         if not has_key and len(known_nodes(self._snapshot, self._node)) > 1:
@@ -199,20 +204,20 @@ class Speaker:
         return places
 
     def announcements(self) -> frozenset[Announcement]:
-        """Everything that this node announces now: addresses by layer 2, and routes to single addresses by BGP."""
+        """Everything that this node announces now: addresses by layer 2, and by BGP each with the route that leads to it."""
         found = {
             Announcement(address, self._node, "layer2", interface, mac=mac)
             for address, where in self.picture.owned.items()
             for interface, mac in where.items()
         }
-        for peer, status in self._sessions.status().items():
-            if status.announced:
-                found |= {
-                    Announcement(prefix.network_address, self._node, "bgp", peer=peer)
-                    for prefix in self._plan.routes(peer)
-                    if prefix.prefixlen == prefix.max_prefixlen
-                }
-        return frozenset(found)
+        up = frozenset(name for name, status in self._sessions.status().items() if status.announced)
+        if self._told_by_bgp[0] is not self._plan or self._told_by_bgp[1] != up:
+            self._told_by_bgp = self._plan, up, by_bgp(self._plan, self._node, up)
+        return self._told_by_bgp[2] | found
+
+    def session_states(self) -> frozenset[SessionState]:
+        """Which BGP sessions of this node are up, and why the others are not."""
+        return session_states(self.peerings())
 
     def owner(self, address: Address) -> Owner | None:
         """Who announces an address by layer 2, and why, as this node sees it; None where that is not known."""
@@ -318,7 +323,8 @@ class Speaker:
         node = known_nodes(self._snapshot, self._node).get(self._node, Node(self._node))
         found: list[Neighbour] = []
         faults: dict[str, str] = {}
-        peers = peers_of(configuration.peers, node)
+        waits = standing_by(self._snapshot.nodes.values())
+        peers = () if waits else peers_of(configuration.peers, node)  # two sessions from one node end each other
         self._unnumbered.follow(peer.interface for peer in peers if peer.interface)
         for peer in peers:
             known = peer if not peer.interface else self._unnumbered.with_router(peer)

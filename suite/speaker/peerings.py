@@ -1,10 +1,14 @@
 """Pictures of this node's BGP sessions for people: from the protocol's values to the vocabulary.  Pure."""
 
+from collections.abc import Iterable
+
 from suite.bgp.bfd import BfdStatus
 from suite.bgp.fsm import State
 from suite.bgp.status import SessionStatus, StateChanged
-from suite.model.peering import Moment, Peering
+from suite.model.peering import Moment, Peering, SessionState
 from suite.speaker.neighbours import Neighbour
+
+UP = str(State.ESTABLISHED)
 
 
 def peering(neighbour: Neighbour, node: str, status: SessionStatus, bfd: BfdStatus | None, now: float) -> Peering:
@@ -28,6 +32,17 @@ def peering(neighbour: Neighbour, node: str, status: SessionStatus, bfd: BfdStat
         why=cause.text if cause is not None and status.state is not State.ESTABLISHED else "",
         history=tuple(_moment(change, now) for change in status.history),
     )
+
+
+def session_states(peerings: Iterable[Peering]) -> frozenset[SessionState]:
+    """What the database keeps of sessions: those that are up, and those that are down for a reason."""
+    return frozenset(_state(each) for each in peerings if each.state == UP or each.why)
+
+
+def _state(each: Peering) -> SessionState:
+    if each.state == UP:
+        return SessionState(each.node, each.peer, each.address, True, each.asn, each.identifier)
+    return SessionState(each.node, each.peer, each.address, False, why=each.why)
 
 
 def _moment(change: StateChanged, now: float) -> Moment:

@@ -9,11 +9,12 @@ from ipaddress import ip_network
 
 from suite.bgp.bestpath import BIRD, Path, Router, choose, explain
 from suite.model.address import Address
+from suite.model.announcement import Announcement
 from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.model.snapshot import Snapshot
 from suite.speaker.neighbours import is_internal, router_id
-from suite.speaker.plan import Route, known_nodes, peers_of, plan
+from suite.speaker.plan import Plan, Route, known_nodes, peers_of, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,15 @@ def prediction(routes: Sequence[Announced], router: Router = BIRD) -> str:
             lines.append("  A router that keeps the oldest of equal external paths (FRR) may hold on to another one.")
         paragraphs.append("\n".join(lines))
     return "\n".join(paragraphs)
+
+
+def by_bgp(plan: Plan, node: str, peers: Iterable[str]) -> frozenset[Announcement]:
+    """What ``node`` announces to ``peers`` with this plan of its own: each address with the route that leads to it."""
+    routes = [(address, route) for part in plan.parts.values() for route in part.routes for address in part.addresses]
+    held = [(address, route) for address, route in routes if address in route.prefix]
+    return frozenset(
+        Announcement(address, node, "bgp", peer=peer, prefix=str(route.prefix))
+        for peer in peers
+        for address, route in held
+        if not route.peers or peer in route.peers
+    )

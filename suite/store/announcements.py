@@ -12,17 +12,20 @@ from suite.model.announcement import Announcement
 from suite.store.database import Transaction
 from suite.store.snapshots import read_head
 
-INTO = "announcement (id, family, address, addr_key, node, mode, interface, peer, mac, valid_from, end_reason)"
-TYPES = ("bigint", "smallint", "text", "bytea", "text", "text", "text", "text", "text", "timestamptz", "text")
+INTO = "announcement (id, family, address, addr_key, node, mode, interface, peer, mac, prefix, valid_from, end_reason)"
+TYPES = ("bigint", "smallint", "text", "bytea", "text", "text", "text", "text", "text", "text", "timestamptz", "text")
 CLOSE = "UPDATE announcement SET valid_to = ?, end_reason = ? WHERE id = ?"
 
 
 def open_rows(tx: Transaction, node: str) -> dict[Announcement, int]:
     """What the database says that ``node`` announces, with the ids of the rows."""
-    text = "SELECT id, addr_key, mode, interface, peer, mac FROM announcement WHERE node = ? AND valid_to IS NULL ORDER BY id"
+    text = (
+        "SELECT id, addr_key, mode, interface, peer, mac, prefix FROM announcement"
+        " WHERE node = ? AND valid_to IS NULL ORDER BY id"
+    )
     return {
-        Announcement(address_from_key(bytes(key)), node, mode, interface, peer, mac): number
-        for number, key, mode, interface, peer, mac in tx.execute(text, (node,)).fetchall()
+        Announcement(address_from_key(bytes(key)), node, mode, interface, peer, mac, prefix): number
+        for number, key, mode, interface, peer, mac, prefix in tx.execute(text, (node,)).fetchall()
     }
 
 
@@ -57,7 +60,7 @@ def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: 
     values = [
         (
             last + place, each.address.version, str(each.address), address_key(each.address), node, each.mode,
-            each.interface, each.peer, each.mac, at, "",
+            each.interface, each.peer, each.mac, each.prefix, at, "",
         )
         for place, each in enumerate(begun, 1)
     ]  # fmt: skip

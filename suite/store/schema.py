@@ -26,7 +26,7 @@ from suite.store.views import views
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT = "0004"
+CURRENT = "0005"
 """The newest migration; a test compares it with the folder."""
 
 EXTENSION = "btree_gist"

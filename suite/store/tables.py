@@ -301,9 +301,29 @@ announcement = _table(
     CheckConstraint("mode IN ('layer2', 'bgp')", name="mode_known"),
     _time_shape("valid_from"),
     _time_shape("valid_to"),
+    _remark("prefix"),
     Index("announcement_address", "address", "valid_from"),
 )
 """Which node told the network about an address, how, and from when until when."""
+
+bgp_session = _table(
+    "bgp_session",
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    _text("node"),
+    _text("peer"),
+    _text("address"),
+    _text("state"),
+    Column("asn", BIG),
+    _remark("identifier"),
+    _remark("why"),
+    Column("valid_from", TIME, nullable=False),
+    Column("valid_to", TIME),
+    CheckConstraint("state IN ('up', 'down')", name="state_known"),
+    _time_shape("valid_from"),
+    _time_shape("valid_to"),
+    Index("bgp_session_node", "node", "peer", "valid_from"),
+)
+"""Which BGP session was up or down, from when until when, and why it was down."""
 
 zone_version = _table(
     "zone_version",

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from suite.model.address import parse_range
+from suite.model.announcement import Announcement
 from suite.model.changes import Changes, Closing
 from suite.model.configuration import Configuration
 from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState, Reservation
+from suite.model.peering import SessionState
 from suite.model.pool import Pool
 from suite.model.service import ServiceRef
 from suite.store import schema
@@ -56,6 +58,9 @@ def story(db):
             closed = tuple(Closing(each, "service deleted") for address in ends for each in now.leases[address])
             configuration = CONFIGURATION if not now.is_complete else None
             now = store.commit(Changes(closed, opened, configuration=configuration, events=events), now, now=at)
+        for at, routes, sessions in BGP:
+            store.announce("node1", frozenset(routes), now=at)
+            store.note_sessions("node1", frozenset(sessions), now=at)
         yield store
 
 
@@ -71,6 +76,11 @@ TURNS = (
     (day("21 10:00"), (SEVEN,), (lease(TEA, SEVEN),), (event(Action.TAKEN_HELD, TEA, SEVEN, "asked for"),)),
     (day("22 10:00"), (), (lease(TEA, EIGHT, LeaseState.COOLING),), ()),
 )
+
+ROUTE = Announcement(EIGHT, "node1", "bgp", peer="gateway", prefix="10.0.42.0/24")
+UP = SessionState("node1", "gateway", "192.168.1.1", True, 64512, "192.168.1.1")
+DOWN = SessionState("node1", "gateway", "192.168.1.1", False, why="hold timer expired")
+BGP = ((day("22 11:00"), {ROUTE}, {UP}), (day("22 15:00"), set(), {DOWN}))
 
 
 def blocks(language):
@@ -135,6 +145,13 @@ ANSWERS = {
     ],
     "What changed yesterday? 2": [("10.0.42.7", "default", "coffee", "default", "tea", "2026-11-21 10:00")],
     "What changed yesterday? 3": [("2026-11-20 08:00", "operator ada", "")],
+    "Which routes did a router have, and when was a session down? 1": [
+        ("10.0.42.8", "10.0.42.0/24", "node1", "2026-11-22 11:00", "2026-11-22 15:00", "withdrawn"),
+    ],
+    "Which routes did a router have, and when was a session down? 2": [
+        ("node1", "gateway", "up", "2026-11-22 11:00", "2026-11-22 15:00", ""),
+        ("node1", "gateway", "down", "2026-11-22 15:00", None, "hold timer expired"),
+    ],
     "How full are the pools, and how full were they? 1": [
         ("default", 7.0, 2.0, 5.0, 100 * 2 / 7, 1.0, 0.0, 1.0, 0.0, "no"),
     ],
