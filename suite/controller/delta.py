@@ -1,17 +1,19 @@
 """What a source says now, compared with what the snapshot holds: only the difference goes on."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from suite.cluster.source import Batch
 from suite.model.node import Namespace, Node
+from suite.model.persistent import PersistentMap, differing
 from suite.model.service import Endpoints, Service, ServiceRef
 from suite.model.snapshot import Snapshot
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-V_co = TypeVar("V_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,6 @@ class Delta:
     namespaces_gone: tuple[str, ...] = ()
 
 
-class _Known(Protocol[K, V_co]):
-    """As much of a mapping as is asked here."""
-
-    def get(self, key: K, /) -> V_co | None: ...
-    def __contains__(self, key: object, /) -> bool: ...
-    def keys(self) -> Iterable[K]: ...
-
-
 def delta_of(batch: Batch, snapshot: Snapshot) -> Delta:
     """The difference that ``batch`` makes to ``snapshot``; in a full batch, what it does not name is gone."""
     services = {service.ref: service for service in batch.services}
@@ -43,13 +37,13 @@ def delta_of(batch: Batch, snapshot: Snapshot) -> Delta:
     nodes = {node.name: node for node in batch.nodes}
     namespaces = {namespace.name: namespace for namespace in batch.namespaces}
     return Delta(
-        tuple(_claiming(each, snapshot) for each in _new(services, snapshot.services)),
+        tuple(_claiming(each, snapshot) for each in differing(snapshot.services, services)),
         _gone(services, batch.services_gone, snapshot.services, is_full=batch.is_full),
-        _new(endpoints, snapshot.endpoints),
+        tuple(differing(snapshot.endpoints, endpoints)),
         _gone(endpoints, batch.endpoints_gone, snapshot.endpoints, is_full=batch.is_full),
-        _new(nodes, snapshot.nodes),
+        tuple(differing(snapshot.nodes, nodes)),
         _gone(nodes, batch.nodes_gone, snapshot.nodes, is_full=batch.is_full),
-        _new(namespaces, snapshot.namespaces),
+        tuple(differing(snapshot.namespaces, namespaces)),
         _gone(namespaces, batch.namespaces_gone, snapshot.namespaces, is_full=batch.is_full),
     )
 
@@ -68,11 +62,7 @@ def _claiming(service: Service, snapshot: Snapshot) -> Service:
     return replace(service, claimed=claimed)
 
 
-def _new(said: dict[K, V], known: _Known[K, V]) -> tuple[V, ...]:
-    return tuple(value for key, value in said.items() if known.get(key) != value)
-
-
-def _gone(said: dict[K, V], gone: tuple[K, ...], known: _Known[K, V], *, is_full: bool) -> tuple[K, ...]:
+def _gone(said: dict[K, V], gone: tuple[K, ...], known: PersistentMap[K, V], *, is_full: bool) -> tuple[K, ...]:
     if is_full:
-        return tuple(key for key in known.keys() if key not in said)  # noqa: SIM118 - a persistent map
+        return tuple([key for key in known if key not in said])
     return tuple(key for key in gone if key in known and key not in said)

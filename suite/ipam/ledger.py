@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from suite.ipam.occupancy import Occupancy
 from suite.model.address import Address, Range, address_of
 from suite.model.lease import Lease, LeaseState
+from suite.model.persistent import parted
 from suite.model.service import ServiceRef
 
 if TYPE_CHECKING:
@@ -43,14 +44,16 @@ class Ledger:
     """
 
     def __init__(self, leases: Iterable[Lease] = (), *, snapshot: Snapshot | None = None) -> None:
+        alone: list[Address]  # still folded, so bound and shared with nobody: taken, and nothing else to remember
+        others: Iterable[tuple[Address, tuple[Lease, ...]]]
         by_address: _Lookup[Address, tuple[Lease, ...]]
         by_ref: _Lookup[ServiceRef, tuple[Lease, ...]]
         if snapshot is not None:
             by_address, by_ref = snapshot.leases, snapshot.holdings
-            everything: Iterable[tuple[Address, tuple[Lease, ...]]] = snapshot.leases.items()
+            alone, others = parted(snapshot.leases)
         else:
             by_address, by_ref = grouped = _grouped(leases)
-            everything = grouped[0].items()
+            alone, others = [], grouped[0].items()
         self._base_by_address, self._base_by_ref = by_address, by_ref
         self._by_address: dict[Address, tuple[Lease, ...]] = {}
         self._by_ref: dict[ServiceRef, tuple[Lease, ...]] = {}
@@ -58,9 +61,9 @@ class Ledger:
         self._waiting: dict[tuple[LeaseState, str, int], list[_Waiting]] = defaultdict(list)
         self._due: list[tuple[datetime, int, Address]] = []
         self._ticket = 0
-        self.bound_count = 0
-        numbers: dict[int, list[int]] = {4: [], 6: []}
-        for address, here in everything:
+        self.bound_count = len(alone)
+        numbers = {family: [int(each) for each in alone if each.version == family] for family in (4, 6)}
+        for address, here in others:
             numbers[address.version].append(int(address))
             if len(here) == 1 and here[0].state is LeaseState.BOUND and not here[0].share_group.startswith("key:"):
                 self.bound_count += 1  # nearly all: nothing to remember but that the address is taken

@@ -16,6 +16,7 @@ from suite.model.address import Address
 from suite.model.configuration import Configuration, StaticRecord
 from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.node import Namespace, Node
+from suite.model.persistent import PersistentMap
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Service, ServiceRef
 
@@ -28,22 +29,22 @@ class Snapshot:
     revision: int = 0
     at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     configuration: Configuration = field(default_factory=Configuration)
-    services: HashTrieMap[ServiceRef, Service] = field(default_factory=HashTrieMap)
-    endpoints: HashTrieMap[ServiceRef, Endpoints] = field(default_factory=HashTrieMap)
-    nodes: HashTrieMap[str, Node] = field(default_factory=HashTrieMap)
-    namespaces: HashTrieMap[str, Namespace] = field(default_factory=HashTrieMap)
-    refusals: HashTrieMap[ServiceRef, Refusal] = field(default_factory=HashTrieMap)
-    leases: HashTrieMap[Address, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
+    services: PersistentMap[ServiceRef, Service] = field(default_factory=HashTrieMap)
+    endpoints: PersistentMap[ServiceRef, Endpoints] = field(default_factory=HashTrieMap)
+    nodes: PersistentMap[str, Node] = field(default_factory=HashTrieMap)
+    namespaces: PersistentMap[str, Namespace] = field(default_factory=HashTrieMap)
+    refusals: PersistentMap[ServiceRef, Refusal] = field(default_factory=HashTrieMap)
+    leases: PersistentMap[Address, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
     """Open leases by address; several only where an address is shared."""
-    holdings: HashTrieMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
+    holdings: PersistentMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
     """The same leases by Service."""
-    reservations: HashTrieMap[Address, Reservation] = field(default_factory=HashTrieMap)
+    reservations: PersistentMap[Address, Reservation] = field(default_factory=HashTrieMap)
     """Operators' reservations from the database; those of the configuration stand in ``configuration``."""
     drained: frozenset[str] = frozenset()
     """Pools that an operator took out of use for new leases."""
     drained_nodes: frozenset[str] = frozenset()
     """Nodes that an operator wants to announce nothing; see :meth:`is_drained`."""
-    records: HashTrieMap[StaticRecord, bool] = field(default_factory=HashTrieMap)
+    records: PersistentMap[StaticRecord, bool] = field(default_factory=HashTrieMap)
     """Imported records, the keys; those of the configuration stand in ``configuration.dns``."""
     withheld: str = ""
     confirmed: str = ""

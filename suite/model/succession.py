@@ -7,11 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from rpds import HashTrieMap
-
 from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.lease import Lease
+from suite.model.persistent import PersistentMap
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 
@@ -50,7 +49,7 @@ def succeed(snapshot: Snapshot, changes: Changes, opened: Iterable[Lease], *, re
 
 def _leases(
     snapshot: Snapshot, changes: Changes, opened: tuple[Lease, ...]
-) -> tuple[HashTrieMap[Address, tuple[Lease, ...]], HashTrieMap[ServiceRef, tuple[Lease, ...]]]:
+) -> tuple[PersistentMap[Address, tuple[Lease, ...]], PersistentMap[ServiceRef, tuple[Lease, ...]]]:
     """Both indexes of the open leases; the same objects when no lease changed."""
     closed = {closing.lease.id for closing in changes.closed}
     gone = [closing.lease for closing in changes.closed]
@@ -60,12 +59,12 @@ def _leases(
 
 
 def _regrouped(
-    groups: HashTrieMap[K, tuple[Lease, ...]],
+    groups: PersistentMap[K, tuple[Lease, ...]],
     gone: Iterable[Lease],
     opened: Iterable[Lease],
     closed: set[int],
     key: Callable[[Lease], K],
-) -> HashTrieMap[K, tuple[Lease, ...]]:
+) -> PersistentMap[K, tuple[Lease, ...]]:
     now: dict[K, tuple[Lease, ...]] = {}
     for lease in gone:
         at = key(lease)
@@ -77,11 +76,13 @@ def _regrouped(
     return _updated(groups, {at: leases for at, leases in now.items() if leases}, [at for at in now if not now[at]])
 
 
-def _merged(known: HashTrieMap[K, V], said: Iterable[V], gone: Iterable[K], key: Callable[[V], K]) -> HashTrieMap[K, V]:
+def _merged(
+    known: PersistentMap[K, V], said: Iterable[V], gone: Iterable[K], key: Callable[[V], K]
+) -> PersistentMap[K, V]:
     return _updated(known, {key(value): value for value in said}, gone)
 
 
-def _updated(known: HashTrieMap[K, V], said: dict[K, V], gone: Iterable[K]) -> HashTrieMap[K, V]:
+def _updated(known: PersistentMap[K, V], said: dict[K, V], gone: Iterable[K]) -> PersistentMap[K, V]:
     for each in gone:
         known = known.discard(each)
     return known.update(said) if said else known

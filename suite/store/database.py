@@ -23,6 +23,9 @@ T = TypeVar("T")
 SCAN = 2_000
 """Rows that PostgreSQL sends at once."""
 
+CHUNK = 400
+"""Keys asked for at once; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
 
 @lru_cache(256)
 def time_text(at: datetime) -> str:
@@ -93,6 +96,14 @@ class Transaction:
             cursor.execute(text, binary=True)
             while rows := cursor.fetchmany(SCAN):
                 yield from rows
+
+    def by_keys(self, select: str, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+        """Rows of ``select`` whose ``columns`` are one of ``keys``."""
+        mark = f"({', '.join('?' * len(columns))})"
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            wanted = f"{select} WHERE ({', '.join(columns)}) IN (VALUES {', '.join([mark] * len(chunk))})"
+            yield from self.execute(wanted, tuple(value for key in chunk for value in key))
 
     def insert(self, into: str, types: Sequence[str], rows: Sequence[Sequence[Any]], on_conflict: str = "") -> None:
         """Insert rows in the fewest round trips: executemany in SQLite, one statement over arrays in PostgreSQL.

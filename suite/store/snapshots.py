@@ -8,7 +8,7 @@ from __future__ import annotations  # HashTrieMap takes no subscript at run time
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,23 +16,20 @@ from typing import Any, NamedTuple, TypeVar
 
 from rpds import HashTrieMap
 
-from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, Reservation
-from suite.model.service import Service, ServiceRef
+from suite.model.persistent import PersistentMap
 from suite.model.snapshot import Snapshot
-from suite.store import rows
+from suite.store import folding, rows
 from suite.store.database import Transaction
+from suite.store.folding import in_order
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 FULL_READ = 5_000
 """From so many changed keys on, one full read costs less than asking for each."""
-
-CHUNK = 400
-"""Keys asked for at once; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
 class Head(NamedTuple):
@@ -60,11 +57,10 @@ def read(tx: Transaction) -> Snapshot:
     """Everything, in the reading transaction ``tx``."""
     with _without_collector():
         head = read_head(tx)
-        services: dict[ServiceRef, Service] = dict(_documents(tx, "service"))
-        fields = _maps_of_leases(tx, services)
-        fields["services"] = HashTrieMap(services)
-        for table in rows.DOCUMENTS.keys() - {"service"}:
-            fields[rows.DOCUMENTS[table][2]] = HashTrieMap(dict(_documents(tx, table)))
+        fields: dict[str, Any] = {
+            field: folding.documents(tx, table) for table, (_, _, field) in rows.DOCUMENTS.items()
+        }
+        fields |= folding.leases(tx)
         fields |= _small(tx, SMALL)
         return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
 
@@ -148,36 +144,12 @@ def documents_of(changes: Changes) -> Iterator[tuple[str, dict[Any, Any], Sequen
         yield "namespace", {value.name: value for value in changes.namespaces}, changes.namespaces_gone
 
 
-def _changed(old: HashTrieMap[K, V], present: dict[K, V], absent: Iterable[K]) -> HashTrieMap[K, V]:
+def _changed(old: PersistentMap[K, V], present: dict[K, V], absent: Iterable[K]) -> PersistentMap[K, V]:
     """What is both gone and present is present, as in the database: a Service deleted and made anew in one turn."""
     new = old
     for key in absent:
         new = new.discard(key)
     return new.update(present) if present else new
-
-
-def _maps_of_leases(tx: Transaction, services: Mapping[ServiceRef, Service]) -> dict[str, Any]:
-    found = tx.scan(f"{rows.LEASE_SELECT} WHERE valid_to IS NULL")
-    by_address, by_ref = _grouped(rows.leases_of(found, tx.time_out, services))
-    return {"leases": HashTrieMap(by_address), "holdings": HashTrieMap(by_ref)}
-
-
-def _grouped(
-    leases: Iterable[Lease],
-) -> tuple[dict[Address, tuple[Lease, ...]], dict[ServiceRef, tuple[Lease, ...]]]:
-    by_address: dict[Address, tuple[Lease, ...]] = {}
-    by_ref: dict[ServiceRef, tuple[Lease, ...]] = {}
-    for lease in leases:
-        alone = (lease,)
-        if by_address.setdefault(lease.address, alone) is not alone:
-            by_address[lease.address] = _in_order((*by_address[lease.address], lease))
-        if by_ref.setdefault(lease.ref, alone) is not alone:
-            by_ref[lease.ref] = _in_order((*by_ref[lease.ref], lease))
-    return by_address, by_ref
-
-
-def _in_order(leases: Iterable[Lease]) -> tuple[Lease, ...]:
-    return tuple(sorted(leases, key=lambda lease: lease.id))
 
 
 def _with_leases(old: Snapshot, opened: Sequence[Lease], closed: Sequence[Lease]) -> dict[str, Any]:
@@ -188,8 +160,8 @@ def _with_leases(old: Snapshot, opened: Sequence[Lease], closed: Sequence[Lease]
 
 
 def _regrouped(
-    old: HashTrieMap[K, tuple[Lease, ...]], opened: Sequence[Lease], closed: Sequence[Lease], by: Callable[[Lease], K]
-) -> HashTrieMap[K, tuple[Lease, ...]]:
+    old: PersistentMap[K, tuple[Lease, ...]], opened: Sequence[Lease], closed: Sequence[Lease], by: Callable[[Lease], K]
+) -> PersistentMap[K, tuple[Lease, ...]]:
     """The map after leases went and came; a key without leases is absent."""
     gone = {lease.id for lease in closed}
     come: dict[K, list[Lease]] = defaultdict(list)
@@ -197,19 +169,10 @@ def _regrouped(
         come[by(lease)].append(lease)
     keys = come.keys() | {by(lease) for lease in closed}
     new = {
-        key: _in_order((*(lease for lease in old.get(key) or () if lease.id not in gone), *come.get(key, ())))
+        key: in_order((*(lease for lease in old.get(key) or () if lease.id not in gone), *come.get(key, ())))
         for key in keys
     }
     return _changed(old, {key: group for key, group in new.items() if group}, [key for key in new if not new[key]])
-
-
-def _documents(tx: Transaction, table: str) -> Iterator[tuple[Any, Any]]:
-    """Keys and values; where the value knows its own key, no second copy of it is made."""
-    keys, kind, _ = rows.DOCUMENTS[table]
-    validate = rows.adapter(kind).validate_json
-    for *key, document in tx.scan(f"SELECT {', '.join(keys)}, document FROM {table}"):  # noqa: S608
-        value = validate(document)
-        yield getattr(value, "ref", None) or rows.snapshot_key(key), value
 
 
 def _since(tx: Transaction, revision: int, head: Head) -> dict[str, Any] | None:
@@ -229,7 +192,7 @@ def _documents_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) ->
     for table in rows.DOCUMENTS.keys() & touched.keys():
         columns, kind, field = rows.DOCUMENTS[table]
         asked = sorted({tuple(key) for key in touched[table]})
-        found = _by_keys(tx, f"SELECT {', '.join(columns)}, document FROM {table}", columns, asked)  # noqa: S608
+        found = tx.by_keys(f"SELECT {', '.join(columns)}, document FROM {table}", columns, asked)  # noqa: S608
         present = {rows.snapshot_key(row[:-1]): rows.adapter(kind).validate_json(row[-1]) for row in found}
         absent = [key for key in map(rows.snapshot_key, asked) if key not in present]
         fields[field] = _changed(getattr(old, field), present, absent)
@@ -240,20 +203,9 @@ def _leases_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) -> di
     if "lease" not in touched:
         return {}
     asked = sorted({(number,) for number in touched["lease"]})
-    found = rows.leases_of(_by_keys(tx, rows.LEASE_SELECT, ("id",), asked), tx.time_out)
+    found = rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), asked), tx.time_out)
     opened = [lease for lease in found if lease.is_open]
     return _with_leases(old, opened, found)
-
-
-def _by_keys(
-    tx: Transaction, select: str, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]
-) -> Iterator[Sequence[Any]]:
-    """Rows of ``select`` whose ``columns`` are one of ``keys``."""
-    mark = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(keys), CHUNK):
-        chunk = keys[start : start + CHUNK]
-        wanted = f"{select} WHERE ({', '.join(columns)}) IN (VALUES {', '.join([mark] * len(chunk))})"
-        yield from tx.execute(wanted, tuple(value for key in chunk for value in key))
 
 
 def _small(tx: Transaction, tables: Iterable[str]) -> dict[str, Any]:

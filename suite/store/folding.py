@@ -1,0 +1,110 @@
+"""What a full read leaves folded: documents, and the leases of Services that share their address with nobody.
+
+Those are nearly all rows of a large database, and most readers look at few of them.  So a row is taken as one piece of
+octets, which the database puts together faster than Python could take it apart, and is unfolded when somebody asks
+for it.  Everything else (held, cooling, declined and shared addresses) is unfolded at once; a ledger relies on that.
+"""
+
+from __future__ import annotations  # HashTrieMap takes no subscript at run time
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from sys import intern
+from typing import Any
+
+from pydantic_core import PydanticSerializationError
+
+from suite.model.address import Address, address_from_key
+from suite.model.lease import Lease, LeaseState
+from suite.model.persistent import Folded, PersistentMap
+from suite.model.service import ServiceRef
+from suite.store import rows
+from suite.store.database import Transaction, time_of
+
+ALONE = "state = 'bound' AND share_group = namespace || '/' || service"
+"""A row that needs no looking at: bound, and nobody else may have the address."""
+
+COLUMNS = "share_group, pool, valid_from, id, uid, was_requested, note, revision"
+"""What a folded lease says, beside its ports, which are JSON already."""
+
+OPEN_LEASES = {
+    True: f"SELECT addr_key, namespace, service, id, CASE WHEN {ALONE} THEN"  # noqa: S608 - this module's own texts
+    f" CAST(json_array({COLUMNS}) || ports AS BLOB) END FROM lease WHERE valid_to IS NULL",
+    False: f"SELECT addr_key, namespace, service, id, CASE WHEN {ALONE} THEN"  # noqa: S608
+    f" convert_to(json_build_array({COLUMNS}) || ports, 'UTF8') END FROM lease WHERE valid_to IS NULL",
+}
+"""By whether it is SQLite: the open leases, NULL in place of those that are unfolded at once."""
+
+OCTETS = {True: "CAST(document AS BLOB)", False: "convert_to(document, 'UTF8')"}
+
+_take_apart = json.JSONDecoder().raw_decode
+
+
+def documents(tx: Transaction, table: str) -> PersistentMap[Any, Any]:
+    """A table of documents, all of it folded."""
+    columns, kind, _ = rows.DOCUMENTS[table]
+    found = tx.scan(f"SELECT {', '.join(columns)}, {OCTETS[tx.is_sqlite]} FROM {table}")  # noqa: S608
+    base: dict[Any, bytes]
+    if len(columns) == 1:
+        base = {row[0]: row[1] for row in found}
+    else:
+        base = {ServiceRef(space, name): octets for space, name, octets in found}
+    unfold = rows.adapter(kind).validate_json
+    return Folded(base, kind, lambda _, document: unfold(document), folder(kind))
+
+
+def folder(kind: Any) -> Callable[[Any], bytes | None]:
+    """What writes a value as ``rows.dump`` does; None where it has text that no encoding can write."""
+    write = partial(rows.adapter(kind).serializer.to_json, exclude_defaults=True)
+
+    def fold(value: Any) -> bytes | None:
+        try:
+            return write(value)
+        except PydanticSerializationError:
+            return None
+
+    return fold
+
+
+def leases(tx: Transaction) -> dict[str, PersistentMap[Any, Any]]:
+    """The open leases by address and by Service, as fields of a Snapshot."""
+    by_address: dict[Address, Any] = {}
+    by_ref: dict[ServiceRef, Any] = {}
+    several: dict[ServiceRef, list[Address]] = defaultdict(list)
+    others: list[tuple[int]] = []
+    for key, space, name, number, octets in tx.scan(OPEN_LEASES[tx.is_sqlite]):
+        if octets is None:
+            others.append((number,))
+            continue
+        address = address_from_key(key)
+        by_address[address] = octets
+        if by_ref.setdefault(ref := ServiceRef(space, name), address) is not address:
+            several[ref].append(address)
+    mixed: dict[ServiceRef, list[Lease]] = defaultdict(list)
+    for lease in rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), others), tx.time_out):
+        by_address[lease.address] = in_order((*by_address.get(lease.address, ()), lease))
+        mixed[lease.ref].append(lease)
+    at: Folded[Address, tuple[Lease, ...]] = Folded(by_address, tuple, _unfold)
+    for ref in several.keys() | mixed.keys():
+        addresses = [by_ref[ref], *several[ref]] if ref in by_ref else []
+        by_ref[ref] = in_order((*(lease for each in addresses for lease in at[each]), *mixed[ref]))
+    return {"leases": at, "holdings": Folded(by_ref, tuple, lambda _, address: at[address])}
+
+
+def in_order(found: Iterable[Lease]) -> tuple[Lease, ...]:
+    """Leases of one address or Service in the order they were made."""
+    return tuple(sorted(found, key=lambda lease: lease.id))
+
+
+def _unfold(address: Address, octets: bytes) -> tuple[Lease]:
+    """The one lease on ``address``; what many rows repeat becomes one object."""
+    text = octets.decode()
+    (group, pool, since, number, uid, requested, note, revision), end = _take_apart(text)
+    space, _, name = group.partition("/")
+    lease = Lease(
+        address, ServiceRef(intern(space), name), intern(pool), LeaseState.BOUND, group, time_of(since), number, uid,
+        rows.load_ports(text[end:]), bool(requested), note=note, revision=revision,
+    )  # fmt: skip
+    return (lease,)
