@@ -35,7 +35,8 @@ class Snapshot:
     namespaces: PersistentMap[str, Namespace] = field(default_factory=HashTrieMap)
     refusals: PersistentMap[ServiceRef, Refusal] = field(default_factory=HashTrieMap)
     leases: PersistentMap[Address, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
-    """Open leases by address; several only where an address is shared."""
+    """Open leases by address; several only where an address is shared.  One that is still folded is bound, and shares its
+    address with nobody."""
     holdings: PersistentMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
     """The same leases by Service."""
     reservations: PersistentMap[Address, Reservation] = field(default_factory=HashTrieMap)

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rpds import HashTrieMap
-
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease
+from suite.model.persistent import PersistentMap
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import rows
@@ -181,7 +180,7 @@ def _completed(gathered: _Gathered, old: Snapshot) -> Configuration:
     return old.configuration if found == old.configuration else found
 
 
-def _changed(old: "HashTrieMap[Any, Any]", found: dict[Any, Any]) -> "HashTrieMap[Any, Any]":
+def _changed(old: "PersistentMap[Any, Any]", found: dict[Any, Any]) -> "HashTrieMap[Any, Any]":
     new = old
     for key in [key for key, value in found.items() if value is None]:
         new = new.discard(key)
@@ -190,7 +189,7 @@ def _changed(old: "HashTrieMap[Any, Any]", found: dict[Any, Any]) -> "HashTrieMa
 
 def _holdings(
     old: Snapshot, found: dict[Any, tuple[Lease, ...] | None]
-) -> "HashTrieMap[ServiceRef, tuple[Lease, ...]]":
+) -> "PersistentMap[ServiceRef, tuple[Lease, ...]]":
     """The leases by Service, after those of some addresses changed."""
     refs: dict[ServiceRef, list[Lease]] = {}
     for address, leases in found.items():
