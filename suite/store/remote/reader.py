@@ -180,7 +180,7 @@ def _completed(gathered: _Gathered, old: Snapshot) -> Configuration:
     return old.configuration if found == old.configuration else found
 
 
-def _changed(old: "PersistentMap[Any, Any]", found: dict[Any, Any]) -> "HashTrieMap[Any, Any]":
+def _changed(old: "PersistentMap[Any, Any]", found: dict[Any, Any]) -> "PersistentMap[Any, Any]":
     new = old
     for key in [key for key, value in found.items() if value is None]:
         new = new.discard(key)
