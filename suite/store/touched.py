@@ -6,8 +6,8 @@ from typing import Any
 
 from suite.model.address import Address, address_from_key
 from suite.store import rows
-from suite.store.database import Transaction
-from suite.store.snapshots import CHUNK, FULL_READ, read_head
+from suite.store.database import CHUNK, Transaction
+from suite.store.snapshots import FULL_READ, read_head
 
 WHOLE = {"reservation", "static_record"}
 """Tables of which a commit does not say which rows it touched; they change by an operator's hand."""
