@@ -95,6 +95,7 @@ def test_the_command_line_shows_the_session_and_says_which_path_is_best(story: t
     where = ("--database", lan.database, "--state", str(lan.folder / "node1"))
 
     assert re.search(r"peer1 +192\.168\.1\.1 +64512 +Established", lan.suite("bgp", "peers", *where, node="node1"))
+    assert eventually(lambda: up_in_history(lan, *where) == set(NODES), within=10, every=0.5)
     said = lan.suite("bgp", "routes", VIP, *where, node="node1")
     assert f"{best(frr)[0]} is best: lowest router identifier" in said, said
     assert said.count("carries traffic too (equal cost)") == 3
@@ -305,6 +306,12 @@ def test_no_packet_is_lost_over_a_graceful_restart_with_bird_and_bfd_either(netl
         ping.send_signal(signal.SIGINT)
         said = ping.communicate(timeout=10)[0]
         assert " 0% packet loss" in said, said[-500:] + bird.log()[-3000:]
+
+
+def up_in_history(lan: DashboardLan, *where: str) -> set[str]:
+    """The nodes whose sessions the database has as up."""
+    rows = json.loads(lan.suite("bgp", "history", "--peer", "peer1", *where, "-o", "json"))
+    return {each["node"] for each in rows if each["state"] == "up" and each["until"] is None}
 
 
 def neighbor_states(frr: Frr) -> dict[str, str]:
