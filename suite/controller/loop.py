@@ -369,7 +369,8 @@ class Controller:
             self.trouble = ""
 
     async def _reload(self) -> None:
-        self._start_from(await asyncio.to_thread(self._store.read))
+        """Everything the first time; whoever begins to lead has read it already, and asks only for what came since."""
+        self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
 
     def _start_from(self, snapshot: Snapshot) -> None:
         """Plan against ``snapshot`` from now on; passwords, which the database does not keep, come from the documents."""
