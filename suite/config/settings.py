@@ -163,6 +163,25 @@ WEB = Made(
                 None,
                 code="web.bad_listen",
             ),
+            Field(
+                "feed_listen",
+                LISTEN,
+                "Where machines without a database follow this one: HTTPS, for whoever has a token; nowhere without.",
+                None,
+                code="web.bad_listen",
+            ),
+            Field(
+                "service_accounts",
+                Words(Choice(("speaker", "nameserver", "web", "read", "write"))),
+                "ServiceAccounts of the cluster (namespace/name) whose tokens for the audience `suite` count, and for what.",
+                (),
+            ),
+            Field(
+                "authority_config_map",
+                Text(),
+                "The ConfigMap (namespace/name) in which the cluster is told the certificate of this suite's authority.",
+                "",
+            ),
         )
     ),
     _web,

@@ -129,9 +129,15 @@ class L2Settings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the API and the metrics are."""
+    """Where the API and the metrics are, and the feed for machines without a database."""
 
     listen: Listen | None = None
+    feed_listen: Listen | None = None
+    """With TLS, for whoever has a token: followers, their reports, and the API too."""
+    service_accounts: tuple[tuple[str, str], ...] = ()
+    """ServiceAccounts of a cluster (namespace/name), and the scope of their tokens."""
+    authority_config_map: str = ""
+    """The ConfigMap (namespace/name) that tells followers in a cluster which certificate is the controller's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,11 @@ def paths(node, path=""):
                 yield from paths(item, f"{path}[]")
 
 
+FREE = (".match-labels.", ".labels.", "communities.", ".service-accounts.")
+
+
 def without_free_names(found):
-    return {path for path in found if not any(part in path for part in (".match-labels.", ".labels.", "communities."))}
+    return {path for path in found if not any(part in path for part in FREE)}
 
 
 def test_the_reference_is_a_valid_configuration():
