@@ -2,7 +2,7 @@
 
 Three layers, each filled by the one below it, all of them bounded:
 
-    ready, fleeting_ready   packet without ID -> reply without ID, counter octet   (udp.py looks here itself)
+    ready                   packet without ID -> card with the whole reply         (ready.py; udp.py looks there itself)
     _entries, _fleeting     folded question -> the parts a reply is joined from    (any letter case, EDNS, cookies)
     _denials                an existing name -> how to deny what is not below it   (a flood of random names costs no memory)
 
@@ -24,6 +24,7 @@ from suite.dns.journal import Journal
 from suite.dns.message import HEADER_SIZE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
+from suite.dns.ready import READY_LIMIT, Ready
 from suite.dns.settings import Context
 from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from suite.dns.settings import Settings
     from suite.dns.zone import Zone
 
-READY_LIMIT = 65_536
 ENTRY_LIMIT = 131_072
 _OPT_LIMIT = 64
 _COUNTERS = 200
@@ -123,14 +123,12 @@ class Compiled:
     ) -> None:
         self.zones, self.clock, self.transport, self._salt = zones, clock, transport, salt
         self.journal = Journal()
-        self.ready: dict[bytes, bytes] = {}
-        self.fleeting_ready: dict[bytes, bytes] = {}
+        self.ready = Ready()
         self.counts: list[int] = []
         self._counters: dict[tuple[int, int], int] = {}
         self._missing = self._counter(0, rrtype.NXDOMAIN)
         self._slipped, self._dropped = self._counter(0, -1), self._counter(0, -2)
         self._denying: dict[bytes, Denials] = {}
-        self._ready_keys: dict[bytes, list[bytes]] = {}
         self._denied_once: set[int] = set()
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
@@ -158,7 +156,8 @@ class Compiled:
         if len(changes) < len(updates) or any(rrset.rtype in _CUTS for update in changes for rrset in update.changes):
             self._forget_all()
             return
-        self._fleeting, self.fleeting_ready = {}, {}
+        self._fleeting = {}
+        self.ready.forget_fleeting()
         for change in changes:
             zone = self.zones.by_origin[change.origin.lower()]
             if zone.origin in self._denying:
@@ -169,7 +168,12 @@ class Compiled:
 
     def report(self) -> dict[str, int]:
         """Count replies so far by transport, type and rcode; type 0 stands for rare types and denied names."""
+        self.settle()
         return {f"{self.transport} {_shown(*key)}": self.counts[index] for key, index in self._counters.items()}
+
+    def settle(self) -> None:
+        """Count the replies that left as cards."""
+        self.ready.drain(self.counts)
 
     def quick(self, packet: bytes, client: bytes) -> bytes | None:
         """Join a reply from compiled parts; None when the packet needs `slow`."""
@@ -196,7 +200,7 @@ class Compiled:
             return None
         self.counts[counter] += 1
         if folded == name and len(packet) <= end + 15 and (lasts or self._is_known(packet)):
-            self._make_ready(packet, octets, folded, entry)
+            self.ready.keep(packet, octets, counter, folded if lasts == _STABLE else None)
         return octets
 
     def slow(self, packet: bytes, client: bytes) -> bytes | None:
@@ -205,11 +209,11 @@ class Compiled:
 
     def full(self, packet: bytes, client: bytes) -> bytes | None:
         """Answer one packet by whatever way is quickest."""
-        ready = self.ready.get(packet[2:]) or self.fleeting_ready.get(packet[2:])
-        if ready is None:
+        found = self.ready.find(packet)
+        if found is None:
             return self.quick(packet, client) or self.slow(packet, client)
-        self.counts[ready[-1]] += 1
-        return packet[:2] + ready[:-1]
+        self.counts[found[1]] += 1
+        return found[0]
 
     def limited(self, limiter: RateLimiter, packet: bytes, octets: bytes, client: bytes) -> bytes | None:
         """Give the reply that the rate of the client's network allows: all, a truncated one, or none."""
@@ -348,16 +352,6 @@ class Compiled:
             found = self._denying[zone.origin] = Denials(zone)
         return found
 
-    def _make_ready(self, packet: bytes, octets: bytes, name: bytes, entry: Entry) -> None:
-        if len(self.ready) + len(self.fleeting_ready) >= READY_LIMIT:
-            self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
-        key, ready = packet[2:], octets[2:] + bytes([entry.counter])
-        if entry.lasts == _STABLE:
-            self.ready[key] = ready
-            self._ready_keys.setdefault(name, []).append(key)
-        else:
-            self.fleeting_ready[key] = ready
-
     def _opt(self, octets: bytes, client: bytes) -> tuple[int, bytes]:
         """Give the reply's size limit and OPT record; a limit of 0 when the query's is not a plain one."""
         option = octets[9:15]
@@ -398,11 +392,10 @@ class Compiled:
             self._denying_below.pop(above, None)
             for question in _QUESTIONS:
                 self._entries.pop(above + question, None)
-            for key in self._ready_keys.pop(above, ()):
-                self.ready.pop(key, None)
+            self.ready.forget(above)
 
     def _forget_all(self) -> None:
-        self.ready, self.fleeting_ready, self._ready_keys = {}, {}, {}
+        self.ready.clear()
         self._entries, self._fleeting = {}, {}
         self._denying_below, self._denying = {}, {}
 

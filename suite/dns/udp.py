@@ -1,8 +1,9 @@
 """UDP in whole batches: `recvmmsg` and `sendmmsg` of libc through ctypes, on buffers laid out once.
 
-A reply is written over its query in the slot it came in, so the ID stays where it is, the sender's address is where
-sendmmsg wants it, and the control message that names the queried address (IP_PKTINFO) sends the answer from it. What
-is left for Python per packet is one slice, one dict lookup and one slice assignment when the answer is ready made.
+Ready-made replies lie on cards of one size (ready.py): those of a batch are joined, and their IDs, lengths and counters
+are lifted in and out by strided copies. What is left for Python per packet is one slice and one dict lookup. Any other
+reply is written over its query. The sender's address is where sendmmsg wants it, and so is the control message that
+names the queried address (IP_PKTINFO) and sends the answer from it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from suite.dns.ready import CARD, COUNTER_AT, KEY_LIMIT, MISS, NOBODY, TALLY_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from suite.dns.ratelimit import RateLimiter
+    from suite.dns.ready import Ready
 
 BATCH = 64
 _IP_PKTINFO, _MSG_DONTWAIT = 8, socket.MSG_DONTWAIT
@@ -26,6 +30,12 @@ _SPARED_LIMIT = 65_536
 
 class _Iovec(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
+
+
+class _Head(ctypes.Structure):
+    """As much of a packet as a ready-made reply is looked up by."""
+
+    _fields_ = (("octets", ctypes.c_char * (KEY_LIMIT + 2)),)
 
 
 class _Msghdr(ctypes.Structure):
@@ -43,23 +53,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _HEADER_WORDS = ctypes.sizeof(_Mmsghdr) // 4
 _LEN_WORD = _Mmsghdr.len.offset // 4
 _CMSG_HEADER = socket.CMSG_LEN(0)
-_LENGTH_WORDS = range(1, 2 * BATCH, 2)
+_HEAD = ctypes.sizeof(_Head)
+_BEHIND_IDS = list(range(2, BATCH * _HEAD, _HEAD))
 _ZEROS = memoryview(bytes(4 * BATCH)).cast("I")
 _SIZE: Literal["Q", "I"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
+_CARD_WORDS = CARD // ctypes.sizeof(ctypes.c_size_t)
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE = 10, 23, 3
 
 
 class Answers(Protocol):
-    """What the loop asks: ready-made replies first, then a quick try, then the full work.
+    """What the loop asks: ready-made replies first, then a quick try, then the full work."""
 
-    A ready-made reply lacks its ID and ends in one octet too many, the index of its counter.
-    """
-
-    ready: dict[bytes, bytes]
-    fleeting_ready: dict[bytes, bytes]
-    counts: list[int]
+    ready: Ready
     limiter: RateLimiter | None
     is_logging: bool
 
+    def settle(self) -> None: ...
     def note(self, packet: bytes, client: bytes, octets: bytes | None) -> None: ...
     def full(self, packet: bytes, client: bytes) -> bytes | None: ...
     def limited(self, limiter: RateLimiter, packet: bytes, reply: bytes, client: bytes) -> bytes | None: ...
@@ -68,7 +77,10 @@ class Answers(Protocol):
 
 
 def open_socket(address: str, port: int, receive_buffer: int = 4 << 20) -> socket.socket:
-    """Bind a UDP socket that shares its port with other workers and, on a wildcard address, learns who was asked."""
+    """Bind a UDP socket that shares its port with other workers and, on a wildcard address, learns who was asked.
+
+    Replies say "do not fragment" whatever ICMP claims about the path: they fit (RFC 9715 section 3.1).
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with ExitStack() as undo:
         sock = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
@@ -78,8 +90,10 @@ def open_socket(address: str, port: int, receive_buffer: int = 4 << 20) -> socke
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, int(address == "::"))
-        elif address == "0.0.0.0":  # noqa: S104 - compared, not bound
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, int(address == "0.0.0.0"))  # noqa: S104 - compared
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
         sock.bind((address, port))
         undo.pop_all()
     return sock
@@ -106,39 +120,43 @@ class Endpoint:
         count: int = self._recvmmsg(self.fd, self._receive, BATCH, _MSG_DONTWAIT, None)
         if count <= 0:
             return 0
-        packets = bytes(self._view[: count * self._slot])
         limiter = answers.limiter
         if limiter is not self._limiter:  # other settings: who is spared is asked anew
             self._limiter = limiter
             self._spared.clear()
         if answers.is_logging or (limiter is not None and not self._spared.issuperset(self._senders(count))):
-            self._serve_each(answers, limiter, packets, count)
+            self._serve_each(answers, limiter, count)
             return count
-        missed = self._answer_ready(answers, packets, count)
+        missed = self._answer_ready(answers, count)
         if self._is_wildcard:
             self._forget_interfaces(count)
-        self._answer_missed(answers, packets, count, missed)
+        if missed:
+            self._answer_missed(answers, count, missed)
+        else:
+            self._send(0, count)
         return count
 
-    def _answer_ready(self, answers: Answers, packets: bytes, count: int) -> list[int]:
-        """Write the ready-made replies over their queries; return the slots that have none.
+    def _answer_ready(self, answers: Answers, count: int) -> Sequence[int]:
+        """Deal the cards of a batch; return the slots that have none.
 
-        This loop is the server's speed: per packet two slices, a lookup and three stores, about 0.2 microseconds.
+        This is the server's speed: 0.3 microseconds a packet while the cards lie in the processor's cache.
         """
-        get, get_fleeting, counts = answers.ready.get, answers.fleeting_ready.get, answers.counts
-        view, lengths, missed = self._view, self._lengths, []
+        ready, packets = answers.ready, bytes(self._heads[:count])
         sizes = self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist()
-        for size, at, word in zip(sizes, self._behind_ids, _LENGTH_WORDS, strict=False):
-            key = packets[at : at + size - 2]
-            hit = get(key) or get_fleeting(key)
-            if hit is not None:
-                length = len(hit)
-                view[at : at + length] = hit
-                lengths[word] = length + 1
-                counts[hit[-1]] += 1
-            else:
-                missed.append(word >> 1)
-        return missed
+        keys = [packets[at : at + size - 2] for at, size in zip(_BEHIND_IDS, sizes, strict=False)]
+        again = ready.fleeting.get
+        hits = [
+            again(key, MISS) if hit is None else hit for hit, key in zip(map(ready.stable.get, keys), keys, strict=True)
+        ]
+        cards = b"".join(hits)
+        counters = cards[COUNTER_AT::CARD]
+        self._cards[: len(cards)] = cards
+        self._card_ids[: count * CARD // 2 : CARD // 2] = self._ids[:count]
+        self._vectors[1 : count * 2 : 2] = memoryview(cards).cast(_SIZE)[_CARD_WORDS - 1 :: _CARD_WORDS]
+        ready.tally += counters
+        if len(ready.tally) >= TALLY_LIMIT:
+            answers.settle()
+        return [index for index, counter in enumerate(counters) if counter == NOBODY] if NOBODY in counters else ()
 
     def _senders(self, count: int) -> Sequence[int | bytes]:
         """Sender addresses of a batch: words for IPv4, sixteen octets for IPv6."""
@@ -147,15 +165,14 @@ class Endpoint:
         names = bytes(self._names[: count * _NAME_SIZE])
         return [names[at + 8 : at + 24] for at in range(0, count * _NAME_SIZE, _NAME_SIZE)]
 
-    def _serve_each(self, answers: Answers, limiter: RateLimiter | None, packets: bytes, count: int) -> None:
+    def _serve_each(self, answers: Answers, limiter: RateLimiter | None, count: int) -> None:
         """Answer a batch one by one: a sender in it is not known to be spared from rate limiting, or all is logged."""
         if self._is_wildcard:
             self._forget_interfaces(count)
         if len(self._spared) >= _SPARED_LIMIT:
             self._spared.clear()
         for index, sender in enumerate(self._senders(count)):
-            at, client = index * self._slot, self._client(index)
-            packet = packets[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]]
+            packet, client = self._packet(index), self._client(index)
             is_spared = limiter is None or sender in self._spared or limiter.spares(client)
             if is_spared:
                 self._spared.add(sender)
@@ -167,21 +184,19 @@ class Endpoint:
             if reply is not None:
                 self._place(index, reply)
                 self._send(index, index + 1)
+        self._take_back(range(count))
 
-    def _answer_missed(self, answers: Answers, packets: bytes, count: int, missed: list[int]) -> None:
+    def _answer_missed(self, answers: Answers, count: int, missed: Sequence[int]) -> None:
         """Try the rest quickly, send all that is ready, and only then do the work that may take long."""
-        quick, slot, view, lengths = answers.quick, self._slot, self._view, self._lengths
-        names = bytes(self._names[: count * _NAME_SIZE]) if missed else b""
-        later = []
+        quick, first, last, later = answers.quick, self._address_at, self._address_at + self._address_size, []
+        names = bytes(self._names[: count * _NAME_SIZE])
         for index in missed:
-            at, client_at = index * slot, index * _NAME_SIZE + self._address_at
-            packet = packets[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]]
-            reply = quick(packet, names[client_at : client_at + self._address_size])
+            packet, at = self._packet(index), index * _NAME_SIZE
+            reply = quick(packet, names[at + first : at + last])
             if reply is None:
                 later.append((index, packet))
             else:
-                view[at : at + len(reply)] = reply
-                lengths[index * 2 + 1] = len(reply)
+                self._place(index, reply)
         start = 0
         for index, _ in later:
             self._send(start, index)
@@ -192,11 +207,22 @@ class Endpoint:
             if reply is not None:
                 self._place(index, reply)
                 self._send(index, index + 1)
+        self._take_back(missed)
+
+    def _packet(self, index: int) -> bytes:
+        at = index * self._slot
+        return bytes(self._view[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]])
 
     def _place(self, index: int, reply: bytes) -> None:
-        at = index * self._slot
+        """Write a reply over its query, and send it from there."""
+        at, vectors = index * self._slot, self._vectors
         self._view[at : at + len(reply)] = reply
-        self._lengths[index * 2 + 1] = len(reply)
+        vectors[index * 2], vectors[index * 2 + 1] = self._buffer_at + at, len(reply)
+
+    def _take_back(self, placed: Sequence[int]) -> None:
+        """Send cards again from these slots."""
+        for index in placed:
+            self._vectors[index * 2] = self._cards_at + index * CARD
 
     def _send(self, start: int, stop: int) -> None:
         """Send the replies of slots start to stop; one that the kernel refuses is skipped, the rest goes on."""
@@ -223,32 +249,36 @@ class Endpoint:
 
     def _lay_out(self) -> None:
         slot = self._slot
-        self._buffer = bytearray(BATCH * slot)
-        self._view = memoryview(self._buffer)
-        self._behind_ids = list(range(2, BATCH * slot, slot))
+        buffer, cards = bytearray(BATCH * slot), bytearray(BATCH * CARD)
         names, control = bytearray(BATCH * _NAME_SIZE), bytearray(BATCH * _CONTROL_SIZE)
+        self._view, self._cards = memoryview(buffer), memoryview(cards)
+        self._ids, self._card_ids = self._view.cast("H")[:: slot // 2], self._cards.cast("H")
+        self._heads = memoryview((_Head * (BATCH * slot // _HEAD)).from_buffer(buffer))[:: slot // _HEAD]
         self._names, self._control_words = memoryview(names), memoryview(control).cast("I")
         self._name_words = self._names.cast("I")
-        addresses = _address(self._buffer), _address(names), _address(control)
-        receive, self._receive = self._headers(addresses, is_send=False)
-        send, self._send_at = self._headers(addresses, is_send=True)
+        self._buffer_at, self._cards_at = _address(buffer), _address(cards)
+        addresses = _address(names), _address(control)
+        receive, self._receive = self._headers((self._buffer_at, slot), addresses, is_send=False)
+        send, self._send_at = self._headers((self._cards_at, CARD), addresses, is_send=True)
         self._kept = receive, send  # headers and vectors that only the kernel reads
         self._receive_words = memoryview(receive[0]).cast("I")
         self._receive_template = memoryview(bytes(receive[0])).cast("I")
-        self._lengths = memoryview(send[1]).cast(_SIZE)
+        self._vectors = memoryview(send[1]).cast(_SIZE)
         self._recvmmsg = _function(
             "recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
         )
         self._sendmmsg = _function("sendmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
 
-    def _headers(self, addresses: tuple[int, int, int], *, is_send: bool) -> tuple[tuple[bytearray, bytearray], int]:
+    def _headers(
+        self, slots: tuple[int, int], addresses: tuple[int, int], *, is_send: bool
+    ) -> tuple[tuple[bytearray, bytearray], int]:
         """Lay out one array of message headers and one of io vectors; give both and the headers' address."""
         octets, vectors = bytearray(BATCH * ctypes.sizeof(_Mmsghdr)), bytearray(BATCH * ctypes.sizeof(_Iovec))
         headers, iov = (_Mmsghdr * BATCH).from_buffer(octets), (_Iovec * BATCH).from_buffer(vectors)
-        buffer_at, names_at, control_at = addresses
+        (slots_at, slot), (names_at, control_at) = slots, addresses
         control_size = socket.CMSG_SPACE(20 if self._is_v6 else 12) if is_send else _CONTROL_SIZE
         for index in range(BATCH):
-            iov[index] = _Iovec(buffer_at + index * self._slot, self._slot)
+            iov[index] = _Iovec(slots_at + index * slot, slot)
             header = headers[index].hdr
             header.name, header.namelen = (
                 names_at + index * _NAME_SIZE,
