@@ -1,8 +1,11 @@
 """``suite doctor``."""
 
+from dataclasses import replace
+
 import click
 
 from suite.cli.fault import Exit
+from suite.cli.finding import Severity
 from suite.cli.options import format_option, target_options
 from suite.cli.output import Format, painter, show
 from suite.cli.target import Target
@@ -12,20 +15,38 @@ COLUMNS = ("check", "severity", "text", "fix")
 
 @click.command(
     "doctor",
-    epilog="\b\nExamples:\n  suite doctor --config config.yaml\n  suite doctor -o json\n\n"
+    epilog="\b\nExamples:\n  suite doctor --config config.yaml\n  suite doctor -o json\n"
+    "  suite doctor --router running-config.txt\n  suite doctor --reach 10.10.10.10:80\n\n"
     "Ends with 0 when all is well, 1 when there are warnings, 2 when something will not work.",
 )
 @target_options
+@click.option(
+    "--router",
+    "routers",
+    multiple=True,
+    metavar="[PEER=]FILE",
+    help="A router's configuration: name the nodes it lacks and wrong AS numbers.",
+)
+@click.option(
+    "--reach",
+    multiple=True,
+    metavar="ADDRESS[:PORT]",
+    help="Connect from this machine, and see whether all of the answers come back.",
+)
 @format_option
-def command(target: Target, output: Format) -> None:
+def command(target: Target, routers: tuple[str, ...], reach: tuple[str, ...], output: Format) -> None:
     """Check this machine and say how to mend what is wrong.
 
     Its database and its configuration are looked at too.  It changes nothing, and may be run before the suite is started as well as beside it.
     """
+    from suite.cli.bgp_facts import gather_bgp
     from suite.cli.facts import gather
-    from suite.cli.health import Severity, examine
+    from suite.cli.health import examine
 
-    findings = examine(gather(target))
+    facts = gather(target)
+    has_database = facts.has_database and not facts.database_fault
+    bgp = gather_bgp(target, facts.configuration, routers, reach, has_database=has_database)
+    findings = examine(replace(facts, bgp=bgp))
     if output is Format.TABLE:
         paint = painter()
         for each in findings:

@@ -6,9 +6,11 @@ To add a check, write a function from :class:`Facts` to :class:`Finding` and put
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
+from suite.cli import bgp_health
+from suite.cli.bgp_health import BgpFacts
+from suite.cli.finding import Finding, Severity
 from suite.l2 import checks as layer2
 from suite.model.address import Address
 from suite.model.configuration import Configuration
@@ -23,24 +25,6 @@ CAP_NET_BIND_SERVICE = 10
 PRIVILEGED_PORTS = 1024
 CLOCK_SLACK = 2.0
 """Seconds that the database may be ahead of this machine's clock."""
-
-
-class Severity(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found, and how to mend it."""
-
-    check: str
-    severity: Severity
-    text: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +77,7 @@ class Facts:
     """Leased addresses that are announced by layer 2."""
     is_cluster: bool = False
     """Whether the nodes are a cluster's, so that kube-proxy takes the packets."""
+    bgp: BgpFacts = field(default_factory=BgpFacts)
     host: layer2.HostFacts | None = None
     """What the kernel says of its interfaces; None where nothing is announced by layer 2, or nobody may know."""
 
@@ -264,6 +249,12 @@ def _taken(rival: Listener, listen: str) -> Finding:
     return Finding("ports", Severity.ERROR, text, fix)
 
 
+def check_bgp(facts: Facts) -> Iterable[Finding]:
+    """Sessions, routers, and the way of the answers."""
+    for check in (bgp_health.check_sessions, bgp_health.check_routers, bgp_health.check_ways):
+        yield from check(facts.bgp)
+
+
 Check = Callable[[Facts], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
@@ -277,5 +268,6 @@ CHECKS: tuple[Check, ...] = (
     check_privilege,
     check_layer2,
     check_ports,
+    check_bgp,
 )
 """Every check, in the order people should mend things."""

@@ -1,6 +1,7 @@
 """``suite router-config`` and ``suite hosts`` on the command line: files that are written, merged, compared and refused."""
 
 import json
+import socket
 
 import pytest
 from click.testing import CliRunner
@@ -54,6 +55,33 @@ def test_an_invalid_file_is_refused_and_nothing_is_written(ask, tmp_path):
 
     assert (result.exit_code, result.stdout) == (5, "")
     assert "no valid JSON, line 1" in str(result.exception or "") + result.stderr
+
+
+def doctor(folder, *arguments):
+    """The findings of `suite doctor` about BGP."""
+    (folder / "suite.yaml").write_text(CONFIGURATION)
+    where = ("--config", str(folder / "suite.yaml"), "--state", str(folder / "state"), "-o", "json")
+    result = CliRunner().invoke(program, ["doctor", *map(str, arguments), *where], catch_exceptions=False)
+    return [each for each in json.loads(result.stdout or "[]") if each["check"] in {"router", "reach"}]
+
+
+def test_the_doctor_names_the_same_faults_of_the_router(tmp_path):
+    (tmp_path / "router").write_text(LACKING)
+
+    found = doctor(tmp_path, "--router", f"peer1={tmp_path / 'router'}")
+
+    assert [each["severity"] for each in found] == ["error", "error"]
+    assert "expected with AS number 64999" in found[0]["text"]
+    assert "master (10.10.0.200) is no neighbor" in found[1]["text"]
+
+
+def test_the_doctor_asks_an_address_whether_it_answers(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    (found,) = doctor(tmp_path, "--reach", f"127.0.0.1:{port}")
+
+    assert (found["severity"], found["text"]) == ("ok", f"127.0.0.1 port {port} refuses")
 
 
 def test_what_the_router_lacks_and_has_wrong_is_named_and_ends_with_1(ask, tmp_path):

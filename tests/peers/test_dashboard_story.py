@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fix_netns import NetLab, eventually, missing_for_networks, network, require_tools
+from fix_netns import Namespace, NetLab, eventually, missing_for_networks, network, require_tools
 from routers import FRR_DAEMONS, Frr, stays
 
 from suite.bgp.bestpath import FRR, choose
@@ -222,6 +222,7 @@ def test_a_client_beside_the_nodes_and_a_stateful_firewall(netlab: NetLab) -> No
 
         assert neighbor.run(*page).returncode != 0
         assert lan.client.run(*page).returncode == 0
+        assert reached(lan, neighbor) == "error"
 
         lan.router.sysctl(ipv4__conf__all__send_redirects=1, ipv4__conf__eth1__send_redirects=1)
         assert eventually(lambda: neighbor.run(*page).returncode == 0, within=20, every=0.5)
@@ -231,10 +232,37 @@ def test_a_client_beside_the_nodes_and_a_stateful_firewall(netlab: NetLab) -> No
         lan.router.run("nft", "-f", "-", stdin=MASQUERADE)
         assert eventually(lambda: neighbor.run(*page).returncode == 0, within=20, every=0.5)
 
+        lan.router.run("nft", "delete", "table", "ip", "hairpin")
+        assert eventually(lambda: neighbor.run(*page).returncode != 0, within=20, every=0.5)
+        lan.router.run("nft", "-f", "-", stdin=STATELESS)
+        assert eventually(lambda: neighbor.run(*page).returncode == 0, within=20, every=0.5)
+        assert reached(lan, neighbor) == "ok"
+
+
+def reached(lan: DashboardLan, host: Namespace) -> str:
+    """What `suite doctor` on a client says of the way to the address and back."""
+    state = str(lan.folder / "client")
+    done = host.python("-m", "suite", "doctor", "--state", state, "--reach", VIP, "-o", "json", timeout=30)
+    (found,) = [each for each in json.loads(done.stdout) if each["check"] == "reach"]
+    return str(found["severity"])
+
 
 STATEFUL = """
 table ip firewall {
-  chain forward { type filter hook forward priority 0; ct state invalid drop; ct state established,related accept; ct state new accept; }
+  chain forward {
+    type filter hook forward priority 0
+    ct state invalid drop
+    ct state established,related accept
+    ct state { new, untracked } accept
+  }
+}
+"""
+STATELESS = """
+table ip exempt {
+  chain prerouting {
+    type filter hook prerouting priority raw
+    ip saddr 10.10.0.0/24 ip daddr 10.10.10.0/24 notrack
+  }
 }
 """
 MASQUERADE = f"""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.cli.health import CAP_NET_BIND_SERVICE, CAP_NET_RAW, Facts, Finding, Listener, Severity, examine
+from suite.cli.finding import Finding, Severity
+from suite.cli.health import CAP_NET_BIND_SERVICE, CAP_NET_RAW, Facts, Listener, examine
 from suite.l2.checks import HostFacts
 from suite.l2.rtnetlink import BROADCASTS, LOWER_UP, UP, Interface
 from suite.model.address import parse_range
