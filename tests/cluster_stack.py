@@ -79,6 +79,10 @@ class Stack:
             epoch=self.store.read().epoch,
         )
 
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
     async def tell(self, publication: Publication) -> None:
         self.cluster.tell(outcomes_of(publication.snapshot, publication.touched))
 

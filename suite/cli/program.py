@@ -22,6 +22,10 @@ PLACES = {
     "undrain": ("suite.cli.undrain", "Let a drained node announce again."),
     "dns": ("suite.cli.dns", "Names: which there are, and what a server answers."),
     "audit": ("suite.cli.audit", "The audit log: read, verify, export, prune."),
+    "migrate-from-metallb": (
+        "suite.cli.migrate_from_metallb",
+        "Move a cluster from MetalLB to the suite: no address moves, and each stays on its node where it can.",
+    ),
     "bgp": ("suite.cli.bgp", "BGP: sessions of this node, routes of every node, and which path is best."),
     "router-config": (
         "suite.cli.router_config",

@@ -50,6 +50,10 @@ class Connection(Protocol):
         """The object after a merge patch, or Kubernetes' strategic one."""
         ...
 
+    async def delete(self, path: str) -> dict[str, Any]:
+        """What the server says of a deletion; what belongs to the object is deleted in the background."""
+        ...
+
     def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         """Watch events, until the server ends the stream."""
         ...

@@ -54,6 +54,9 @@ class KubernetesConnection:
         kind = "application/strategic-merge-patch+json" if strategic else "application/merge-patch+json"
         return await self._request("PATCH", path, body=body, content_type=kind)
 
+    async def delete(self, path: str) -> dict[str, Any]:
+        return await self._request("DELETE", path, body={"propagationPolicy": "Background"})
+
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=WATCH_SILENCE)
         response = await self._send("GET", path, {**query, "watch": "true"}, None, "application/json", timeout)
