@@ -234,20 +234,11 @@ def _question(name: str, kind: str) -> tuple[bytes, int]:
 
 
 def _own_server(target: Target) -> "Listen":
-    """Where this suite's configuration makes it listen; a wildcard address is asked on the loopback."""
-    from ipaddress import ip_address
-
+    """Where this suite's configuration makes it listen."""
     from suite.cli.documents import load_configuration
-    from suite.model.configuration import Listen
+    from suite.cli.resolver import own_server
 
-    configuration = load_configuration(target.config) if target.config else snapshot_of(target).configuration
-    listens = configuration.dns.listen
-    if not listens:
-        return Listen(ip_address("127.0.0.1"), 53)
-    first = listens[0]
-    if not first.address.is_unspecified:
-        return first
-    return Listen(ip_address("127.0.0.1" if first.address.version == 4 else "::1"), first.port)
+    return own_server(load_configuration(target.config) if target.config else snapshot_of(target).configuration)
 
 
 def _records(snapshot: "Snapshot") -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from suite.cli import bgp_health
 from suite.cli.bgp_health import BgpFacts
 from suite.cli.finding import Finding, Severity
+from suite.cli.forwarder import NameFacts, check_forwarders
 from suite.l2 import checks as layer2
 from suite.model.address import Address
 from suite.model.configuration import Configuration
@@ -78,6 +79,7 @@ class Facts:
     is_cluster: bool = False
     """Whether the nodes are a cluster's, so that kube-proxy takes the packets."""
     bgp: BgpFacts = field(default_factory=BgpFacts)
+    names: NameFacts = field(default_factory=NameFacts)
     host: layer2.HostFacts | None = None
     """What the kernel says of its interfaces; None where nothing is announced by layer 2, or nobody may know."""
 
@@ -255,6 +257,11 @@ def check_bgp(facts: Facts) -> Iterable[Finding]:
         yield from check(facts.bgp)
 
 
+def check_names(facts: Facts) -> Iterable[Finding]:
+    """The way of a name from a computer of the LAN to its address."""
+    return check_forwarders(facts.names)
+
+
 Check = Callable[[Facts], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
@@ -269,5 +276,6 @@ CHECKS: tuple[Check, ...] = (
     check_layer2,
     check_ports,
     check_bgp,
+    check_names,
 )
 """Every check, in the order people should mend things."""

@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from suite.model.address import Address
 
@@ -16,6 +17,17 @@ def effective_capabilities(status: str) -> int:
     """CapEff of /proc/self/status as a bit set; 0 where it does not say."""
     values = (line.split(":")[1] for line in status.splitlines() if line.startswith("CapEff:"))
     return int(next(values, "0").strip(), 16)
+
+
+def resolvers(resolv_conf: str) -> tuple[Address, ...]:
+    """The name servers of /etc/resolv.conf (resolv.conf(5)), in order; what is no address is passed over."""
+    words = (line.split() for line in resolv_conf.splitlines())
+    found: dict[Address, None] = {}
+    for each in words:
+        if each[:1] == ["nameserver"] and len(each) > 1:
+            with suppress(ValueError):
+                found[ip_address(each[1].partition("%")[0])] = None
+    return tuple(found)
 
 
 def local_addresses(fib_trie: str) -> tuple[Address, ...]:

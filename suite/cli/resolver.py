@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import cast
 
-from suite.dns import message, rrtype
+from suite.cli.arguments import DNS_PORT
+from suite.dns import edns, message, rrtype
 from suite.dns.presentation import rdata_text
-from suite.model.configuration import Listen
+from suite.model.configuration import Configuration, Listen
 
 ROOM = 1232
 """EDNS payload size: fits every path without fragments (RFC 9715)."""
@@ -34,6 +36,10 @@ class Reply:
     is_authoritative: bool
     transport: str
     rows: tuple[Row, ...]
+    is_authentic: bool = False
+    """Whether the server claims to have validated the answer (AD)."""
+    errors: tuple[int, ...] = ()
+    """Codes of extended errors (RFC 8914)."""
 
     @property
     def answers(self) -> tuple[Row, ...]:
@@ -41,23 +47,45 @@ class Reply:
         return tuple(row for row in self.rows if row.section == "answer")
 
 
-async def ask(server: Listen, qname: bytes, qtype: int, patience: float) -> Reply:
-    """The answer to one question.
+def own_server(configuration: Configuration) -> Listen:
+    """Where a configuration makes the suite listen, as this machine asks it: a wildcard address on the loopback."""
+    listens = configuration.dns.listen
+    if not listens:
+        return Listen(ip_address("127.0.0.1"), DNS_PORT)
+    first = listens[0]
+    if not first.address.is_unspecified:
+        return first
+    return Listen(ip_address("127.0.0.1" if first.address.version == 4 else "::1"), first.port)
+
+
+async def ask(
+    server: Listen,
+    qname: bytes,
+    qtype: int,
+    patience: float,
+    *,
+    flags: int = 0,
+    qclass: int = rrtype.IN,
+    tries: int = TRIES,
+) -> Reply:
+    """The answer to one question; ``flags`` are those of the header (RD, CD).
 
     Raises:
         TimeoutError: nobody answered in time.
         OSError: the server cannot be reached.
     """
-    packet = _question(qname, qtype)
-    for attempt in range(TRIES):
+    packet = _question(qname, qtype, flags, qclass)
+    for attempt in range(tries):
         try:
-            answer = await asyncio.wait_for(_over_udp(server, packet), patience)
+            async with asyncio.timeout(patience):
+                answer = await _over_udp(server, packet)
             break
         except TimeoutError:
-            if attempt == TRIES - 1:
+            if attempt == tries - 1:
                 raise
     if int.from_bytes(answer[2:4]) & message.TC:
-        return _reply(await asyncio.wait_for(_over_tcp(server, packet), patience), "tcp")
+        async with asyncio.timeout(patience):
+            return _reply(await _over_tcp(server, packet), "tcp")
     return _reply(answer, "udp")
 
 
@@ -104,9 +132,9 @@ async def _over_tcp(server: Listen, packet: bytes) -> bytes:
         writer.close()
 
 
-def _question(qname: bytes, qtype: int) -> bytes:
-    header = message.HEADER.pack(secrets.randbits(16), 0, 1, 0, 0, 1)
-    return header + qname + qtype.to_bytes(2) + rrtype.IN.to_bytes(2) + OPT
+def _question(qname: bytes, qtype: int, flags: int, qclass: int) -> bytes:
+    header = message.HEADER.pack(secrets.randbits(16), flags, 1, 0, 0, 1)
+    return header + qname + qtype.to_bytes(2) + qclass.to_bytes(2) + OPT
 
 
 def _reply(packet: bytes, transport: str) -> Reply:
@@ -121,7 +149,28 @@ def _reply(packet: bytes, transport: str) -> Reply:
         for record in records
         if record.rtype != rrtype.OPT
     )
-    return Reply(rrtype.rcode_to_text(parsed.flags & 0xF), bool(parsed.flags & message.AA), transport, rows)
+    flags = parsed.flags
+    return Reply(
+        rrtype.rcode_to_text(flags & 0xF),
+        bool(flags & message.AA),
+        transport,
+        rows,
+        bool(flags & message.AD),
+        _errors(parsed),
+    )
+
+
+def _errors(parsed: message.Query) -> tuple[int, ...]:
+    """Codes of extended errors, wherever an OPT record has them; what cannot be read says nothing."""
+    found: list[int] = []
+    for record in parsed.additional:
+        at = 0
+        while record.rtype == rrtype.OPT and at + 6 <= len(record.rdata):
+            code, size = (int.from_bytes(record.rdata[part : part + 2]) for part in (at, at + 2))
+            if code == edns.EXTENDED_ERROR and size >= 2:
+                found.append(int.from_bytes(record.rdata[at + 4 : at + 6]))
+            at += 4 + size
+    return tuple(found)
 
 
 def _row(section: str, record: message.Record, packet: bytes) -> Row:

@@ -186,7 +186,7 @@ def test_a_bad_configuration_is_kept_out_and_told(running):
 
 
 def test_doctor_finds_nothing_wrong_beside_a_running_suite(calm):
-    found = calm.told("doctor", "--config", str(calm.folder / "suite.yaml"))
+    found = calm.told("doctor", "--forwarder", "none", "--config", str(calm.folder / "suite.yaml"))
 
     assert [each for each in found if each["severity"] == "error"] == []
 
