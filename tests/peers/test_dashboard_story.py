@@ -160,6 +160,29 @@ def test_a_program_that_ends_withdraws_before_it_closes_the_session(netlab: NetL
         assert log.index("withdrawn") < log.index("NOTIFICATION"), log
 
 
+def test_a_drained_node_withdraws_though_its_router_would_keep_the_routes_and_comes_back(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, GRACEFUL) as lan:
+        frr = lan.frr()
+        assert everybody_told(lan, frr), lan.log()
+        where = ("--database", lan.database, "--state", str(lan.folder / "master"))
+
+        lan.suite("drain", "node1", *where)
+
+        left = sorted(set(EVERY_NODE) - {NODES["node1"]})
+        assert eventually(lambda: paths(frr) == left, within=10, every=0.05), lan.log()
+        assert neighbor_states(frr)[NODES["node1"]] == "Established"
+        lan.programs["node1"].send_signal(signal.SIGTERM)
+        lan.programs["node1"].wait(20)
+        assert stays(lambda: paths(frr) == left, 1), frr.log()
+
+        lan.start("node1")
+        assert eventually(lambda: neighbor_states(frr).get(NODES["node1"]) == "Established", within=30, every=0.1)
+        assert stays(lambda: paths(frr) == left, 1), lan.log()
+        lan.suite("undrain", "node1", *where)
+        assert everybody_told(lan, frr), lan.log()
+
+
 def test_no_packet_is_lost_while_every_program_restarts_gracefully_with_bfd_on(netlab: NetLab) -> None:
     require_router()
     with dashboard_lan(netlab, f"{GRACEFUL}\n      bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
