@@ -10,19 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from suite.controller.reports import declined
+from suite.controller.reporting import announce, commit_declined
+from suite.controller.trouble import Trouble
 from suite.model.address import Address
 from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration
 from suite.model.publication import Publication, Tell
 from suite.model.snapshot import Snapshot
-from suite.store.errors import Conflict, StoreError, Unavailable
+from suite.store.errors import StoreError, Unavailable
 from suite.store.store import Store
 
 WAIT = 0.5
 """The longest wait for news, in seconds; the end of the process waits for it too."""
-MOST_RACES = 20
-"""How often a report is committed anew when somebody else was first; the speaker reports again."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +40,12 @@ class DatabaseFollower:
         self._own = own
         self._has_told = False
         self.snapshot = Snapshot()
-        self.trouble = ""
+        self.away = Trouble()
+
+    @property
+    def trouble(self) -> str:
         """Why the database cannot be used; empty when it can."""
+        return str(self.away)
 
     async def load(self) -> Snapshot:
         """Read the database."""
@@ -54,52 +57,29 @@ class DatabaseFollower:
         await self._publish()
         while True:
             try:
-                if self.trouble:
+                if self.away:
                     await asyncio.sleep(WAIT)
                 await self._look()
             except Unavailable as error:
-                if not self.trouble:
-                    _log.error("the database cannot be used: %s", error)
-                self.trouble = str(error)
+                self.away.begins(error)
 
     async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
         """Write what ``node`` announces, when it differs; whether the database has it now."""
-        try:
-            await asyncio.to_thread(self._store.announce, node, announced, now=self._clock())
-        except StoreError as error:
-            _log.debug("what is announced could not be written yet: %s", error)
-            return False
-        return True
+        return await announce(self._store, node, announced, self._clock())
 
     async def decline(self, address: Address, mac: str, node: str) -> None:
         """Commit that a stranger has ``address``; a database that is away loses it, and the speaker asks again."""
         try:
-            await asyncio.to_thread(self._commit_declined, address, mac, node)
+            await asyncio.to_thread(commit_declined, self._store, self.snapshot, address, mac, node, self._clock)
         except StoreError as error:
             _log.warning("%s is in use by %s; the database cannot be told yet: %s", address, mac, error)
-
-    def _commit_declined(self, address: Address, mac: str, node: str) -> None:
-        """Runs in a worker thread; :meth:`_look` finds the commit like anybody else's."""
-        snapshot = self.snapshot
-        for _ in range(MOST_RACES):
-            changes = declined(snapshot, address, mac, self._clock(), node)
-            if not changes:
-                return
-            try:
-                self._store.commit(changes, snapshot, now=self._clock())
-            except Conflict:
-                snapshot = self._store.refresh(snapshot)
-            else:
-                return
 
     async def _look(self) -> None:
         if await asyncio.to_thread(self._store.wait, self.snapshot, WAIT):
             known = self.snapshot
             self.snapshot = self._completed(await asyncio.to_thread(self._store.refresh, known))
             await self._publish()
-        if self.trouble:
-            _log.warning("the database is back")
-            self.trouble = ""
+        self.away.ends()
 
     async def _publish(self) -> None:
         if self.snapshot.is_complete:

@@ -9,13 +9,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from time import monotonic, perf_counter
+from datetime import datetime
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic, perf_counter
 
 from suite.cluster.source import Batch
-from suite.controller.merge import merged
+from suite.controller.merge import everything, merged
 from suite.controller.plan import Adoptable, Planner, Preview, preview
-from suite.controller.reports import declined
+from suite.controller.proven import Proven
+from suite.controller.reporting import announce, commit_declined, rejection
+from suite.controller.steady import SteadyTime
+from suite.controller.trouble import Trouble
+from suite.controller.watch import watch_clock, watch_database
 from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address
@@ -27,24 +31,21 @@ from suite.model.problem import Problem
 from suite.model.publication import Publication, Tell, touched_by
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store.errors import Conflict, Deposed, StoreError, Unavailable
+from suite.store.errors import Conflict, Deposed, Unavailable
 from suite.store.store import Store
 
-WAIT = 0.5
-"""Seconds between two looks at who leads, and the longest wait for news from the database."""
 LEAD_IS_FRESH = 5.0
 """Seconds for which an answer that this instance leads holds for writes to others; the database waits twice as long before it
 lets another lead, so a process that was frozen and wakes up asks before it writes."""
-LONGEST_SLEEP = 30.0
-"""Seconds after which the clock is looked at again; it may have been set."""
 RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the database is tried again after the first, second, ... fault."""
-PROVEN_FOR = 60.0
-"""Seconds that an address counts as nobody's after the network was asked."""
-MOST_RACES = 20
-"""How often a report is committed anew when somebody else was first; the speaker reports again."""
 
 _log = logging.getLogger(__name__)
+
+
+def _boot_time() -> float:
+    """Seconds since the machine started, those in which it was suspended too."""
+    return clock_gettime(CLOCK_BOOTTIME)
 
 
 class Controller:
@@ -59,6 +60,7 @@ class Controller:
         clock: Callable[[], datetime],
         adoptable: Adoptable | None = None,
         hindrance: Callable[[], str] = lambda: "",
+        uptime: Callable[[], float] = _boot_time,
     ) -> None:
         self._store = store
         self._tell = tell
@@ -67,26 +69,31 @@ class Controller:
         self._clock = clock
         self._adoptable = adoptable
         self._hindrance = hindrance
+        self._uptime = uptime
+        self._steady = SteadyTime(clock(), uptime())
         self._turning = asyncio.Lock()
         self._planner = Planner(Snapshot())
-        self._proven: dict[Address, datetime] = {}
-        """Free addresses that nobody answered for, and when that was found."""
+        self._proven = Proven()
         self._pending = Batch()
         self._wanted_configuration: Configuration | None = None
         self._has_listed = False
         self._is_complete = False
-        self._due = asyncio.Event()
+        self.turned = asyncio.Event()
         self.snapshot = Snapshot()
         self.problems: tuple[Problem, ...] = ()
         self.config_problems: tuple[Problem, ...] = ()
         self.is_stale = False
-        self.trouble = ""
-        """Why the database cannot be used; empty when it can."""
+        self.away = Trouble()
         self.is_leading = False
         self._has_told = False
         self._rejected = ""
         self._term = 0
         self._led_at = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be used; empty when it can."""
+        return str(self.away)
 
     @property
     def may_write(self) -> bool:
@@ -96,13 +103,14 @@ class Controller:
     async def run(self) -> None:
         """Follow the clock, the database and the question who leads, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow_database())
-            tasks.create_task(self._follow_clock())
+            tasks.create_task(watch_database(self, self._store, self._instance, self._clock, self._may_lead))
+            tasks.create_task(watch_clock(self))
 
     async def load(self) -> Snapshot:
         """Read the database; the configuration it remembers is the last good one."""
         async with self._turning:
             await self._reload()
+            self._steady = SteadyTime(max(self._clock(), self.snapshot.at), self._uptime())
         return self.snapshot
 
     async def hear(self, batch: Batch) -> None:
@@ -145,18 +153,11 @@ class Controller:
 
     async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
         """Write what ``node`` announces, when it differs; whether the database has it now."""
-        try:
-            await asyncio.to_thread(self._store.announce, node, announced, now=self._clock())
-        except StoreError as error:
-            _log.debug("what is announced could not be written yet: %s", error)
-            return False
-        return True
+        return await announce(self._store, node, announced, self._clock())
 
     def probed(self, address: Address) -> None:
         """A speaker found that nobody answers for ``address``, which is free."""
-        now = self._clock()
-        recent = {known: at for known, at in self._proven.items() if _counts(at, now)}
-        self._proven = recent | {address: now}
+        self._proven.note(address, self._clock())
 
     def not_ready(self) -> tuple[str, ...]:
         """Why this controller does not do its work; empty when it does."""
@@ -167,60 +168,19 @@ class Controller:
             reasons.append("the source has not listed everything yet")
         if not self.snapshot.configuration.digest and self._wanted_configuration is None:
             reasons.append("there is no good configuration yet")
-        if self.trouble:
-            reasons.append(self.trouble)
+        if self.away:
+            reasons.append(str(self.away))
         if self.snapshot.withheld:
             reasons.append(f"releases wait for an operator (suite plan --confirm {self.snapshot.withheld})")
         return tuple(reasons)
 
     def preview(self) -> Preview:
         """The next turn, everything looked at."""
-        snapshot = self.snapshot
-        services = dict(snapshot.services.items())
-        for ref, service in self._planner.pending().items():
-            if service is None:
-                services.pop(ref, None)
-            else:
-                services[ref] = service
-        batch = Batch(
-            services=tuple(services.values()),
-            endpoints=tuple(snapshot.endpoints.values()),
-            nodes=tuple(snapshot.nodes.values()),
-            namespaces=tuple(snapshot.namespaces.values()),
-            is_full=True,
-        )
-        return preview(batch, snapshot, self._clock(), self._wanted_configuration)
+        batch = everything(self.snapshot, self._planner.pending())
+        return preview(batch, self.snapshot, self._clock(), self._wanted_configuration)
 
-    async def _follow_database(self) -> None:
-        """Notice what others commit: operators, and the leader when this instance is not it."""
-        while True:
-            try:
-                if self.trouble:
-                    await asyncio.sleep(WAIT)
-                    await self._come_back()
-                await self._look_who_leads()
-                if await asyncio.to_thread(self._store.wait, self.snapshot, WAIT):
-                    await self._catch_up()
-            except Unavailable as error:
-                self._in_trouble(error)
-
-    async def _come_back(self) -> None:
-        """Take what others committed while the database was away, and do what waited.
-
-        Whether it is back, only an answer of the database tells: a turn in which nothing changes asks it nothing.
-
-        Raises:
-            Unavailable: it is still away.
-        """
-        await self._catch_up()
-        async with self._turning:
-            await self._turn()
-            self._recovered()
-
-    async def _look_who_leads(self) -> None:
-        asked_at = monotonic()
-        is_hindered = bool(self._hindrance())
-        term = None if is_hindered else await asyncio.to_thread(self._store.lead, self._instance, self._clock())
+    async def led(self, term: int | None, asked_at: float) -> None:
+        """Who leads was asked; whoever begins to lead plans against what is in the database by then."""
         self._led_at = asked_at
         was_leading, self.is_leading = self.is_leading, term is not None
         self._term = term or 0
@@ -233,7 +193,20 @@ class Controller:
             async with self._turning:  # what the leader committed before we came is no news, and still to be told
                 await self._publish(Publication(self.snapshot))
 
-    async def _catch_up(self) -> None:
+    async def come_back(self) -> None:
+        """Take what others committed while the database was away, and do what waited.
+
+        Whether it is back, only an answer of the database tells: a turn in which nothing changes asks it nothing.
+
+        Raises:
+            Unavailable: it is still away.
+        """
+        await self.catch_up()
+        async with self._turning:
+            await self._turn()
+            self.away.ends()
+
+    async def catch_up(self) -> None:
         """Somebody else committed: plan against what they left, everything looked at."""
         async with self._turning:
             snapshot = await asyncio.to_thread(self._store.refresh, self.snapshot)
@@ -244,19 +217,21 @@ class Controller:
                 await self._turn(look_at_all=True)
             await self._publish(Publication(self.snapshot))
 
-    async def _follow_clock(self) -> None:
-        """Turn when a held or cooling address is due."""
-        while True:
-            due = self._planner.next_due() if self._is_complete else None
-            timeout = None if due is None else min(LONGEST_SLEEP, max(0.0, (due - self._clock()).total_seconds()))
-            try:
-                async with asyncio.timeout(timeout):  # wait_for may swallow a cancellation on Python 3.11
-                    await self._due.wait()
-            except TimeoutError:
-                if due is not None and due <= self._clock():
-                    async with self._turning:
-                        await self._turn()
-            self._due.clear()
+    def seconds_to_due(self) -> float | None:
+        """How long until a held or cooling address goes on; None when none waits."""
+        due = self._planner.next_due() if self._is_complete else None
+        return None if due is None else (due - self._judged(self._clock())).total_seconds()
+
+    async def expire(self) -> None:
+        """A held or cooling address is due."""
+        async with self._turning:
+            await self._turn()
+
+    def _judged(self, wall: datetime) -> datetime:
+        return self._steady.judged(wall, self._uptime(), self.snapshot.configuration.cooling_time)
+
+    def _may_lead(self) -> bool:
+        return not self._hindrance()
 
     async def _turn(self, *, look_at_all: bool = False) -> None:
         """One turn, tried until it is committed or there is nothing to do; the lock is held."""
@@ -279,10 +254,10 @@ class Controller:
                 attempt += 1
                 continue
             if has_changed:
-                self._recovered()
+                self.away.ends()
             self._pending = Batch()
             is_first, self._is_complete = not self._is_complete, True
-            self._due.set()
+            self.turned.set()
             if has_changed or is_first:
                 await self._publish(Publication(self.snapshot, None if is_first or look_at_all else touched))
             return
@@ -294,28 +269,24 @@ class Controller:
 
     def _plan_and_commit(self, look_at_all: bool) -> tuple[frozenset[ServiceRef] | None, bool]:
         """Runs in a worker thread: the Services touched, and whether anything was written."""
-        started, now = perf_counter(), self._clock()
+        started, wall = perf_counter(), self._clock()
+        judged = self._judged(wall)
+        now = max(wall, judged)
         pending = self._pending if self._is_complete else replace(self._pending, is_full=True)
-        self._planner.proven = self._proven_at(now)
+        self._planner.proven, self._planner.judged = self._proven.at(now), judged
         changes = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all)
         if changes:
             committing = perf_counter()
-            self.snapshot = self._store.commit(changes, self.snapshot, now=now, term=self._term)
+            self.snapshot = self._store.commit(changes, self.snapshot, now=wall, term=self._term)
             self._registry.observe(names.COMMIT_SECONDS, perf_counter() - committing)
         self._planner.committed(self.snapshot)
         self._registry.add(names.TURNS, "committed" if changes else "empty")
         self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
         return touched_by(changes), bool(changes)
 
-    def _proven_at(self, now: datetime) -> tuple[Address, ...]:
-        """The addresses that were found to be nobody's within the last minute, lowest first."""
-        found = [address for address, at in self._proven.items() if _counts(at, now)]
-        return tuple(sorted(found, key=lambda address: (address.version, int(address))))
-
     async def _note_rejection(self, errors: list[Problem]) -> None:
         """Put it into the log that a configuration was kept out, once for each; the lock is held."""
-        others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        reason = f"{errors[0]}{others}" if errors else ""
+        reason = rejection(errors)
         if not reason or reason == self._rejected:
             return
         self._rejected = reason
@@ -330,23 +301,15 @@ class Controller:
         self._planner.committed(snapshot)
 
     def _commit_decline(self, address: Address, mac: str, node: str) -> bool:
-        """Runs in a worker thread: whether there was anything to decline; a race with another writer is run again."""
-        for _ in range(MOST_RACES):
-            changes = declined(self.snapshot, address, mac, self._clock(), node)
-            if not changes:
-                return False
-            try:
-                self._start_from(self._store.commit(changes, self.snapshot, now=self._clock()))
-            except Conflict:
-                self._registry.add(names.CONFLICTS)
-                self._start_from(self._store.refresh(self.snapshot))
-            else:
-                return True
-        return False
+        """Runs in a worker thread: whether there was anything to decline."""
+        snapshot, is_news = commit_declined(self._store, self.snapshot, address, mac, node, self._clock)
+        if snapshot is not self.snapshot:
+            self._start_from(snapshot)
+        return is_news
 
     async def _wait_for_database(self, error: Unavailable, attempt: int) -> None:
         """The database is away: nothing is lost, the turn is planned again when it is back."""
-        self._in_trouble(error)
+        self.away.begins(error)
         self._registry.add(names.TURNS, "unavailable")
         await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)])
         await self._refresh()
@@ -356,17 +319,7 @@ class Controller:
         try:
             self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
         except Unavailable as error:
-            self._in_trouble(error)
-
-    def _in_trouble(self, error: Unavailable) -> None:
-        if not self.trouble:
-            _log.error("the database cannot be used: %s", error)
-        self.trouble = str(error)
-
-    def _recovered(self) -> None:
-        if self.trouble:
-            _log.warning("the database is back")
-            self.trouble = ""
+            self.away.begins(error)
 
     async def _reload(self) -> None:
         """Everything the first time; whoever begins to lead has read it already, and asks only for what came since."""
@@ -385,8 +338,3 @@ class Controller:
             self._has_told = True
             ahead = self._planner.ahead()
             await self._tell(replace(publication, ahead=ahead, is_leading=self.is_leading))
-
-
-def _counts(at: datetime, now: datetime) -> bool:
-    """Whether an answer of the network still means something; a clock that was set says nothing."""
-    return abs(now - at) < timedelta(seconds=PROVEN_FOR)

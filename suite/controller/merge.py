@@ -1,10 +1,12 @@
-"""Several batches of one source as one: what is said later counts."""
+"""Several batches of one source as one: what is said later counts.  And everything that is known as one batch."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from suite.cluster.source import Batch
+from suite.model.service import Service, ServiceRef
+from suite.model.snapshot import Snapshot
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -50,3 +52,20 @@ def _merged(
     said.update(dict.fromkeys(gone_later))
     present = tuple(value for value in said.values() if value is not None)
     return present, tuple(each for each, value in said.items() if value is None)
+
+
+def everything(snapshot: Snapshot, pending: Mapping[ServiceRef, Service | None]) -> Batch:
+    """A full batch of what is in the database, and of the changes that still wait; None where a Service is gone."""
+    services = dict(snapshot.services.items())
+    for ref, service in pending.items():
+        if service is None:
+            services.pop(ref, None)
+        else:
+            services[ref] = service
+    return Batch(
+        services=tuple(services.values()),
+        endpoints=tuple(snapshot.endpoints.values()),
+        nodes=tuple(snapshot.nodes.values()),
+        namespaces=tuple(snapshot.namespaces.values()),
+        is_full=True,
+    )

@@ -64,6 +64,8 @@ class Planner:
         """The releases that the last turn withheld."""
         self.proven: tuple[Address, ...] = ()
         """Free addresses, lowest first, that nobody on the network has, as far as speakers found a moment ago."""
+        self.judged: datetime | None = None
+        """The time by which what waits is due, where that is not the turn's (see ``steady``)."""
 
     def turn(
         self, batch: Batch, now: datetime, configuration: Configuration | None = None, *, look_at_all: bool = False
@@ -147,7 +149,7 @@ class _Turn:
 
     def plan(self, *, look_at_all: bool, is_reconfigured: bool) -> Changes:
         """All steps in order."""
-        for lease in self.draft.ledger.due(self.draft.now):
+        for lease in self.draft.ledger.due(self.planner.judged or self.draft.now):
             self.draft.expire(lease)
         look_at_all = look_at_all or bool(self.delta.namespaces)
         looked_at = self._everybody() if look_at_all else dict(self.wanted)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,17 @@ CONFIGURATION = Configuration((pool("default", "10.0.0.0/24"),), hold_time=60, c
 
 @dataclass
 class Clock:
-    """A wall clock that tests turn."""
+    """A wall clock that tests turn, and the uptime, which goes on."""
 
-    now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    now: datetime = field(default_factory=lambda: datetime(2100, 1, 1, tzinfo=UTC))
+    uptime: float = 0.0
 
     def __call__(self) -> datetime:
         return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.uptime += seconds
 
 
 @dataclass
@@ -60,7 +65,7 @@ async def running(store: "Store", instance: str = "one", clock: Clock | None = N
     async def tell(publication: Publication) -> None:
         told.append(publication)
 
-    controller = Controller(store, tell, new_registry(), instance, clock)
+    controller = Controller(store, tell, new_registry(), instance, clock, uptime=lambda: clock.uptime)
     await controller.load()
     task = asyncio.create_task(controller.run())
     try:
@@ -80,9 +85,9 @@ async def until(fact: Callable[[], bool], seconds: float = 10) -> bool:
     return True
 
 
-async def settled(desk: Desk, *services: object) -> None:
+async def settled(desk: Desk, *services: object, configuration: Configuration = CONFIGURATION) -> None:
     await until(lambda: desk.controller.is_leading)
-    await desk.controller.configure(CONFIGURATION, ())
+    await desk.controller.configure(configuration, ())
     await desk.controller.hear(Batch(services=services, is_full=True))  # type: ignore[arg-type]
 
 
@@ -168,7 +173,7 @@ def test_a_held_address_is_freed_when_its_time_is_over_though_nobody_says_anythi
         async with running(db.open()) as desk:
             await settled(desk, load_balancer("a"))
             await desk.controller.hear(Batch(services_gone=(ref("a"),)))
-            desk.clock.now += timedelta(seconds=61)
+            desk.clock.pass_time(61)
             await desk.controller.hear(Batch(services=(load_balancer("b"),)))
 
             assert desk.has("b") == ["10.0.0.0"]
@@ -187,6 +192,46 @@ def test_a_clock_that_jumps_back_never_makes_history_run_backwards(db: "Database
             times = [row[0] for row in db.rows("SELECT at FROM event ORDER BY revision, n")]
             assert times == sorted(times)
             assert db.rows("SELECT count(*) FROM lease WHERE valid_to < valid_from") == [(0,)]
+
+    run(story)
+
+
+def test_a_clock_that_jumps_back_and_forth_lets_a_held_address_wait_as_long_as_was_promised(
+    sqlite_db: "DatabaseUnderTest",
+) -> None:
+    """Only the uptime counts while the clock is set; the configuration holds for 60 s and cools for none."""
+
+    async def story() -> None:
+        async with running(sqlite_db.open()) as desk:
+            await settled(desk, load_balancer("a"))
+            await desk.controller.hear(Batch(services_gone=(ref("a"),)))
+            owned = []
+            for jump, seconds in ((timedelta(days=-400), 59), (timedelta(days=-1), 2)):
+                desk.clock.now += jump
+                desk.clock.pass_time(seconds)
+                await desk.controller.hear(Batch())
+                owned.append(len(desk.controller.snapshot.leases))
+
+            assert owned == [1, 0]
+
+    run(story)
+
+
+def test_a_clock_set_forward_ends_no_cooling_early(sqlite_db: "DatabaseUnderTest") -> None:
+    cooling = replace(CONFIGURATION, hold_time=0, cooling_time=660, digest="cooling")
+
+    async def story() -> None:
+        async with running(sqlite_db.open()) as desk:
+            await settled(desk, load_balancer("a"), configuration=cooling)
+            await desk.controller.hear(Batch(services_gone=(ref("a"),)))
+            desk.clock.now += timedelta(days=1)
+            waiting = []
+            for seconds in (1, 600, 70):
+                desk.clock.pass_time(seconds)
+                await desk.controller.hear(Batch())
+                waiting.append(len(desk.controller.snapshot.leases))
+
+            assert waiting == [1, 1, 0]
 
     run(story)
 
@@ -225,7 +270,7 @@ def test_an_outage_is_logged_once_even_when_nothing_was_to_be_written(
 
     run(story)
 
-    said = [record.getMessage() for record in caplog.records if record.name == "suite.controller.loop"]
+    said = [record.getMessage() for record in caplog.records if record.name == "suite.controller.trouble"]
     assert [text.partition(":")[0] for text in said] == ["the database cannot be used", "the database is back"]
 
 
