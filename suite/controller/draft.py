@@ -128,7 +128,9 @@ class Draft:
             del self._opened[lease.address, lease.ref]
         else:
             self.closed.append(Closing(lease, reason))
-        self.ledger.replace(lease.address, tuple(each for each in self.ledger.at(lease.address) if each.ref != lease.ref))
+        self.ledger.replace(
+            lease.address, tuple(each for each in self.ledger.at(lease.address) if each.ref != lease.ref)
+        )
 
 
 _TELLING: tuple[tuple[str, Callable[[Lease], str]], ...] = (

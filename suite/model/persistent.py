@@ -42,8 +42,8 @@ class Folded(Mapping[K, V]):
             base: every entry; values are folded or of class ``kind``.
             kind: the class of what is not folded, itself and no subclass.
             unfold: gives the value for a key and what stands folded there.
-            fold: the inverse of ``unfold``; None for a value that it cannot fold.  Equal folded means equal unfolded, but
-                not the other way round: an older release may have folded differently.
+            fold: the inverse of ``unfold``; raises ValueError for a value that it cannot fold.  Equal folded means equal
+                unfolded, but not the other way round: an older release may have folded differently.
         """
         self._base = base
         self._kind = kind
@@ -98,8 +98,13 @@ class Folded(Mapping[K, V]):
             if here is None or here.__class__ is kind or (changes and key in changes):
                 if self.get(key) != value:
                     yield value
-            elif fold(value) == here:
-                base[key] = value  # this is what is folded there, so nobody need unfold it
+                continue
+            try:
+                is_folded_here = fold(value) == here
+            except ValueError:
+                is_folded_here = False
+            if is_folded_here:
+                base[key] = value  # so nobody need unfold it
             elif self._unfolded(key, here) != value:
                 yield value
 

@@ -14,8 +14,6 @@ from functools import partial
 from sys import intern
 from typing import Any
 
-from pydantic_core import PydanticSerializationError
-
 from suite.model.address import Address, address_from_key
 from suite.model.lease import Lease, LeaseState
 from suite.model.persistent import Folded, PersistentMap
@@ -30,12 +28,12 @@ COLUMNS = "share_group, pool, valid_from, id, uid, was_requested, note, revision
 """What a folded lease says, beside its ports, which are JSON already."""
 
 OPEN_LEASES = {
-    True: f"SELECT addr_key, namespace, service, id, CASE WHEN {ALONE} THEN"  # noqa: S608 - this module's own texts
-    f" CAST(json_array({COLUMNS}) || ports AS BLOB) END FROM lease WHERE valid_to IS NULL",
-    False: f"SELECT addr_key, namespace, service, id, CASE WHEN {ALONE} THEN"  # noqa: S608
-    f" convert_to(json_build_array({COLUMNS}) || ports, 'UTF8') END FROM lease WHERE valid_to IS NULL",
+    True: f"SELECT addr_key, namespace, service, CAST(CASE WHEN {ALONE} THEN"  # noqa: S608 - this module's own texts
+    f" json_array({COLUMNS}) || ports ELSE id END AS BLOB) FROM lease WHERE valid_to IS NULL",
+    False: f"SELECT addr_key, namespace, service, convert_to(CASE WHEN {ALONE} THEN"  # noqa: S608
+    f" json_build_array({COLUMNS}) || ports ELSE id::text END, 'UTF8') FROM lease WHERE valid_to IS NULL",
 }
-"""By whether it is SQLite: the open leases, NULL in place of those that are unfolded at once."""
+"""By whether it is SQLite: the open leases, the id in place of those that are unfolded at once."""
 
 OCTETS = {True: "CAST(document AS BLOB)", False: "convert_to(document, 'UTF8')"}
 
@@ -50,22 +48,14 @@ def documents(tx: Transaction, table: str) -> PersistentMap[Any, Any]:
     if len(columns) == 1:
         base = {row[0]: row[1] for row in found}
     else:
-        base = {ServiceRef(space, name): octets for space, name, octets in found}
+        base = {ServiceRef(intern(space), name): octets for space, name, octets in found}
     unfold = rows.adapter(kind).validate_json
     return Folded(base, kind, lambda _, document: unfold(document), folder(kind))
 
 
-def folder(kind: Any) -> Callable[[Any], bytes | None]:
-    """What writes a value as ``rows.dump`` does; None where it has text that no encoding can write."""
-    write = partial(rows.adapter(kind).serializer.to_json, exclude_defaults=True)
-
-    def fold(value: Any) -> bytes | None:
-        try:
-            return write(value)
-        except PydanticSerializationError:
-            return None
-
-    return fold
+def folder(kind: Any) -> Callable[[Any], bytes]:
+    """What writes a value as ``rows.dump`` does, and raises ValueError where it has text that no encoding can write."""
+    return partial(rows.adapter(kind).serializer.to_json, exclude_defaults=True)
 
 
 def leases(tx: Transaction) -> dict[str, PersistentMap[Any, Any]]:
@@ -74,13 +64,13 @@ def leases(tx: Transaction) -> dict[str, PersistentMap[Any, Any]]:
     by_ref: dict[ServiceRef, Any] = {}
     several: dict[ServiceRef, list[Address]] = defaultdict(list)
     others: list[tuple[int]] = []
-    for key, space, name, number, octets in tx.scan(OPEN_LEASES[tx.is_sqlite]):
-        if octets is None:
-            others.append((number,))
+    for key, space, name, octets in tx.scan(OPEN_LEASES[tx.is_sqlite]):
+        if octets[:1] != b"[":
+            others.append((int(octets),))
             continue
         address = address_from_key(key)
         by_address[address] = octets
-        if by_ref.setdefault(ref := ServiceRef(space, name), address) is not address:
+        if by_ref.setdefault(ref := ServiceRef(intern(space), name), address) is not address:
             several[ref].append(address)
     mixed: dict[ServiceRef, list[Lease]] = defaultdict(list)
     for lease in rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), others), tx.time_out):
