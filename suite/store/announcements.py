@@ -6,6 +6,7 @@ a process that died heals with the next one.  Rows are no part of a snapshot: th
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from suite.model.address import address_from_key, address_key
 from suite.model.announcement import Announcement
@@ -14,7 +15,7 @@ from suite.store.snapshots import read_head
 
 INTO = "announcement (id, family, address, addr_key, node, mode, interface, peer, mac, prefix, valid_from, end_reason)"
 TYPES = ("bigint", "smallint", "text", "bytea", "text", "text", "text", "text", "text", "text", "timestamptz", "text")
-CLOSE = "UPDATE announcement SET valid_to = ?, end_reason = ? WHERE id = ?"
+CLOSE = "UPDATE announcement SET valid_to = CASE WHEN valid_from > ? THEN valid_from ELSE ? END, end_reason = ? WHERE id = ?"
 
 
 def open_rows(tx: Transaction, node: str) -> dict[Announcement, int]:
@@ -47,13 +48,19 @@ def begun_since(tx: Transaction, number: int) -> tuple[list[Announcement], int]:
     return [Announcement(address_from_key(bytes(key)), *rest) for key, *rest in rows], last
 
 
-def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: datetime) -> None:
-    """Make the open rows of ``node`` those of ``announced``; an address has one owner by layer 2, so rows of others end."""
-    at = tx.time_in(max(now, read_head(tx, lock=True).time))
+def record(
+    tx: Transaction, node: str, announced: frozenset[Announcement], now: datetime, *, is_late: bool = False
+) -> None:
+    """Make the open rows of ``node`` those of ``announced``; an address has one owner by layer 2, so rows of others end.
+
+    A report that is late tells of an earlier time: rows that others began after it stay.
+    """
+    newest = read_head(tx, lock=True).time
+    at = tx.time_in(now if is_late else max(now, newest))
     known = open_rows(tx, node)
     begun = sorted(announced - known.keys(), key=lambda each: (address_key(each.address), each.interface, each.peer))
-    ended = [(at, "withdrawn", number) for each, number in known.items() if each not in announced]
-    ended += [(at, f"taken over by {node}", number) for number in _of_predecessors(tx, node, begun)]
+    ended = [(at, at, "withdrawn", number) for each, number in known.items() if each not in announced]
+    ended += [(at, at, f"taken over by {node}", number) for number in _of_predecessors(tx, node, begun, at)]
     if ended:
         tx.execute_many(CLOSE, ended)
     last = last_id(tx)
@@ -67,8 +74,11 @@ def record(tx: Transaction, node: str, announced: frozenset[Announcement], now: 
     tx.insert(INTO, TYPES, values)
 
 
-def _of_predecessors(tx: Transaction, node: str, begun: Iterable[Announcement]) -> list[int]:
+def _of_predecessors(tx: Transaction, node: str, begun: Iterable[Announcement], at: Any) -> list[int]:
     """Open layer 2 rows of other nodes: they died, or are about to say so themselves."""
-    text = "SELECT id FROM announcement WHERE address = ? AND node <> ? AND mode = 'layer2' AND valid_to IS NULL"
+    text = (
+        "SELECT id FROM announcement WHERE address = ? AND node <> ? AND mode = 'layer2' AND valid_to IS NULL"
+        " AND valid_from <= ?"
+    )
     addresses = sorted({str(each.address) for each in begun if each.mode == "layer2"})
-    return [row[0] for address in addresses for row in tx.execute(text, (address, node)).fetchall()]
+    return [row[0] for address in addresses for row in tx.execute(text, (address, node, at)).fetchall()]

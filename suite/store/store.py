@@ -22,9 +22,11 @@ from suite.model.zone_version import ZoneVersion
 from suite.store import (
     announcements,
     audit,
+    authority,
     bgp_sessions,
     health,
     history,
+    node_reports,
     past,
     schema,
     snapshots,
@@ -181,9 +183,29 @@ class Store:
         """The versions that lead to a serial of a zone, oldest first, as far as they are known."""
         return self.database.read(lambda tx: zone_versions.chain(tx, origin, serial))
 
+    def take_report(self, node: str, serial: str, announced: frozenset[Announcement], *, at: datetime) -> None:
+        """Remember what ``node`` announced at ``at``, as it reports now; see ``node_reports``.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        known = self.database.read(
+            lambda tx: announcements.open_rows(tx, node).keys() == announced or node_reports.is_taken(tx, node, serial)
+        )
+        if not known:
+            self.database.write(lambda tx: node_reports.take(tx, node, serial, announced, at))
+
     def touched(self, epoch: str, after: int, until: int) -> Touched | None:
         """What commits after revision ``after`` up to ``until`` touched; None where everything is to be looked at."""
         return self.database.read(lambda tx: touched(tx, epoch, after, until))
+
+    def authority(self) -> tuple[str, str] | None:
+        """The certificate and key of this suite's authority, in PEM; None before anybody made one."""
+        return self.database.read(authority.authority)
+
+    def keep_authority(self, certificate: str, key: str, *, now: datetime) -> tuple[str, str]:
+        """Keep an authority unless there is one; the one that counts."""
+        return self.database.write(lambda tx: authority.keep_authority(tx, certificate, key, now))
 
     def tokens(self) -> list[Token]:
         """Every token ever made, the newest first."""

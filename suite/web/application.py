@@ -44,6 +44,8 @@ from suite.web.documents import (
     service_document,
     status_document,
 )
+from suite.web.door import Door
+from suite.web.feed import add_feed
 from suite.web.gauges import Gauges
 from suite.web.layer2 import add_layer2
 
@@ -79,6 +81,8 @@ def application(backend: Backend) -> FastAPI:
     _add_history(app, backend)
     add_bgp(app, backend)
     add_layer2(app, backend)
+    add_feed(app, backend.following)
+    app.add_middleware(Door, doorkeeper=backend.doorkeeper)
     return app
 
 

@@ -14,6 +14,8 @@ from suite.web.documents import PlanDocument
 
 if TYPE_CHECKING:
     from suite.store.store import Store
+    from suite.web.access import Doorkeeper
+    from suite.web.following import Following
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,7 @@ class Backend:
     """The BGP sessions of this node."""
     layer2: Callable[[], Layer2 | None] = lambda: None
     """What this node's speaker knows of layer 2; None where it announces nothing that way."""
+    following: "Following | None" = None
+    """What other machines follow; None where there is no database to tell from."""
+    doorkeeper: "Doorkeeper | None" = None
+    """Checks who asks over the network; without one nobody gets what needs a token."""

@@ -5,6 +5,7 @@ Importing this module imports the web framework.
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -13,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 256
 """Connections of one listener; beyond them the answer is 503."""
+MOST_FOLLOWERS = 2048
+"""The same for the listener of followers, each of which has a token and two connections."""
 PATIENCE = 30.0
 """Seconds in which a connection must have got on: a request read, or an answer taken."""
 
@@ -55,7 +58,9 @@ class ImpatientProtocol(H11Protocol):
         self._look = self.loop.call_later(self.patience, self._look_after)
 
 
-def make_server(app: FastAPI, protocol: type[H11Protocol] = ImpatientProtocol) -> Server:
+def make_server(
+    app: FastAPI, protocol: type[H11Protocol] = ImpatientProtocol, tls: ssl.SSLContext | None = None
+) -> Server:
     """A server for one listener; each has its own limit, so that a crowd on one does not shut the other."""
     return Server(
         uvicorn.Config(
@@ -67,7 +72,8 @@ def make_server(app: FastAPI, protocol: type[H11Protocol] = ImpatientProtocol) -
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=MOST_CONNECTIONS if tls is None else MOST_FOLLOWERS,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             timeout_graceful_shutdown=2,
         )
     )

@@ -7,7 +7,10 @@ listens on is a leftover of a crash and is replaced; one that somebody listens o
 import asyncio
 import os
 import socket
+import ssl
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,15 +76,27 @@ def open_tcp(listen: Listen) -> socket.socket:
     return listener
 
 
-async def serve(backend: Backend, listeners: list[socket.socket], stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A listener that speaks TLS."""
+
+    listener: socket.socket
+    context: ssl.SSLContext
+
+
+async def serve(
+    backend: Backend, listeners: Sequence[socket.socket], stop: asyncio.Event, secured: Secured | None = None
+) -> None:
     """Serve on ``listeners`` until ``stop`` is set; the listeners are closed at the end.
 
     The framework is imported in a thread, because it takes a quarter of a second that DNS should not wait for.
     """
-    servers = await asyncio.to_thread(_servers, backend, len(listeners))
+    contexts = [(listener, None) for listener in listeners]
+    places = contexts if secured is None else [*contexts, (secured.listener, secured.context)]
+    servers = await asyncio.to_thread(_servers, backend, [context for _, context in places])
     serving = [
         asyncio.create_task(server.serve(sockets=[listener]))
-        for server, listener in zip(servers, listeners, strict=True)
+        for server, (listener, _) in zip(servers, places, strict=True)
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -93,12 +108,12 @@ async def serve(backend: Backend, listeners: list[socket.socket], stop: asyncio.
         await asyncio.gather(*serving)
 
 
-def _servers(backend: Backend, count: int) -> "list[Server]":
+def _servers(backend: Backend, contexts: Sequence[ssl.SSLContext | None]) -> "list[Server]":
     from suite.web.application import application
     from suite.web.http_server import make_server
 
     app = application(backend)
-    return [make_server(app) for _ in range(count)]
+    return [make_server(app, tls=context) for context in contexts]
 
 
 def _clear(path: Path) -> None:

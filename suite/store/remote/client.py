@@ -75,6 +75,7 @@ class Client:
         Raises:
             Unreachable: it was not, or nobody knows; sending it again does no harm.
         """
+        self._drop()  # the server gives up a connection that was silent for a while
         body = json.dumps(document, separators=(",", ":")).encode()
         with self._asked("POST", "/v1/reports", body, {"Content-Type": "application/json"}, GRACE) as response:
             _require(response, http.client.NO_CONTENT)

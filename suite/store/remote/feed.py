@@ -6,9 +6,10 @@ The digest is carried from snapshot to snapshot and costs what changed.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from suite import __version__
+from suite.model.address import Address
 from suite.model.snapshot import Snapshot
 from suite.model.token import Scope
 from suite.store.remote import lines
@@ -24,9 +25,12 @@ PORTION = 1 << 16
 class Feed:
     """Answers, from any thread; ``current`` gives the snapshot to tell."""
 
-    def __init__(self, store: Store, current: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self, store: Store, current: Callable[[], Snapshot], ahead: Callable[[], tuple[Address, ...]] = tuple
+    ) -> None:
         self._store = store
         self._current = current
+        self._ahead = ahead
         self._adding = threading.Lock()
         self._summed = Snapshot()
         self._sum = 0
@@ -38,7 +42,7 @@ class Feed:
             return False
         return after is None or after.epoch != snapshot.epoch or snapshot.revision > after.revision
 
-    def answer(self, after: Position | None, scope: Scope) -> Iterator[bytes]:
+    def answer(self, after: Position | None, scopes: Collection[Scope]) -> Iterator[bytes]:
         """The octets of an answer: changes where the database reaches back to ``after``, else everything.
 
         Raises:
@@ -51,10 +55,10 @@ class Feed:
         kind = "base" if touched is None else "changes"
         header = Header(
             kind, snapshot.epoch, snapshot.revision, snapshot.at, lines.digest_text(number), version=__version__,
-            after=str(after) if touched is not None else "",
+            after=str(after) if touched is not None else "", ahead=self._ahead(),
         )  # fmt: skip
         content = lines.base_lines(snapshot) if touched is None else _changes(snapshot, touched)
-        return _portions(whole(header, content, secrets_of(snapshot, scope)))
+        return _portions(whole(header, content, secrets_of(snapshot, scopes)))
 
     def _advance(self) -> tuple[Snapshot, int]:
         """The snapshot to tell now, and its digest."""

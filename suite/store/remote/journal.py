@@ -8,8 +8,11 @@ are given up: who announces now always arrives.
 
 import json
 import os
+import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,15 @@ Report = dict[str, Any]
 
 @dataclass(slots=True)
 class Journal:
-    """Reports in the order they were made; not for several threads at once."""
+    """Reports in the order they were made, from any thread; each gets a serial that tells it from all others."""
 
     path: Path
     waiting: deque[Report] = field(default_factory=deque)
     _lines: int = 0
     """Lines in the file, delivered ones among them."""
+    _nonce: str = field(default_factory=lambda: os.urandom(8).hex())
+    _number: int = 0
+    _busy: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         try:
@@ -43,6 +49,11 @@ class Journal:
         Raises:
             OSError: the disk did not take it.
         """
+        with self._busy:
+            self._number += 1
+            self._add(report | {"serial": f"{self._nonce}-{self._number}"})
+
+    def _add(self, report: Report) -> None:
         self.waiting.append(report)
         if len(self.waiting) > MOST:
             del self.waiting[1]
@@ -58,13 +69,20 @@ class Journal:
             os.close(descriptor)
         self._lines += 1
 
-    def delivered(self, count: int) -> None:
-        """The first ``count`` reports are taken down for good; with none left the file is emptied."""
-        for _ in range(count):
-            self.waiting.popleft()
-        if not self.waiting:
-            self.path.unlink(missing_ok=True)
-            self._lines = 0
+    def delivered(self, reports: Iterable[Report]) -> None:
+        """These are taken down for good; with none left the file is emptied."""
+        serials = {report["serial"] for report in reports}
+        with self._busy:
+            while self.waiting and self.waiting[0].get("serial") in serials:
+                self.waiting.popleft()
+            if not self.waiting:
+                self.path.unlink(missing_ok=True)
+                self._lines = 0
+
+    def first(self, count: int) -> list[Report]:
+        """The reports that are to be delivered next."""
+        with self._busy:
+            return list(islice(self.waiting, count))
 
     def _rewrite(self) -> None:
         fresh = self.path.with_name(f"{self.path.name}.new")
@@ -82,4 +100,4 @@ def _read(line: str) -> Report | None:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and "serial" in found else None

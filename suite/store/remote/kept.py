@@ -5,7 +5,7 @@ newest is the file's own time, which costs no write of its content.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,21 +57,28 @@ def recall(path: Path, now: float) -> tuple[Known, float]:
     try:
         with path.open("rb") as file:
             age = now - os.fstat(file.fileno()).st_mtime
-            known = read(_checked(file.read().splitlines(keepends=True)), Known()).known
+            known = read(_checked(file), Known()).known
     except FileNotFoundError:
         return Known(), UNKNOWN_AGE
     return known, age if age >= 0 else UNKNOWN_AGE
 
 
 def _content(known: Known) -> Iterator[bytes]:
+    """Everything but the checksum; written twice rather than held in memory."""
     snapshot = known.snapshot
-    content = list(lines.base_lines(snapshot))
-    number = lines.digest_text(lines.total(map(lines.weight, content)))
+    number = lines.digest_text(lines.total(map(lines.weight, lines.base_lines(snapshot))))
     header = Header("base", snapshot.epoch, snapshot.revision, snapshot.at, number, version=__version__)
-    yield from whole(header, iter(content), known.secrets)
+    yield from whole(header, lines.base_lines(snapshot), known.secrets)
 
 
-def _checked(content: list[bytes]) -> list[bytes]:
-    if not content or content[-1] != _CHECKSUM + sha256(b"".join(content[:-1])).hexdigest().encode() + b'"]\n':
-        raise FeedError("its checksum is wrong")
-    return content[:-1]
+def _checked(content: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines before the checksum; whoever reads to the end has heard that it is right."""
+    digest = sha256()
+    for text in content:
+        if text.startswith(_CHECKSUM):
+            if text != _CHECKSUM + digest.hexdigest().encode() + b'"]\n':
+                raise FeedError("its checksum is wrong")
+            return
+        digest.update(text)
+        yield text
+    raise FeedError("its checksum is missing")

@@ -21,7 +21,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from suite.model.address import parse_address
+from suite.model.address import Address, parse_address
 from suite.model.lease import Lease, Reservation
 from suite.model.snapshot import Snapshot
 from suite.store import rows
@@ -69,6 +69,8 @@ class Header:
     version: str = ""
     after: str = ""
     """The position that changes are told after."""
+    ahead: tuple[Address, ...] = ()
+    """The free addresses that come next, for speakers to ask the network about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from suite.model.address import Address
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease
 from suite.model.persistent import PersistentMap
@@ -50,6 +51,8 @@ class Read:
     """None when any Service may differ."""
     left_out: tuple[str, ...] = ()
     """What could not be understood."""
+    ahead: tuple[Address, ...] = ()
+    """The free addresses that come next."""
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ def _read(source: Iterator[bytes], before: Known) -> Read:
     touched = None if is_base else _touched(gathered, before)
     if not is_base:
         weights = _updated(before.weights, gathered)
-    return Read(Known(snapshot, gathered.secrets, weights, number), touched, tuple(gathered.left_out))
+    return Read(Known(snapshot, gathered.secrets, weights, number), touched, tuple(gathered.left_out), header.ahead)
 
 
 def _header(text: bytes) -> Header:

@@ -1,5 +1,7 @@
 """What only some roles are told, fetched where the controller has it: in memory, or in files on its machine."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,18 +14,19 @@ from suite.store.remote.lines import Secrets
 MOST_KEYS = 2
 
 
-def secrets_of(snapshot: Snapshot, scope: Scope) -> Secrets:
-    """What a role of this scope uses: passwords and keys for speakers, TSIG keys for nameservers, nothing for others.
+def secrets_of(snapshot: Snapshot, scopes: Collection[Scope]) -> Secrets:
+    """What roles of these scopes use: passwords and keys for speakers, TSIG keys for nameservers, nothing for others.
 
     A file that cannot be read is told as if it were empty; a machine that has one of its own by that name goes on with it.
     """
     configuration = snapshot.configuration
-    if scope is Scope.SPEAKER:
+    found = Secrets()
+    if Scope.SPEAKER in scopes:
         passwords = tuple((peer.name, password) for peer in configuration.peers if (password := _password(peer)))
-        return Secrets(_heartbeat_keys(configuration) or snapshot.heartbeat_keys, passwords)
-    if scope is Scope.NAMESERVER:
-        return Secrets(tsig_keys=_text_of(configuration.dns.tsig_keys_file))
-    return Secrets()
+        found = Secrets(_heartbeat_keys(configuration) or snapshot.heartbeat_keys, passwords)
+    if Scope.NAMESERVER in scopes:
+        found = replace(found, tsig_keys=_text_of(configuration.dns.tsig_keys_file))
+    return found
 
 
 def _password(peer: Peer) -> str:
