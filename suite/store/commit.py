@@ -65,12 +65,13 @@ def write(
     """Write ``changes`` in the transaction ``tx``.
 
     Raises:
-        Conflict: leases are touched and ``based_on`` is no longer the newest, or a row to close is closed already.
+        Conflict: leases or what operators order is touched and ``based_on`` is no longer the newest, or a row to close is
+            closed already.
         Deposed: ``term`` is over.
     """
     old = read_head(tx, lock=True)
     is_newest = (old.epoch, old.revision) == (based_on.epoch, based_on.revision)
-    if not is_newest and (changes.closed or changes.opened):
+    if not is_newest and _needs_newest(changes):
         raise Conflict(f"revision {old.revision} came before this commit, which was planned at {based_on.revision}")
     if term is not None:
         _check_term(tx, term)
@@ -84,6 +85,13 @@ def write(
         _feed(tx, writer, changes, opened, head)
     _write_small(tx, changes, head)
     return Written(head._replace(hash=last_hash), opened, is_newest)
+
+
+def _needs_newest(changes: Changes) -> bool:
+    """Whether it was decided by what others may have changed since: whose an address is, what is reserved or drained."""
+    leases = changes.closed or changes.opened
+    orders = changes.reserved or changes.unreserved or changes.drained or changes.undrained
+    return bool(leases or orders or changes.nodes_drained or changes.nodes_undrained)
 
 
 def write_events(tx: Transaction, events: Sequence[Event], head: Head, *, key: bytes, first: int = 1) -> str:
