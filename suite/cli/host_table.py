@@ -121,24 +121,31 @@ def proposals(hosts: Iterable[Host], snapshot: Snapshot) -> list[Proposal]:
     """What to write for each host, so that no name goes on pointing at an address that is somebody else's tomorrow.
 
     An address inside a pool belongs to whom it is leased to: the name then follows that Service. Where nobody has it, it is
-    reserved. Other addresses are taken as they stand.
+    reserved, and the name leads there. Other addresses are taken as they stand.
     """
-    return [_proposal(host, snapshot) for host in hosts if host.addresses]
+    return [each for host in hosts if host.addresses for each in _proposed(host, snapshot)]
 
 
-def _proposal(host: Host, snapshot: Snapshot) -> Proposal:
+def _proposed(host: Host, snapshot: Snapshot) -> Iterator[Proposal]:
     aliases = f", aliases: [{', '.join(host.names[1:])}]" if len(host.names) > 1 else ""
     name = host.names[0]
     pooled = [each for each in host.addresses if snapshot.configuration.pool_of(each) is not None]
     if not pooled:
         listed = ", ".join(map(str, host.addresses))
-        return Proposal(host, "dns.hosts", f"{{name: {name}, addresses: [{listed}]{aliases}}}", "an address of its own")
+        yield Proposal(host, "dns.hosts", f"{{name: {name}, addresses: [{listed}]{aliases}}}", "an address of its own")
+        return
     for address in pooled:
         for lease in snapshot.leases.get(address) or ():
             if lease.state is LeaseState.BOUND:
                 text = f"{{name: {name}, service: {lease.ref}{aliases}}}"
-                return Proposal(host, "dns.hosts", text, f"{address} is leased to it, and the name follows the lease")
-    text = f"{{address: {pooled[0]}, note: {json.dumps(' '.join(host.names))}}}"
-    return Proposal(
-        host, "reservations", text, f"{pooled[0]} is inside a pool and nobody's: kept back until you say whose"
+                yield Proposal(host, "dns.hosts", text, f"{address} is leased to it, and the name follows the lease")
+                return
+    listed = ", ".join(map(str, host.addresses))
+    yield Proposal(
+        host, "dns.hosts", f"{{name: {name}, addresses: [{listed}]{aliases}}}", "its address is reserved below"
     )
+    for address in pooled:
+        text = f"{{address: {address}, note: {json.dumps(' '.join(host.names))}}}"
+        yield Proposal(
+            host, "reservations", text, f"{address} is inside a pool and nobody's: kept back until you say whose"
+        )

@@ -9,6 +9,7 @@ import click
 from suite.cli.desk import snapshot_of
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import target_options
+from suite.cli.router_config import snapshot_or_configuration
 from suite.cli.target import Target
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def propose(file: Path, target: Target) -> None:
         hosts = read_table(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Fault(str(error), where=str(file), fix="nothing was changed", code=Exit.REFUSED) from None
-    found = proposals(hosts, snapshot_of(target))
+    found = proposals(hosts, snapshot_or_configuration(target))
     for section in ("dns.hosts", "reservations"):
         chosen = [each for each in found if each.section == section]
         if chosen:

@@ -59,7 +59,7 @@ def command(
     """Write what the router on the other side of a BGP peer needs: neighbors, AS numbers, our prefixes, our zones."""
     if merge is not None and vendor != "usg":
         raise click.UsageError("--merge is for --vendor usg, the one whose configuration is a document")
-    router = _router(_snapshot(target), peer, paths)
+    router = _router(snapshot_or_configuration(target), peer, paths)
     if existing is not None:
         _compare(router, existing)
         return
@@ -69,7 +69,7 @@ def command(
             click.echo(each.text, nl=False)
 
 
-def _snapshot(target: Target) -> "Snapshot":
+def snapshot_or_configuration(target: Target) -> "Snapshot":
     """What the database says, or the configuration file alone where there is none yet; the file's configuration goes first."""
     from dataclasses import replace
 

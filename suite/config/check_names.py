@@ -7,7 +7,7 @@ from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
 from suite.config.tree import Cursor
 from suite.config.values import duration_text
-from suite.model.address import Address
+from suite.model.address import Address, Range
 from suite.model.configuration import StaticHost, StaticRecord
 from suite.model.promise import CLOCK_MARGIN, SHORTEST_EXPIRE, cooling_needed, used_for
 
@@ -71,12 +71,18 @@ def _check_promise(draft: Draft, reading: Reading) -> None:
 
 
 def _check_leased(draft: Draft, address: Address, at: Cursor, reading: Reading) -> None:
-    """An address of a pool belongs to whom it is leased to; a host that follows a Service names the Service."""
+    """An address of a pool belongs to whom it is leased to; a host that follows a Service names the Service.
+
+    A reserved one goes to nobody else, so a name may lead to it.
+    """
+    spans = (Range(each.value.address, each.value.last or each.value.address) for each in draft.reservations)
+    if any(address in span for span in spans):
+        return
     for pool in draft.pools:
         if address in pool.value:
             message = (
                 f"{address} belongs to pool {pool.value.name} and may be leased to anybody; name the Service "
-                "(hosts: service: namespace/name), or exclude the address from the pool"
+                "(hosts: service: namespace/name), reserve the address (reservations), or exclude it from the pool"
             )
             reading.fault(at, "host.address_in_pool", message)
 

@@ -57,6 +57,25 @@ def test_an_invalid_file_is_refused_and_nothing_is_written(ask, tmp_path):
     assert "no valid JSON, line 1" in str(result.exception or "") + result.stderr
 
 
+def test_a_table_that_is_taken_over_is_a_configuration_without_problems(tmp_path):
+    path, table = tmp_path / "suite.yaml", tmp_path / "hosts"
+    path.write_text(CONFIGURATION)
+    table.write_text("127.0.0.1 localhost\n10.10.10.30 old-box\n192.168.1.9 nas nas.lan\n")
+    where = ("--config", str(path), "--state", str(tmp_path / "state"))
+
+    taken = CliRunner().invoke(program, ["hosts", "import", str(table), *where], catch_exceptions=False).stdout
+
+    assert [line.split("#")[0].strip() for line in taken.splitlines()] == [
+        "dns:", "hosts:",
+        "- {name: old-box, addresses: [10.10.10.30]}",
+        "- {name: nas, addresses: [192.168.1.9], aliases: [nas.lan]}",
+        "reservations:", '- {address: 10.10.10.30, note: "old-box"}',
+    ]  # fmt: skip
+    path.write_text(CONFIGURATION + taken)
+    checked = CliRunner().invoke(program, ["config", "check", str(path)], catch_exceptions=False)
+    assert checked.exit_code == 0, checked.stdout + checked.stderr
+
+
 def doctor(folder, *arguments):
     """The findings of `suite doctor` about BGP."""
     (folder / "suite.yaml").write_text(CONFIGURATION)

@@ -158,6 +158,15 @@ def test_hosts(host, code):
     assert errors(HOST % host)[0] == code
 
 
+@pytest.mark.parametrize(
+    "reservation",
+    ["{address: 10.0.0.7}", "{address: 10.0.0.4-10.0.0.9}", "{address: 10.0.0.7, name: default/coffee}"],
+    ids=["nobody's", "in a block", "a Service's"],
+)
+def test_a_reserved_address_of_a_pool_may_be_a_host(reservation):
+    assert errors(HOST % "{name: x, addresses: 10.0.0.7}" + f"\nreservations: [{reservation}]") == []
+
+
 def test_an_excluded_address_of_a_pool_may_be_a_host():
     text = (HOST % "{name: x, addresses: 10.0.0.7}").replace("layer2,", "layer2, excluded: 10.0.0.7,")
 

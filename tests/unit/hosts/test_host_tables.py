@@ -71,23 +71,25 @@ def snapshot(*leases: Lease) -> Snapshot:
     return Snapshot(configuration=configuration, leases=HashTrieMap({lease.address: (lease,) for lease in leases}))
 
 
-def proposed(address: str, *leases: Lease) -> tuple[str, str]:
-    [found] = proposals([Host((ip_address(address),), ("box.service", "box"))], snapshot(*leases))
-    return found.section, found.text
+def proposed(address: str, *leases: Lease) -> list[tuple[str, str]]:
+    found = proposals([Host((ip_address(address),), ("box.service", "box"))], snapshot(*leases))
+    return [(each.section, each.text) for each in found]
 
 
 def test_a_name_whose_address_is_leased_follows_the_service() -> None:
     lease = Lease(VIP, ServiceRef("kube", "dashboard"), "bgp", LeaseState.BOUND, "", datetime(2026, 11, 22, tzinfo=UTC))
 
-    assert proposed("10.10.10.10", lease) == (
-        "dns.hosts",
-        "{name: box.service, service: kube/dashboard, aliases: [box]}",
-    )
+    assert proposed("10.10.10.10", lease) == [
+        ("dns.hosts", "{name: box.service, service: kube/dashboard, aliases: [box]}")
+    ]
 
 
-def test_an_address_of_a_pool_that_nobody_has_is_reserved() -> None:
-    assert proposed("10.10.10.99") == ("reservations", '{address: 10.10.10.99, note: "box.service box"}')
+def test_an_address_of_a_pool_that_nobody_has_is_reserved_and_keeps_its_name() -> None:
+    assert proposed("10.10.10.99") == [
+        ("dns.hosts", "{name: box.service, addresses: [10.10.10.99], aliases: [box]}"),
+        ("reservations", '{address: 10.10.10.99, note: "box.service box"}'),
+    ]
 
 
 def test_any_other_address_is_taken_as_it_stands() -> None:
-    assert proposed("192.168.1.9") == ("dns.hosts", "{name: box.service, addresses: [192.168.1.9], aliases: [box]}")
+    assert proposed("192.168.1.9") == [("dns.hosts", "{name: box.service, addresses: [192.168.1.9], aliases: [box]}")]
