@@ -37,8 +37,8 @@ LOOK_AGAIN = 0.5
 ASK_EVERY = 0.02
 """Seconds between two ARP requests for one address."""
 MOST_ASKED = 64
-SETTLING = 3.0
-"""Seconds that the LAN is asked on, before and after the change."""
+SETTLING = 1.0
+"""Seconds that the LAN is asked on after ours announce."""
 
 T = TypeVar("T")
 
@@ -287,7 +287,7 @@ async def _change_over(
     try:
         began = time.monotonic()
         if asking is not None:
-            await asyncio.sleep(SETTLING / 10)
+            await asyncio.sleep(SETTLING / 4)
         await delete()
 
         async def gone() -> float:

@@ -27,6 +27,8 @@ METALLB = (
 GATEWAY = (
     Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway", has_status=True),
     Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", has_status=True),
+    Resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute", has_status=True),
+    Resource("gateway.networking.k8s.io", "v1alpha2", "tlsroutes", "TLSRoute", has_status=True),
 )
 
 SHORT = {"services": ["svc"], "nodes": ["no"], "namespaces": ["ns"], "configmaps": ["cm"], "events": ["ev"]}

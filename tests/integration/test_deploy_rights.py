@@ -12,11 +12,26 @@ from typing import Any
 import pytest
 from apiserver.app import Api, Fault
 from apiserver.server import Running, running
-from deploy_files import installed
+from deploy_files import KUSTOMIZE, installed, objects
 
 PATIENCE = 30.0
 METALLB = ("bfdprofiles", "bgpadvertisements", "bgppeers", "communities", "ipaddresspools", "l2advertisements")
-GROUPS = {"endpointslices": "discovery.k8s.io", **dict.fromkeys(METALLB, "metallb.io")}
+GATEWAY = ("gateways", "grpcroutes", "httproutes", "tlsroutes")
+GROUPS = {
+    "endpointslices": "discovery.k8s.io",
+    "leases": "coordination.k8s.io",
+    "ingresses": "networking.k8s.io",
+    **dict.fromkeys(METALLB, "metallb.io"),
+}
+GROUPS |= dict.fromkeys(GATEWAY, "gateway.networking.k8s.io")
+COMPONENTS = ("beside-metallb", "hostnames", "secrets")
+SETTINGS = """\
+kubernetes:
+  guard-lease: suite-system/suite
+  hostnames: [ingress, gateway]
+  secrets: true
+  stand-by-for: metallb
+"""
 Right = tuple[str, str, str]
 """Group of the API, resource, verb."""
 
@@ -28,7 +43,12 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> frozenset[Right]:
 
 
 def granted() -> frozenset[Right]:
-    rules = installed()["ClusterRole", "suite"]["rules"]
+    """By install.yaml and by the components that settings may need beside it."""
+    roles = [body for (kind, _), body in installed().items() if kind in {"ClusterRole", "Role"}]
+    for component in COMPONENTS:
+        text = (KUSTOMIZE / component / "rights.yaml").read_text(encoding="utf-8")
+        roles += [body for (kind, _), body in objects(text).items() if kind == "ClusterRole"]
+    rules = [rule for role in roles for rule in role["rules"]]
     return frozenset(
         (group, resource, verb)
         for rule in rules
@@ -55,6 +75,9 @@ def test_of_config_maps_only_one_name_is_read():
 async def _life(folder: Path) -> frozenset[Right]:
     api = Api()
     api.install_metallb()
+    api.install_gateway_api()
+    for name in ("suite-system", "metallb-system"):
+        api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     api.put(_config_map("10.0.42.0/24"))
     async with running(api) as server, _suite(server, folder):
         api.put(_service())
@@ -66,7 +89,8 @@ async def _life(folder: Path) -> frozenset[Right]:
             api.put(_config_map(problem))
             await asyncio.sleep(0.3)
         await _until(lambda: ("patch", "events") in _asked(api))
-        await _until(lambda: {("watch", each) for each in METALLB} <= _asked(api))
+        await _until(lambda: {("watch", each) for each in (*METALLB, *GATEWAY, "pods", "secrets")} <= _asked(api))
+        await _until(lambda: {("create", "leases"), ("patch", "leases")} <= _asked(api))
     return frozenset((GROUPS.get(resource, ""), resource, verb) for verb, resource in _asked(api) if resource)
 
 
@@ -99,7 +123,17 @@ async def _until(fact: Callable[[], object]) -> None:
 @asynccontextmanager
 async def _suite(server: Running, folder: Path) -> AsyncIterator[None]:
     roles = ("--role", "controller", "--role", "web")
-    where = ("--kubeconfig", server.kubeconfig(folder), "--state", folder / "state", "--node", "a")
+    (folder / "suite.yaml").write_text(SETTINGS, encoding="utf-8")
+    where = (
+        "--config",
+        folder / "suite.yaml",
+        "--kubeconfig",
+        server.kubeconfig(folder),
+        "--state",
+        folder / "state",
+        "--node",
+        "a",
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "suite", "run", *map(str, where), *roles, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
     )
