@@ -24,7 +24,7 @@ from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.event import Action, Event
 from suite.model.lease import Lease, LeaseState
-from suite.model.refusal import Reason, Refusal
+from suite.model.refusal import Reason, Refusal, other_class
 from suite.model.service import FamilyPolicy, Service, ServiceRef
 from suite.model.snapshot import Snapshot
 
@@ -194,7 +194,7 @@ class _Turn:
             why = f"its Service is of type {service.type}"
             return [Leaving(lease, why, stays=False) for lease in bound]
         if service.load_balancer_class != self.configuration.load_balancer_class:
-            why = f"its Service is of load balancer class {service.load_balancer_class!r}"
+            why = str(other_class(service.load_balancer_class, self.configuration.load_balancer_class))
             return [Leaving(lease, why, stays=False) for lease in bound]
         refusal = service.fault or keeps(service, bound, self.terms)
         return [Leaving(lease, str(refusal), stays=True) for lease in bound] if refusal else ()
@@ -261,8 +261,7 @@ class _Turn:
         """Give an address or a refusal."""
         if service.load_balancer_class != self.configuration.load_balancer_class:
             mine = self.configuration.load_balancer_class
-            message = f"its load balancer class is {service.load_balancer_class!r}, this suite serves {mine!r}"
-            self.draft.refuse(service.ref, Refusal(Reason.OTHER_CLASS, message))
+            self.draft.refuse(service.ref, other_class(service.load_balancer_class, mine))
             return
         before = self.planner.adoptable(service)
         wishes = [lease.address for lease in self.draft.ledger.of(service.ref)]

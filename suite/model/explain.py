@@ -15,7 +15,7 @@ from suite.model.layer2 import Owner
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node, standing_by
 from suite.model.pool import Pool
-from suite.model.refusal import Reason, Refusal
+from suite.model.refusal import Reason, Refusal, other_class
 from suite.model.selector import any_matches
 from suite.model.service import Endpoints, Service, ServiceRef
 from suite.model.snapshot import Snapshot
@@ -143,8 +143,8 @@ def _wish(view: _View) -> Link:
     if service.fault is not None:
         return Link("wish", Verdict.BROKEN, service.fault.message, service.fault.reason)
     if service.load_balancer_class != mine:
-        text = f"its load balancer class is {service.load_balancer_class!r}, this suite serves {mine!r}"
-        return Link("wish", Verdict.BROKEN, text, Reason.OTHER_CLASS)
+        refusal = other_class(service.load_balancer_class, mine)
+        return Link("wish", Verdict.BROKEN, refusal.message, refusal.reason)
     wishes = [f"the address {' and '.join(map(str, service.requested))}"] if service.requested else []
     wishes += [f"an address of pool {service.pool}"] if service.pool else []
     wishes += [f"one that it may share as {service.sharing_key!r}"] if service.sharing_key else []

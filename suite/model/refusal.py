@@ -60,3 +60,12 @@ class Refusal:
 
     def __str__(self) -> str:
         return self.message
+
+
+def other_class(theirs: str, mine: str) -> Refusal:
+    """A Service of the load balancer class ``theirs`` where ``mine`` is served; empty is none."""
+    said = f"its load balancer class is {theirs!r}" if theirs else "it names no load balancer class"
+    served = (
+        f"only those of class {mine!r}" if mine else "those that name none (load-balancer-class in the configuration)"
+    )
+    return Refusal(Reason.OTHER_CLASS, f"{said}, and this suite serves {served}")

@@ -120,7 +120,7 @@ def test_a_service_that_is_gone_tells_what_is_held_for_it():
         ),
         pytest.param(
             {"load_balancer_class": "other"},
-            "its load balancer class is 'other', this suite serves ''",
+            "its load balancer class is 'other', and this suite serves those that name none (load-balancer-class in the configuration)",
             Reason.OTHER_CLASS,
             id="class",
         ),
