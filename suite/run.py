@@ -342,6 +342,7 @@ class Suite:
         answers = self._nameserver.answers() if self._nameserver else None
         return Live(
             self._speaker.announced() if self._speaker else {},
+            self._speaker.silent() if self._speaker else {},
             owner=self._speaker.owner if self._speaker else _nobody_knows,
             answers=answers,
             refused_names=self._nameserver.refused if self._nameserver else {},

@@ -152,6 +152,8 @@ class Link:
         self._templates = templates
         self._owned: frozenset[Address] = frozenset()
         self.watched: frozenset[bytes] = frozenset()
+        self.announced: Counter[Address] = Counter()
+        """How often each owned address was announced unasked."""
         self._groups = Groups(interface.index)
         self.answerers: list[Answerer] = [Answerer(ARP, open_socket(interface.name, ARP), interface.mac)]
 
@@ -169,6 +171,8 @@ class Link:
         Returns whether sockets were opened, so that the caller's selector must learn of them.
         """
         self._owned, self.watched = frozenset(addresses), watched
+        for gone in self.announced.keys() - self._owned:
+            del self.announced[gone]
         opened = self._open_missing(watched)
         for answerer in self.answerers:
             self._equip(answerer, watched)
@@ -187,6 +191,7 @@ class Link:
 
     def announce(self, address: Address) -> None:
         """Tell everybody that an owned address is here: gratuitous ARP, or an unsolicited Neighbor Advertisement."""
+        self.announced[address] += 1
         if address.version == 4:
             for frame in arp.announcements(self._templates.arp, address.packed, self.interface.mac):
                 self.answerers[0].send(frame)

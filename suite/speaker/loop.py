@@ -8,39 +8,36 @@ else goes on and the role says what it lacks.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 from suite import __version__
-from suite.metrics import names
 from suite.metrics.registry import Registry
-from suite.model.address import Address, parse_address
+from suite.model.address import Address
 from suite.model.announcement import Announcement
 from suite.model.layer2 import Layer2, Owner
 from suite.model.node import Node, standing_by
 from suite.model.peering import Peering, SessionState
 from suite.model.publication import Publication
+from suite.model.refusal import Reason, Refusal
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
 from suite.speaker.ahead import own_ahead
 from suite.speaker.control import ASK, DRAIN, Configure, Message, look_ahead
 from suite.speaker.heartbeat import Standing
+from suite.speaker.host import heartbeat_keys, may_open_packet_sockets
 from suite.speaker.layer2_view import node_state, node_view, owner, picture
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
 from suite.speaker.paths import Paths
 from suite.speaker.peer_password import with_password
 from suite.speaker.peerings import session_states
+from suite.speaker.picture import Decline, Picture, Probed, nobody_asked, nobody_to_tell
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
-from suite.speaker.reports import counts
 from suite.speaker.responder_process import ResponderProcess
 from suite.speaker.route_view import by_bgp
 from suite.speaker.sessions import Sessions
 from suite.speaker.unnumbered import Unnumbered
 
-CAP_NET_RAW = 13
 RESTART_PAUSE = 1.0
 """Seconds before a responder that ended by itself is started again."""
 ASK_INTERVAL = 2.0
@@ -48,10 +45,11 @@ ASK_INTERVAL = 2.0
 DRAIN_PATIENCE = 2.0
 """Seconds that the successors get to take over when the speaker ends."""
 BIND_DEVICE = "lo"
-LACKS = (
-    "it cannot announce by layer 2: answering ARP and NDP needs CAP_NET_RAW (run as root, or "
-    "AmbientCapabilities=CAP_NET_RAW in the systemd unit, or NET_RAW in the pod's securityContext)"
+NEEDS = (
+    "answering ARP and NDP needs CAP_NET_RAW (run as root, or AmbientCapabilities=CAP_NET_RAW in the systemd unit, or "
+    "NET_RAW in the pod's securityContext)"
 )
+LACKS = f"it cannot announce by layer 2: {NEEDS}"
 
 WEAK_KEY = (
     "heartbeats are signed with a key made of the database's epoch, which the API and the metrics show, because no other "
@@ -59,32 +57,6 @@ WEAK_KEY = (
 )
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Picture:
-    """What the responder said last."""
-
-    owned: dict[Address, dict[str, str]] = field(default_factory=dict)
-    """Interfaces and MACs each address is announced on."""
-    nodes: dict[str, Message] = field(default_factory=dict)
-    is_drained: bool = False
-
-
-Decline = Callable[[Address, str], Awaitable[None]]
-"""Tells that a stranger, known by its MAC, has an address."""
-
-
-Probed = Callable[[Address], None]
-"""Tells that nobody answered for a free address just now."""
-
-
-async def _nobody_to_tell(_address: Address, _mac: str) -> None:
-    """For a speaker beside no controller."""
-
-
-def _nobody_asked(_address: Address) -> None:
-    """The same, for what is no trouble."""
 
 
 class Speaker:
@@ -95,13 +67,10 @@ class Speaker:
         node: str,
         registry: Registry,
         random: Callable[[], float],
-        decline: Decline = _nobody_to_tell,
-        probed: Probed = _nobody_asked,
+        decline: Decline = nobody_to_tell,
+        probed: Probed = nobody_asked,
     ) -> None:
         self._node = node
-        self._probed = probed
-        self._ahead: frozenset[Address] = frozenset()
-        self._decline = decline
         self._telling: set[asyncio.Future[None]] = set()
         self._registry = registry
         self._paths = Paths(self._order)
@@ -115,11 +84,10 @@ class Speaker:
         self._snapshot = Snapshot()
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
-        self._trouble = ""
         self._peer_faults: dict[str, str] = {}
         self._wanted_sessions: list[Neighbour] = []
         self._following = asyncio.Lock()
-        self.picture = Picture()
+        self.picture = Picture(node, registry, decline, probed)
 
     async def run(self) -> None:
         """Keep the picture of what is announced up to date, until cancelled."""
@@ -138,7 +106,7 @@ class Speaker:
         """Announce what the publication says."""
         async with self._following:
             snapshot, before = publication.snapshot, self._snapshot
-            self._snapshot = snapshot
+            self._snapshot = self.picture.snapshot = snapshot
             is_anew = publication.touched is None or snapshot.configuration is not before.configuration
             is_anew = is_anew or snapshot.nodes is not before.nodes or snapshot.drained_nodes != before.drained_nodes
             if is_anew:
@@ -168,7 +136,7 @@ class Speaker:
 
     def instance(self) -> Instance:
         """What this role says about itself."""
-        reasons = [each for each in (self._lack, self._trouble) if each]
+        reasons = [each for each in (self._lack, self.picture.trouble) if each]
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values()]
@@ -235,6 +203,13 @@ class Speaker:
         owned = dict(self.picture.owned)
         return picture(self._node, states, self._plan.entries.values(), owned, self._snapshot.is_drained)
 
+    def silent(self) -> dict[Address, Refusal]:
+        """Why nobody announces addresses by layer 2, where this node is the only one that could."""
+        if not self._lack or len(known_nodes(self._snapshot, self._node)) > 1:
+            return {}
+        refusal = Refusal(Reason.NO_PRIVILEGE, f"{self._node} announces nothing by layer 2: {NEEDS}")
+        return dict.fromkeys(self._plan.entries.keys(), refusal)
+
     async def _announce_layer2(self) -> None:
         """Tell the responder the plan; from the first pool on that layer 2 announces."""
         if not any(ways.l2 for ways in self._plan.ways.values()):
@@ -253,13 +228,13 @@ class Speaker:
     def _look_ahead(self, publication: Publication) -> None:
         """Let the LAN be asked for the free addresses that this node would own, and for all beside the leader."""
         ahead = frozenset(own_ahead(publication, self._plan, self._node))
-        if ahead != self._ahead:
-            self._ahead = ahead
+        if ahead != self.picture.ahead:
+            self.picture.ahead = ahead
             self._send_ahead()
 
     def _send_ahead(self) -> None:
         if self._responder is not None and self._configured is not None:
-            self._responder.send(look_ahead(sorted(self._ahead, key=lambda address: address.packed)))
+            self._responder.send(look_ahead(sorted(self.picture.ahead, key=lambda address: address.packed)))
 
     async def _may_begin(self) -> bool:
         """Whether this process may do layer 2; makes what it needs for that."""
@@ -291,8 +266,7 @@ class Speaker:
             self._responder.stop()
         self._responder = self._configured = None
         self._has_ended.clear()
-        self._trouble = ""
-        self.picture = Picture()
+        self.picture.forget()
         await asyncio.sleep(RESTART_PAUSE)
         async with self._following:
             await self._announce_layer2()
@@ -358,145 +332,13 @@ class Speaker:
             return
         try:
             for message in self._responder.receive():
-                self._take(message)
+                if message["kind"] == "path":
+                    self._paths.hear(message)
+                else:
+                    self.picture.take(message)
         except EOFError:
             asyncio.get_running_loop().remove_reader(self._responder.fileno())
             self._has_ended.set()
-
-    def _take(self, message: Message) -> None:
-        match message["kind"]:
-            case "owned":
-                address = parse_address(message["address"])
-                self.picture.owned.setdefault(address, {})[message["interface"]] = message["mac"]
-                self._registry.add(names.TAKEOVERS)
-                _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
-            case "released":
-                self.picture.owned.get(parse_address(message["address"]), {}).pop(message["interface"], None)
-                _log.info("%s is not announced on %s any more", message["address"], message["interface"])
-            case "trouble":
-                trouble = ": ".join(filter(None, (message["interface"], message["text"])))
-                if trouble and trouble != self._trouble:
-                    _log.error("layer 2: %s", trouble)
-                self._trouble = trouble
-            case "state":
-                self._take_state(message)
-            case "node":
-                self.picture.nodes[message["name"]] = message
-                self._registry.set(
-                    names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.picture.nodes.values())
-                )
-            case "path":
-                self._paths.hear(message)
-            case "contest":
-                _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
-            case "conflict":
-                self._take_conflict(message)
-            case "found":
-                self._take_finding(message)
-
-    def _take_conflict(self, message: Message) -> None:
-        """Somebody else uses an address that this node announces; the responder defends it, people must end it."""
-        address, mac = message["address"], message["mac"]
-        if message["in_fleet"]:
-            _log.warning("%s is answered by another node of the fleet as well (%s)", address, mac)
-            return
-        self._registry.add(names.L2_CONFLICTS, address)
-        text = "%s is ours, and %s answers for it on %s too: find that machine and give it another address"
-        _log.error(text, address, mac, message["interface"])
-
-    def _take_finding(self, message: Message) -> None:
-        """What the network said before an address is announced."""
-        address, mac = parse_address(message["address"]), message["mac"]
-        if message["verdict"] == "clean" and address in self._ahead:
-            self._probed(address)
-        if message["verdict"] != "taken":
-            return
-        node = self._node_with(mac)
-        if node and address in self._ahead:
-            return  # nobody is to announce it yet, and another one goes first
-        self._registry.add(names.L2_CONFLICTS, str(address))
-        if node:
-            text = "%s is not announced: %s, the hardware of node %s, answers for it; set arp_ignore=1 there"
-            _log.error(text, address, mac, node)
-            return
-        _log.error("%s is in use by %s on %s and is declined", address, mac, message["interface"])
-        told = asyncio.ensure_future(self._decline(address, mac))
-        self._telling.add(told)
-        told.add_done_callback(self._telling.discard)
-
-    def _node_with(self, mac: str) -> str:
-        """The node of the fleet that has this hardware, as far as its speaker or our kernel says; empty for none."""
-        for name, report in self.picture.nodes.items():
-            if any(link[2] == mac for link in report["links"]):
-                return name
-        addresses = hardware_neighbours(mac)
-        nodes = known_nodes(self._snapshot, self._node).values()
-        return next((node.name for node in nodes if not addresses.isdisjoint(node.addresses)), "")
-
-    def _take_state(self, message: Message) -> None:
-        owned: dict[Address, dict[str, str]] = {}
-        for link in message["links"]:
-            for text in link["owned"]:
-                owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
-        self.picture.owned = owned
-        self.picture.nodes = {each["name"]: each for each in message["nodes"]}
-        self.picture.is_drained = bool(message["drained"])
-        answered, dropped = counts(message["links"])
-        self._registry.replace(names.L2_REQUESTS, answered)
-        self._registry.replace(names.L2_RESPONSES, answered)
-        self._registry.replace(names.L2_DROPS, dropped)
-        self._registry.replace(
-            names.ANNOUNCED,
-            {
-                (str(lease.ref), "layer2", self._node, str(address)): 1.0
-                for address in owned
-                for lease in self._snapshot.leases.get(address) or ()
-            },
-        )
-
-
-_CONTEST = ("address", "winner", "loser", "winner")
-
-
-def heartbeat_keys(snapshot: Snapshot) -> tuple[bytes, ...]:
-    """Keys of the heartbeats, the one that signs first: the lines of the key file, else those the database made itself.
-
-    Where neither is known, the database's epoch makes one: it is random, and nodes of one suite agree on it without being
-    told, but whoever may read the API or the metrics sees it too, and the status says so.
-    """
-    path = snapshot.configuration.l2.heartbeat_key_file
-    if path:
-        try:
-            lines = Path(path).read_bytes().split(b"\n")
-        except OSError as error:
-            _log.error("the heartbeat key file %s cannot be read: %s", path, error.strerror)
-            lines = []
-        keys = tuple(sha256(line.strip()).digest() for line in lines if line.strip())[:2]
-        if keys:
-            return keys
-    if snapshot.heartbeat_keys:
-        return tuple(map(bytes.fromhex, snapshot.heartbeat_keys))
-    return (sha256(b"suite heartbeat " + snapshot.epoch.encode()).digest(),)
-
-
-def may_open_packet_sockets() -> bool:
-    """Whether this process has CAP_NET_RAW."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return False
-    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
-    return bool(int(effective, 16) >> CAP_NET_RAW & 1)
-
-
-def hardware_neighbours(mac: str) -> frozenset[Address]:
-    """The IPv4 addresses that this machine's kernel reaches by that MAC: of a node whose speaker does not run."""
-    try:
-        lines = Path("/proc/net/arp").read_text(encoding="ascii").splitlines()[1:]
-    except OSError:
-        return frozenset()
-    rows = (line.split() for line in lines)
-    return frozenset(parse_address(row[0]) for row in rows if len(row) > 3 and row[3].lower() == mac.lower())
 
 
 def _templates() -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from suite.l2.conflict import Conflict
 from suite.l2.hardware import to_text
@@ -82,6 +83,7 @@ def link_report(link: Link) -> Message:
         "answered": {
             str(ip_address(packed)): count for each in answerers.values() for packed, count in each.answered.items()
         },
+        "announced": {str(address): count for address, count in link.announced.items()},
         "dropped": {
             name: {str(drop): count for drop, count in each.dropped.items()} for name, each in answerers.items()
         },
@@ -89,14 +91,28 @@ def link_report(link: Link) -> Message:
     }
 
 
-def counts(links: Iterable[Message]) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], float]]:
-    """Replies by address, and frames that were not answered by reason, of all interfaces together."""
-    answered: dict[tuple[str, ...], float] = {}
-    dropped: dict[tuple[str, ...], float] = {}
+class Counts(NamedTuple):
+    """What the sockets of all interfaces together have counted; keys are tuples of metric labels."""
+
+    answered: dict[tuple[str, ...], float]
+    """Replies by address."""
+    announced: dict[tuple[str, ...], float]
+    """Unasked announcements by address."""
+    dropped: dict[tuple[str, ...], float]
+    """Frames that were not answered, by reason."""
+
+
+def counts(links: Iterable[Message]) -> Counts:
+    """The counters of several interfaces, added up."""
+    found = Counts({}, {}, {})
     for link in links:
-        for address, count in link["answered"].items():
-            answered[address,] = answered.get((address,), 0.0) + count
+        _add(found.answered, link["answered"])
+        _add(found.announced, link.get("announced", {}))
         for reasons in link["dropped"].values():
-            for reason, count in reasons.items():
-                dropped[reason,] = dropped.get((reason,), 0.0) + count
-    return answered, dropped
+            _add(found.dropped, reasons)
+    return found
+
+
+def _add(total: dict[tuple[str, ...], float], counted: Mapping[str, int]) -> None:
+    for label, count in counted.items():
+        total[label,] = total.get((label,), 0.0) + count

@@ -61,8 +61,12 @@ class ProgramLan:
 
     def serve(self, name: str, text: str = SERVICE) -> None:
         """A Service of that name is wanted."""
+        self.write(name, text.format(name=name))
+
+    def write(self, name: str, text: str) -> None:
+        """A manifest of that name, whole at once."""
         fresh = self.folder / f"{name}.new"
-        fresh.write_text(text.format(name=name), encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8")
         fresh.rename(self.folder / "manifests" / f"{name}.yaml")
 
     def start(self, name: str, env: dict[str, str] | None = None) -> None:
@@ -82,7 +86,8 @@ class ProgramLan:
         pids = subprocess.run(
             ["ip", "netns", "pids", self.nodes[name].full_name], capture_output=True, text=True, check=False
         )
-        for pid in map(int, pids.stdout.split()):
+        # One that has just been started may not be inside yet.
+        for pid in (self.programs[name].pid, *map(int, pids.stdout.split())):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.programs[name].wait(5)

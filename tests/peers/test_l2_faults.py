@@ -65,13 +65,14 @@ def moves(lan: ProgramLan) -> list[tuple[str, ...]]:
 def settled(lan: ProgramLan, within: float = 20.0) -> dict[str, str]:
     """Wait until each address has one owner, in the database and for the client, and all nodes are ready."""
 
+    found: dict[str, list[str]] = {}
+
     def is_calm() -> bool:
-        return all(len(claimants(lan, vip)) == 1 and owners(lan, vip) == claimants(lan, vip) for vip in VIPS)
+        found.update({vip: claimants(lan, vip) for vip in VIPS})
+        return all(len(each) == 1 and owners(lan, vip) == each == lan.owners(vip) for vip, each in found.items())
 
     assert eventually(is_calm, within=within, every=0.1), lan.suite("l2", "status") + lan.log()
-    found = {vip: claimants(lan, vip)[0] for vip in VIPS}
-    assert {vip: lan.owners(vip) for vip in VIPS} == {vip: [name] for vip, name in found.items()}
-    return found
+    return {vip: name for vip, (name,) in found.items()}
 
 
 def all_ready(lan: ProgramLan) -> bool:
@@ -257,13 +258,14 @@ def test_a_locked_database_and_a_busy_machine_let_nobody_die(fleet: ProgramLan) 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_ten_thousand_services_at_once_let_nobody_die(fleet: ProgramLan) -> None:
     settled(fleet)
     known = moves(fleet)
 
-    fleet.serve("many", "".join(MANY.format(number=number) for number in range(10_000)))
+    fleet.write("many", "".join(MANY.format(number=number) for number in range(10_000)))
 
-    assert eventually(lambda: held(fleet) >= 10_000, within=120, every=1), fleet.log()
+    assert eventually(lambda: held(fleet) >= 10_000, within=200, every=1), fleet.log()
     assert moves(fleet) == known
 
 
@@ -274,6 +276,7 @@ def held(lan: ProgramLan) -> int:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_a_restart_storm_ends_with_one_owner(fleet: ProgramLan) -> None:
     settled(fleet)
     chance = random.Random(7)
@@ -286,6 +289,7 @@ def test_a_restart_storm_ends_with_one_owner(fleet: ProgramLan) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_a_rolling_update_never_leaves_an_address_without_an_answer(fleet: ProgramLan) -> None:
     assert eventually(lambda: all_ready(fleet), within=60, every=0.5)
     for name in NODES:

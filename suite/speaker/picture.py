@@ -1,0 +1,148 @@
+"""What the time-critical process says, kept for people, metrics and reports; and what follows from it at once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from suite.metrics import names
+from suite.metrics.registry import Registry
+from suite.model.address import Address, parse_address
+from suite.model.snapshot import Snapshot
+from suite.speaker.control import Message
+from suite.speaker.host import hardware_neighbours
+from suite.speaker.plan import known_nodes
+from suite.speaker.reports import counts
+
+Decline = Callable[[Address, str], Awaitable[None]]
+"""Tells that a stranger, known by its MAC, has an address."""
+
+Probed = Callable[[Address], None]
+"""Tells that nobody answered for a free address just now."""
+
+_CONTEST = ("address", "winner", "loser", "winner")
+
+_log = logging.getLogger(__name__)
+
+
+async def nobody_to_tell(_address: Address, _mac: str) -> None:
+    """For a speaker beside no controller."""
+
+
+def nobody_asked(_address: Address) -> None:
+    """The same, for what is no trouble."""
+
+
+class Picture:
+    """What the responder said last."""
+
+    def __init__(self, node: str, registry: Registry, decline: Decline, probed: Probed) -> None:
+        self._node, self._registry = node, registry
+        self._decline, self._probed = decline, probed
+        self._telling: set[asyncio.Future[None]] = set()
+        self.snapshot = Snapshot()
+        """The one that the speaker acts on."""
+        self.ahead: frozenset[Address] = frozenset()
+        """Free addresses that the LAN is asked for."""
+        self.owned: dict[Address, dict[str, str]] = {}
+        """Interfaces and MACs each address is announced on."""
+        self.nodes: dict[str, Message] = {}
+        self.is_drained = False
+        self.trouble = ""
+        """What keeps layer 2 from working; empty for nothing."""
+
+    def forget(self) -> None:
+        """The process ended; another one will say anew."""
+        self.owned, self.nodes, self.is_drained, self.trouble = {}, {}, False, ""
+
+    def take(self, message: Message) -> None:
+        """A report of layer 2."""
+        match message["kind"]:
+            case "owned":
+                self._take_owned(message)
+            case "released":
+                self.owned.get(parse_address(message["address"]), {}).pop(message["interface"], None)
+                _log.info("%s is not announced on %s any more", message["address"], message["interface"])
+            case "trouble":
+                self._take_trouble(message)
+            case "state":
+                self._take_state(message)
+            case "node":
+                self.nodes[message["name"]] = message
+                self._registry.set(names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.nodes.values()))
+            case "contest":
+                _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
+            case "conflict":
+                self._take_conflict(message)
+            case "found":
+                self._take_finding(message)
+
+    def _take_owned(self, message: Message) -> None:
+        address = parse_address(message["address"])
+        self.owned.setdefault(address, {})[message["interface"]] = message["mac"]
+        self._registry.add(names.TAKEOVERS)
+        _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
+
+    def _take_trouble(self, message: Message) -> None:
+        trouble = ": ".join(filter(None, (message["interface"], message["text"])))
+        if trouble and trouble != self.trouble:
+            _log.error("layer 2: %s", trouble)
+        self.trouble = trouble
+
+    def _take_conflict(self, message: Message) -> None:
+        """Somebody else uses an address that this node announces; the responder defends it, people must end it."""
+        address, mac = message["address"], message["mac"]
+        if message["in_fleet"]:
+            _log.warning("%s is answered by another node of the fleet as well (%s)", address, mac)
+            return
+        self._registry.add(names.L2_CONFLICTS, address)
+        text = "%s is ours, and %s answers for it on %s too: find that machine and give it another address"
+        _log.error(text, address, mac, message["interface"])
+
+    def _take_finding(self, message: Message) -> None:
+        """What the network said before an address is announced."""
+        address, mac = parse_address(message["address"]), message.get("mac") or ""
+        if message["verdict"] == "clean" and address in self.ahead:
+            self._probed(address)
+        if message["verdict"] != "taken":
+            return
+        node = self._node_with(mac)
+        if node and address in self.ahead:
+            return  # nobody is to announce it yet, and another one goes first
+        self._registry.add(names.L2_CONFLICTS, str(address))
+        if node:
+            text = "%s is not announced: %s, the hardware of node %s, answers for it; set arp_ignore=1 there"
+            _log.error(text, address, mac, node)
+            return
+        _log.error("%s is in use by %s on %s and is declined", address, mac, message["interface"])
+        told = asyncio.ensure_future(self._decline(address, mac))
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+
+    def _node_with(self, mac: str) -> str:
+        """The node of the fleet that has this hardware, as far as its speaker or our kernel says; empty for none."""
+        for name, report in self.nodes.items():
+            if any(link[2] == mac for link in report["links"]):
+                return name
+        addresses = hardware_neighbours(mac)
+        nodes = known_nodes(self.snapshot, self._node).values()
+        return next((node.name for node in nodes if not addresses.isdisjoint(node.addresses)), "")
+
+    def _take_state(self, message: Message) -> None:
+        owned: dict[Address, dict[str, str]] = {}
+        for link in message["links"]:
+            for text in link["owned"]:
+                owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
+        self.owned = owned
+        self.nodes = {each["name"]: each for each in message["nodes"]}
+        self.is_drained = bool(message["drained"])
+        counted = counts(message["links"])
+        self._registry.replace(names.L2_REQUESTS, counted.answered)
+        self._registry.replace(names.L2_RESPONSES, counted.answered)
+        self._registry.replace(names.L2_GRATUITOUS, counted.announced)
+        self._registry.replace(names.L2_DROPS, counted.dropped)
+        held: dict[tuple[str, ...], float] = {
+            (str(lease.ref), "layer2", self._node, str(address)): 1.0
+            for address in owned
+            for lease in self.snapshot.leases.get(address) or ()
+        }
+        self._registry.replace(names.ANNOUNCED, held)
