@@ -1,14 +1,13 @@
 """The part of the API for machines that follow: the feed, their reports, and the certificate they pin."""
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from suite import __version__
 from suite.model.address import parse_address
@@ -25,12 +24,17 @@ from suite.web.following import Following
 LONGEST_WAIT = 20.0
 """Seconds that a follower may wait for news; connections that do not get on for longer are closed."""
 MEDIA_TYPE = "application/x-ndjson"
+PEM = "application/x-pem-file"
 MOST_REPORTS = 1000
 DENIED: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (401, 403, 404, 406, 411, 413, 422, 503)
 }
-
-_log = logging.getLogger(__name__)
+SNAPSHOT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {}}},
+    304: {"description": "Not newer"},
+    **DENIED,
+}
+AUTHORITY: dict[int | str, dict[str, Any]] = {200: {"content": {PEM: {}}}, 404: {"model": ErrorDocument}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class ReportsDocument:
 def add_feed(app: FastAPI, following: Following | None) -> None:
     """``/v1/snapshot``, ``/v1/reports`` and ``/v1/authority``."""
 
-    @app.get("/v1/snapshot", tags=["feed"], response_class=StreamingResponse, responses={304: {}, **DENIED})
+    @app.get("/v1/snapshot", tags=["feed"], response_class=Response, responses=SNAPSHOT)
     async def snapshot(
         request: Request,
         after: Annotated[str, Query(description="EPOCH:REVISION that is known; If-None-Match says the same")] = "",
@@ -95,15 +99,13 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
             found.probed(parse_address(text))
         return Response(status_code=204)
 
-    @app.get(
-        "/v1/authority", tags=["feed"], response_class=PlainTextResponse, responses={404: {"model": ErrorDocument}}
-    )
-    def authority() -> str:
+    @app.get("/v1/authority", tags=["feed"], response_class=Response, responses=AUTHORITY)
+    def authority() -> Response:
         """The certificate of this suite's authority, in PEM; whoever fetches it compares its fingerprint."""
         certificate = following.authority() if following is not None else ""
         if not certificate:
             raise _error(404, "this suite has no authority yet", "set web.feed-listen")
-        return certificate
+        return Response(certificate, media_type=PEM)
 
 
 async def _is_news(following: Following, position: Position | None, wait: float) -> bool:

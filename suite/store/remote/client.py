@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from suite import __version__
-from suite.store.remote.lines import FORMAT, Position
+from suite.store.remote.lines import FORMAT, FeedError, Position
 from suite.store.remote.reader import MOST_LINE
 
 NAME = "controller.suite.internal"
@@ -93,6 +93,7 @@ class Client:
     def _asked(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], patience: float
     ) -> Iterator[http.client.HTTPResponse]:
+        is_read = False
         try:
             connection = self._connected()
             if connection.sock is not None:
@@ -100,12 +101,14 @@ class Client:
             connection.request(method, target, body, headers | self._authorization())
             with connection.getresponse() as response:
                 yield response
+                is_read = response.isclosed()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._drop()
+            if isinstance(error, FeedError):
+                raise
             raise Unreachable(_told(self.remote.url, error)) from error
-        except BaseException:
-            self._drop()  # an answer that was not read to its end leaves the connection in the middle of it
-            raise
+        finally:
+            if not is_read:
+                self._drop()  # what follows on the connection would be the rest of this answer
 
     def _connected(self) -> http.client.HTTPConnection:
         if self._is_closed:
@@ -170,11 +173,10 @@ class _PinnedConnection(http.client.HTTPSConnection):
         """As the standard library's, but for the name that is asked for."""
         plain = socket.create_connection((self.host, self.port), CONNECT_SECONDS)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(plain.close)
             self.sock = self._pinning.wrap_socket(plain, server_hostname=NAME)
-        except BaseException:
-            plain.close()
-            raise
+            undo.pop_all()
 
 
 def _fetched(remote: Remote) -> str:
