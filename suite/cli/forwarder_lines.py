@@ -58,7 +58,7 @@ _PORT = {Product.DNSMASQ: "#", Product.UNBOUND: "@", Product.BIND: " port ", Pro
 """What stands before a port that is not 53; a colon elsewhere."""
 
 _BIND_ZONE = 'zone "{zone}" {{ type forward; forward only; forwarders {{ {server}; }}; }};'
-_PDNS_ZONE = "forward-zones+={zone}={server}"
+_PDNS_ZONE = "forward-zones={zone}={server}"
 _KRESD_ZONE = "policy.add(policy.suffix(policy.STUB('{server}'), policy.todnames({{'{zone}.'}})))"
 _DNSDIST_ZONE = 'newServer({{address="{server}", pool="suite"}}); addAction("{zone}.", PoolAction("suite"))'
 

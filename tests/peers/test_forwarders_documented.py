@@ -15,7 +15,6 @@ from suite_running import ROOT, RunningSuite, ask, daemon, free_port, running_su
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.peer
 
@@ -70,7 +69,52 @@ controls {{ }};
 {more}
 """
 
+KRESD = """
+net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
+for _, each in ipairs({{'priming', 'ta_update', 'ta_signal_query', 'detect_time_skew', 'detect_time_jump'}}) do
+  modules.unload(each)
+end
+cache.size = 10 * MB
+{lines}
+policy.add(policy.all(policy.FORWARD({{'127.0.0.1@{nobody}'}})))
+"""
+
+RECURSOR = """
+local-address=127.0.0.1
+local-port={port}
+socket-dir={work}
+config-dir={work}
+daemon=no
+disable-syslog=yes
+security-poll-suffix=
+forward-zones-recurse=.=127.0.0.1:{nobody}
+dnssec=validate
+qname-minimization=yes
+lua-config-file={work}/more
+{lines}
+"""
+
+DNSDIST = """
+setLocal("127.0.0.1:{port}")
+newServer({{address="127.0.0.1:{nobody}"}})
+setSecurityPollSuffix("")
+{lines}
+"""
+
 FORWARDERS = {
+    "kresd": ("Knot Resolver", KRESD, "127.0.0.1@{port}", ["kresd", "-n", "-c", "{conf}", "{work}"]),
+    "pdns_recursor": (
+        "PowerDNS Recursor",
+        RECURSOR,
+        "127.0.0.1:{port}",
+        ["pdns_recursor", "--config-dir={work}", "--threads=1"],
+    ),
+    "dnsdist": (
+        "dnsdist",
+        DNSDIST,
+        "127.0.0.1:{port}",
+        ["dnsdist", "--supervised", "--disable-syslog", "-C", "{conf}"],
+    ),
     "dnsmasq": ("dnsmasq", DNSMASQ, "127.0.0.1#{port}", ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
     "unbound": ("Unbound", UNBOUND, "127.0.0.1@{port}", ["unbound", "-d", "-c", "{conf}"]),
     "named": ("BIND", NAMED, "127.0.0.1 port {port}", ["named", "-g", "-n", "1", "-c", "{conf}"]),
@@ -84,22 +128,26 @@ def blocks(heading: str) -> list[str]:
     return re.findall(r"```conf\n(.*?)```", section[1], re.DOTALL)
 
 
-@pytest.fixture(params=sorted(FORWARDERS))
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RunningSuite, int]]:
+@pytest.fixture(params=sorted(FORWARDERS), scope="module")
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RunningSuite, int]]:
     """A running suite, and the port of the forwarder in front of it."""
     require_tools(request.param)
     heading, frame, place, command = FORWARDERS[request.param]
-    work, port = tmp_path / "forwarder", free_port()
+    folder = tmp_path_factory.mktemp(request.param)
+    work, port = folder / "forwarder", free_port()
     work.mkdir()
-    for folder in (tmp_path, work):
-        folder.chmod(0o777)
-    with running_suite(tmp_path / "suite") as suite:
+    for each in (folder, work):
+        each.chmod(0o777)
+    with running_suite(folder / "suite") as suite:
         suite.put("board", "10.0.42.9", hostname="dashboard")
         suite.wait("dashboard.service", "10.0.42.9")
         lines, *more = [each.replace("192.168.1.53", place.format(port=suite.port)) for each in blocks(heading)]
-        conf = work / "conf"
+        conf = work / "recursor.conf"  # the name that PowerDNS insists on
         conf.write_text(frame.format(work=work, port=port, lines=lines, more="".join(more), nobody=NOBODY, proof=PROOF))
-        with daemon([part.format(conf=conf) for part in command], work):
+        (work / "more").write_text("".join(more))
+        with daemon([part.format(conf=conf, work=work) for part in command], work):
             suite.wait("coffee.default.service", "10.0.42.1", port=port)
             yield suite, port
 

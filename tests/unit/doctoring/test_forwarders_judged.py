@@ -152,7 +152,7 @@ def test_a_product_is_known_by_its_version(version, product):
         (Product.DNSMASQ, "server=/service/192.168.1.53#1053"),
         (Product.UNBOUND, 'stub-zone: { name: "service" stub-addr: 192.168.1.53@1053 }'),
         (Product.BIND, 'zone "service" { type forward; forward only; forwarders { 192.168.1.53 port 1053; }; };'),
-        (Product.PDNS_RECURSOR, "forward-zones+=service=192.168.1.53:1053"),
+        (Product.PDNS_RECURSOR, "forward-zones=service=192.168.1.53:1053"),
     ],
 )
 def test_each_product_writes_a_port_its_own_way(product, line):
