@@ -95,7 +95,7 @@ def test_the_kustomization_in_the_documentation_does_what_it_says(page: str, tmp
     assert expected.keys() <= found.keys()
     assert {key for key in expected if expected[key] != found[key]} == {
         "install-kubernetes.md": {("ConfigMap", "suite"), ("Deployment", "suite")},
-        "from-metallb.md": {("Deployment", "suite")},
+        "from-metallb.md": {("ConfigMap", "suite")},
     }[page]
 
 

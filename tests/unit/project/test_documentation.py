@@ -37,7 +37,7 @@ def test_every_verb_is_told_by_help_and_by_a_document() -> None:
 def test_every_command_told_exists(document: str) -> None:
     from suite.cli.program import PLACES
 
-    typed = [re.match(r"(\./suite\.sh|suite) ([a-z]+)", command) for command in commands(document)]
+    typed = [re.match(r"(\./suite\.sh|suite) ([a-z-]+)", command) for command in commands(document)]
 
     unknown = [match[0] for match in typed if match and match[2] not in (verbs() | PLACES.keys())]
 
