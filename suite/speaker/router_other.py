@@ -8,6 +8,8 @@ from suite.speaker.router_config import Part, Router
 from suite.speaker.router_frr import dnsmasq
 
 NAME = "suite"
+FIRST_RULE, LAST_RULE = 10, 99
+"""What OPNsense's plugin takes as the number of a prefix list's rule."""
 
 
 def mikrotik(router: Router) -> tuple[Part, ...]:
@@ -27,7 +29,7 @@ def mikrotik(router: Router) -> tuple[Part, ...]:
     if not router.zones:
         return (bgp,)
     lines = [
-        f'/ip/dns/static add type=FWD name="{zone}" match-subdomain=yes forward-to={router.servers[0]} comment={NAME}'
+        f"/ip/dns/static add type=FWD name={_quoted(zone)} match-subdomain=yes forward-to={router.servers[0]} comment={NAME}"
         for zone in router.zones
     ]
     dns = Part(
@@ -60,14 +62,23 @@ def _mikrotik_bgp(router: Router) -> Iterator[str]:
     )
     if router.connects:
         for node in router.nodes:
-            yield f"/routing/bgp/connection add name={NAME}-{node.name} remote.address={node.address} remote.as={router.node_asn} {rest}"
+            name = _quoted(f"{NAME}-{node.name}")
+            yield f"/routing/bgp/connection add name={name} remote.address={node.address} remote.as={router.node_asn} {rest}"
     else:
         for number, network in enumerate(router.ranges(), 1):
             yield f"/routing/bgp/connection add name={NAME}{number} remote.address={network} remote.as={router.node_asn} listen=yes {rest}"
 
 
+def _quoted(text: str) -> str:
+    """A value of a RouterOS command; inside quotation marks only these characters mean something."""
+    return '"' + "".join("\\" + each if each in '"\\$?' else each for each in text) + '"'
+
+
 def opnsense(router: Router) -> tuple[Part, ...]:
     """OPNsense: what its os-frr plugin is told through the firewall's API; lines of a shell script."""
+    most = LAST_RULE - FIRST_RULE + 1
+    missing = len(router.accepted) - most
+    left = (f"{missing} prefixes are left out: a list has at most {most} rules; choose ranges that are networks",)
     bgp = Part(
         "bgp",
         "\n".join(_opnsense_bgp(router)) + "\n",
@@ -78,6 +89,7 @@ def opnsense(router: Router) -> tuple[Part, ...]:
         (
             "a new node needs a new neighbor: the plugin has no neighbor ranges; --diff names what the firewall lacks",
             "run it once: entries are added, not replaced",
+            *(left if missing > 0 else ()),
         ),
     )
     return (bgp, *dnsmasq_override(router))
@@ -101,13 +113,13 @@ def dnsmasq_override(router: Router) -> tuple[Part, ...]:
 def _opnsense_bgp(router: Router) -> Iterator[str]:
     identifier = {"routerid": str(router.identifier)} if router.identifier else {}
     yield _call("set", {"bgp": {"enabled": "1", "asnumber": str(router.asn), **identifier}})
-    for number, entry in enumerate(router.accepted, 1):
+    for number, entry in enumerate(router.accepted[: LAST_RULE - FIRST_RULE + 1]):
         exact = "" if entry.length == entry.network.prefixlen else f" ge {entry.length} le {entry.length}"
         rule = {
             "enabled": "1",
             "name": f"{NAME}{entry.network.version}",
             "version": f"IPv{entry.network.version}",
-            "seqnumber": str(10 * number),
+            "seqnumber": str(FIRST_RULE + number),
             "action": "permit",
             "network": f"{entry.network}{exact}",
         }

@@ -1,0 +1,214 @@
+"""What is written for routers that we do not have, held against what their makers publish of their configuration's shape.
+
+Each table holds the places we use, as the maker has them, with the values that may stand there:
+
+- Vyatta (EdgeOS, USG): the templates of vyatta-cfg-quagga; `maximum-paths` and `service dns` as EdgeOS's manual shows them;
+- VyOS: the interface definitions of vyos-1x;
+- RouterOS 7: the properties of /routing/bgp/connection, /routing/filter/rule and /ip/dns/static in MikroTik's manual;
+- OPNsense: the plugin's model, net/frr/.../Quagga/BGP.xml.
+
+This is no router: it finds a misspelt word and a value out of range, and nothing that only happens when both are applied.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from suite.model.address import parse_range
+from suite.model.advertisement import BgpAdvertisement
+from suite.model.configuration import Configuration
+from suite.model.node import Node
+from suite.model.peer import BfdProfile, Peer
+from suite.model.pool import Pool
+from suite.speaker.router_config import Part, Router, router_of
+from suite.speaker.router_other import mikrotik, opnsense
+from suite.speaker.router_vyatta import edgeos, usg, vyos
+
+NODES = (
+    Node("node1", addresses=(ip_address("10.10.0.101"), ip_address("2001:db8::101"))),
+    Node("node2", addresses=(ip_address("10.10.0.102"), ip_address("2001:db8::102"))),
+)
+CONFIGURATION = Configuration(
+    pools=(Pool("bgp", (parse_range("10.10.10.10-10.10.10.250"), parse_range("2001:db8:10::/112"))),),
+    bgp_advertisements=(BgpAdvertisement("bgp", pools=("bgp",)),),
+    bfd_profiles=(BfdProfile("fast", 150, 150),),
+)
+GATEWAY = Peer("gateway", 64512, 64512, address=ip_address("192.168.1.1"))
+FORMS: dict[str, dict[str, Any]] = {
+    "the story's": {},
+    "external": {"asn": 4200000001},
+    "external, many hops": {"asn": 64513, "ebgp_multihop": True},
+    "with BFD": {"bfd_profile": "fast"},
+    "the router connects": {"passive": True},
+    "both families": {"dual_stack_address_family": True},
+    "with a password": {"password": "sesame"},
+    "no hold time": {"hold_time": 0.0},
+}
+forms = pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS.keys())
+
+ASN, WORD, NUMBER, TEXT = r"[1-9]\d{0,9}", r"[\w.-]+", r"\d+", r".+"
+IP4, NET4 = r"(?:\d{1,3}\.){3}\d{1,3}", r"(?:\d{1,3}\.){3}\d{1,3}/\d{1,2}"
+IP, NET = rf"(?:{IP4}|[0-9a-f:]+)", rf"(?:{NET4}|[0-9a-f:]+/\d+)"
+RULE = rf"policy prefix-list6? {WORD} rule (?:[1-9]\d{{0,4}})"
+
+VYATTA = (
+    rf"protocols bgp {ASN} neighbor {IP} remote-as {ASN}",
+    rf"protocols bgp {ASN} neighbor {IP} soft-reconfiguration inbound",
+    rf"protocols bgp {ASN} neighbor {IP} maximum-prefix {NUMBER}",
+    rf"protocols bgp {ASN} neighbor {IP} prefix-list (?:import|export) {WORD}",
+    rf"protocols bgp {ASN} neighbor {IP} ebgp-multihop {NUMBER}",
+    rf"protocols bgp {ASN} neighbor {IP} update-source {IP}",
+    rf"protocols bgp {ASN} maximum-paths (?:ibgp|ebgp) {NUMBER}",
+    rf"protocols bgp {ASN} parameters router-id {IP4}",
+    rf"{RULE} action (?:permit|deny)",
+    rf"{RULE} prefix {NET}",
+    rf"{RULE} (?:ge|le) {NUMBER}",
+    rf"service dns forwarding options {TEXT}",
+)
+FAMILY = r"address-family (?:ipv4|ipv6)-unicast"
+VYOS = (
+    rf"{RULE} action (?:permit|deny)",
+    rf"{RULE} prefix {NET}",
+    rf"{RULE} (?:ge|le) {NUMBER}",
+    rf"policy route-map {WORD} rule {NUMBER} action (?:permit|deny)",
+    rf"policy route-map {WORD} rule {NUMBER} match (?:ip|ipv6) address prefix-list {WORD}",
+    rf"protocols bfd profile {WORD} interval (?:multiplier|receive|transmit) {NUMBER}",
+    rf"protocols bgp system-as {ASN}",
+    rf"protocols bgp parameters router-id {IP4}",
+    rf"protocols bgp listen range {NET} peer-group {WORD}",
+    rf"protocols bgp neighbor {IP} peer-group {WORD}",
+    rf"protocols bgp peer-group {WORD} remote-as {ASN}",
+    rf"protocols bgp peer-group {WORD} ebgp-multihop {NUMBER}",
+    rf"protocols bgp peer-group {WORD} update-source {IP}",
+    rf"protocols bgp peer-group {WORD} bfd profile {WORD}",
+    rf"protocols bgp peer-group {WORD} bfd check-control-plane-failure",
+    rf"protocols bgp peer-group {WORD} {FAMILY} route-map (?:import|export) {WORD}",
+    rf"protocols bgp peer-group {WORD} {FAMILY} maximum-prefix {NUMBER}",
+    rf"protocols bgp {FAMILY} maximum-paths (?:ibgp|ebgp) {NUMBER}",
+    rf"service dns forwarding domain {WORD} name-server {IP}",
+)
+ROUTEROS = {
+    "/routing/filter/rule": {"chain", "comment", "rule"},
+    "/routing/bgp/connection": {
+        "name", "remote.address", "remote.as", "listen", "local.address", "local.role", "as", "router-id",
+        "address-families", "hold-time", "input.filter", "output.filter-chain", "use-bfd", "multihop",
+    },
+    "/ip/dns/static": {"type", "name", "match-subdomain", "forward-to", "comment"},
+}  # fmt: skip
+FILTER = re.compile(rf"if \(dst in {NET} && dst-len == \d+\) {{ accept }}|reject")
+FLAG, OPTIONAL_TEXT = r"[01]", r".*"
+OPNSENSE = {
+    "bgp": {"enabled": FLAG, "asnumber": ASN, "routerid": IP4},
+    "prefixlist": {
+        "enabled": FLAG, "name": r"[a-zA-Z0-9._-]{1,64}", "version": "IPv4|IPv6", "seqnumber": r"[1-9]\d",
+        "action": "permit|deny", "network": rf"{NET}(?: ge \d+ le \d+)?",
+    },
+    "neighbor": {
+        "enabled": FLAG, "description": OPTIONAL_TEXT, "address": IP, "remoteas": ASN, "bfd": FLAG, "multihop": FLAG,
+    },
+}  # fmt: skip
+
+
+def router(changes: dict[str, Any]) -> Router:
+    made = router_of(CONFIGURATION, NODES, replace(GATEWAY, **changes), ["service.", "k8s-dashboard."])
+    assert isinstance(made, Router), made
+    return made
+
+
+def lines(parts: tuple[Part, ...]) -> list[str]:
+    return [line for part in parts for line in part.text.splitlines()]
+
+
+def strangers(found: list[str], grammar: tuple[str, ...]) -> list[str]:
+    """The lines that the grammar does not know."""
+    return [line for line in found if not any(re.fullmatch(pattern, line) for pattern in grammar)]
+
+
+def flat(node: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """A tree of the gateway as lines; a node without a value is written as two quotation marks there."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from flat(value, (*path, name))
+    elif isinstance(node, list):
+        for value in node:
+            yield from flat(value, path)
+    else:
+        yield " ".join([*path, *([str(node)] if node != "''" else [])])
+
+
+@forms
+def test_edgeos_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
+    said = [shlex.split(line) for line in lines(edgeos(router(changes)))]
+
+    assert {words[0] for words in said} == {"set"}
+    assert strangers([" ".join(words[1:]) for words in said], VYATTA) == []
+
+
+@forms
+def test_the_security_gateway_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
+    (part,) = usg(router(changes), "")
+
+    assert strangers(list(flat(json.loads(part.text))), VYATTA) == []
+
+
+@forms
+def test_vyos_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
+    said = [shlex.split(line, comments=True) for line in lines(vyos(router(changes)))]
+
+    assert strangers([" ".join(words[1:]) for words in said if words], VYOS) == []
+
+
+@pytest.mark.parametrize("write", [edgeos, vyos])
+def test_the_rules_of_a_prefix_list_take_lengths_that_the_prefix_can_have(write: Any) -> None:
+    rules: dict[tuple[str, ...], dict[str, str]] = {}
+    for line in lines(write(router({"dual_stack_address_family": True}))):
+        words = line.split()
+        if words[1] == "policy" and words[2].startswith("prefix-list"):
+            rules.setdefault(tuple(words[2:6]), {})[words[6]] = words[7]
+
+    for rule in rules.values():
+        network = ip_network(rule["prefix"])
+        least, most = int(rule.get("ge", network.prefixlen)), int(rule.get("le", network.prefixlen))
+        assert network.prefixlen <= least <= most <= network.max_prefixlen
+
+
+@forms
+def test_routeros_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
+    for line in lines(mikrotik(router(changes))):
+        menu, command, *settings = shlex.split(line)
+        known = dict(each.split("=", 1) for each in settings)
+        assert command == "add"
+        assert known.keys() <= ROUTEROS[menu], line
+        assert FILTER.fullmatch(known.get("rule", "reject")), line
+
+
+def test_a_name_cannot_end_a_routeros_command() -> None:
+    named = replace(router({"passive": True}), nodes=(replace(router({}).nodes[0], name='a" ; /system reset $x'),))
+
+    (line,) = [line for line in lines(mikrotik(named)) if line.startswith("/routing/bgp/connection")]
+
+    assert line.startswith('/routing/bgp/connection add name="suite-a\\" ; /system reset \\$x" remote.address=')
+
+
+@forms
+def test_opnsense_is_told_fields_its_model_has(changes: dict[str, Any]) -> None:
+    calls = [shlex.split(line) for line in lines(opnsense(router(changes))) if " -d " in line]
+
+    for call in calls:
+        ((kind, fields),) = json.loads(call[-1]).items()
+        assert all(re.fullmatch(OPNSENSE[kind][name], value) for name, value in fields.items()), call
+
+
+def test_opnsense_says_what_did_not_fit_into_its_list() -> None:
+    many = replace(router({}), accepted=router({}).accepted * 10)
+
+    (part, *_) = opnsense(many)
+
+    assert part.text.count("add_prefixlist") == 90
+    assert "20 prefixes are left out: a list has at most 90 rules; choose ranges that are networks" in part.notes
