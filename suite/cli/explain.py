@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from suite.cli.arguments import read_ref
-from suite.cli.desk import ask, instant_of, snapshot_of
+from suite.cli.desk import ask, instant_of
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, target_options, time_options
 from suite.cli.output import Format, plain, show, show_one
@@ -61,11 +61,15 @@ def _now(target: Target, service: str) -> Any:
 
 
 def _from_database(target: Target, service: str) -> dict[str, Any]:
-    from suite.model.explain import explain
+    from suite.model.explain import Live, explain
     from suite.web.documents import service_document
+    from suite.web.elsewhere import told_by_others
 
-    snapshot = snapshot_of(target)
-    document: dict[str, Any] = plain(service_document(snapshot, explain(snapshot, read_ref(service))))
+    ref = read_ref(service)
+    with target.store() as store:
+        snapshot = store.read()
+        live = Live(told=told_by_others(store, store.fellows(), snapshot.bound(ref)))
+    document: dict[str, Any] = plain(service_document(snapshot, explain(snapshot, ref, live)))
     return document
 
 

@@ -54,6 +54,8 @@ class Live:
     """Addresses that are answered now, by fully qualified name; None when no server of this suite answers."""
     refused_names: Mapping[ServiceRef, tuple[Refusal, ...]] = field(default_factory=dict)
     """Names that Services asked for and did not get."""
+    told: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
+    """Where addresses are announced from by other processes that live, as these told the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,8 @@ def _announcement(view: _View) -> Link:
         return Link("announcement", Verdict.BROKEN, waits_for.message, waits_for.reason)
     if view.live is not None:
         owners = [owner for lease in view.leases if (owner := view.live.owner(lease.address)) is not None]
-        places = [place for lease in view.leases for place in view.live.announced.get(lease.address, ())]
+        here = [place for lease in view.leases for place in view.live.announced.get(lease.address, ())]
+        places = [*here, *(place for lease in view.leases for place in view.live.told.get(lease.address, ()))]
         if places:
             why = "".join(f"; {owner.why}" for owner in owners[:1])
             return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")

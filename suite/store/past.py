@@ -102,16 +102,17 @@ def wound_back(
     return reserved, out_of_use
 
 
-def announced(tx: Transaction, address: Address, at: datetime) -> list[tuple[Announcement, datetime]]:
-    """Who announced an address at a time, and since when, in the order of nodes."""
-    text = (
-        "SELECT node, mode, interface, peer, mac, valid_from FROM announcement"
-        " WHERE address = ? AND valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) ORDER BY node, mode, interface, peer"
-    )
-    then = tx.time_in(at)
+def announced(tx: Transaction, address: Address, at: datetime | None) -> list[tuple[Announcement, datetime]]:
+    """Who announced an address at a time (None: now), and since when, in the order of nodes."""
+    wanted = history.Filter(tx)
+    wanted.add_address(address)
+    wanted.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
+    if at is None:
+        wanted.add("valid_to IS NULL")
+    select = "SELECT node, mode, interface, peer, mac, valid_from FROM announcement"
     return [
         (Announcement(address, node, mode, interface, peer, mac), tx.time_out(since))
-        for node, mode, interface, peer, mac, since in tx.execute(text, (str(address), then, then)).fetchall()
+        for node, mode, interface, peer, mac, since in wanted.run(select, "node, mode, interface, peer", ALL)
     ]
 
 

@@ -307,8 +307,8 @@ class Store:
         """
         return self.database.read(lambda tx: past.past(tx, at))
 
-    def announced(self, address: Address, at: datetime) -> list[tuple[Announcement, datetime]]:
-        """Who announced an address at a time, and since when."""
+    def announced(self, address: Address, at: datetime | None = None) -> list[tuple[Announcement, datetime]]:
+        """Who announced an address at a time, now without one, and since when."""
         return self.database.read(lambda tx: past.announced(tx, address, at))
 
     def events(

@@ -45,6 +45,7 @@ from suite.web.documents import (
     status_document,
 )
 from suite.web.door import Door
+from suite.web.elsewhere import live_of
 from suite.web.feed import add_feed
 from suite.web.gauges import Gauges
 from suite.web.layer2 import add_layer2
@@ -148,7 +149,7 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
         ref = ServiceRef(namespace, name)
         if ref not in snapshot.services:
             response.status_code = 404
-        return service_document(snapshot, explain(snapshot, ref, backend.live()))
+        return service_document(snapshot, explain(snapshot, ref, live_of(backend, snapshot.bound(ref))))
 
     @app.get("/v1/plan", tags=["state"], responses=ERRORS)
     def plan() -> PlanDocument:

@@ -249,6 +249,18 @@ def test_a_speaker_s_own_reason_is_told():
     assert (chain.broken.stage, chain.broken.reason) == ("announcement", Reason.NO_PRIVILEGE)
 
 
+def test_what_other_processes_announce_is_told_beside_what_this_one_does():
+    live = Live({ADDRESS: ("node1 (bgp, gateway)",)}, told={ADDRESS: ("node2 (bgp, gateway)",)})
+
+    (link,) = [
+        each
+        for each in explain(snapshot(service(), leases=(lease(),)), COFFEE, live).links
+        if each.stage == "announcement"
+    ]
+
+    assert (link.verdict, link.text) == (Verdict.OK, "announced by node1 (bgp, gateway), node2 (bgp, gateway)")
+
+
 def test_an_answer_that_leads_elsewhere_breaks_the_chain():
     live = Live({ADDRESS: ("n1",)}, answers={"coffee.default.service.": (ip_address("10.0.42.9"),)})
 
