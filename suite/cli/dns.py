@@ -14,6 +14,7 @@ from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, reason_option, target_options, time_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
+from suite.cli.waiting import await_names, wait_option
 
 if TYPE_CHECKING:
     from suite.cli.resolver import Reply
@@ -123,7 +124,8 @@ def query(
 )
 @click.option("--skip-refused", is_flag=True, help="Import the lines that can be had, instead of none.")
 @reason_option
-def import_zone(file: Path, target: Target, origin: str, skip_refused: bool, reason: str) -> None:
+@wait_option
+def import_zone(file: Path, target: Target, origin: str, skip_refused: bool, reason: str, wait: float) -> None:
     """Put the records of a zone file (RFC 1035) into the database as static names; - reads standard input.
 
     Every refused line is named.  SOA and NS of the zone itself are the suite's own.
@@ -144,7 +146,8 @@ def import_zone(file: Path, target: Target, origin: str, skip_refused: bool, rea
             )
         return found.changes
 
-    changes, _ = carry_out(target, decide)
+    changes, snapshot = carry_out(target, decide)
+    await_names(target, snapshot, wait)
     _tell_import(changes, found)
 
 
@@ -157,19 +160,21 @@ def _tell_import(changes: "Changes", found: "Import | None") -> None:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
 
 
-@command.command("remove", epilog="\b\nExample:\n  suite dns remove printer.service A")
+@command.command("remove", epilog="\b\nExample:\n  suite dns remove printer.service A --wait 10")
 @click.argument("name")
 @click.argument("type", default="", metavar="[TYPE]")
 @target_options
 @reason_option
-def remove(name: str, type: str, target: Target, reason: str) -> None:  # noqa: A002
+@wait_option
+def remove(name: str, type: str, target: Target, reason: str, wait: float) -> None:  # noqa: A002
     """Take the imported records of a name out of the database, all of them or those of one type."""
     from suite.nameserver.zone_import import removed
 
     owner, number = _question(name, type or "ANY")
-    changes, _ = carry_out(
+    changes, snapshot = carry_out(
         target, lambda snapshot: removed(snapshot, owner, number if type else None, _actor(), reason)
     )
+    await_names(target, snapshot, wait)
     done(changes, f"{len(changes.records_gone)} removed")
 
 

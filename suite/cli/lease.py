@@ -12,6 +12,7 @@ from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, reason_option, target_options, time_options
 from suite.cli.output import Format, show
 from suite.cli.target import Target
+from suite.cli.waiting import await_names, wait_option
 
 if TYPE_CHECKING:
     from suite.model.address import Range
@@ -156,7 +157,8 @@ def history(what: str, target: Target, limit: int, at: str, tz: str, output: For
     "--now", "at_once", is_flag=True, help="Free at once, without cooling: caches may still lead to who had it."
 )
 @reason_option
-def release_lease(address: str, target: Target, service: str, at_once: bool, reason: str) -> None:
+@wait_option
+def release_lease(address: str, target: Target, service: str, at_once: bool, reason: str, wait: float) -> None:
     """End what waits on an address: held, cooling (with --now) or declined.
 
     A Service that still wants its address keeps it.
@@ -168,7 +170,8 @@ def release_lease(address: str, target: Target, service: str, at_once: bool, rea
     def decide(snapshot: "Snapshot") -> "Changes | Refusal":
         return release(snapshot, wanted, max(clock.now(), snapshot.at), given, ref=ref, at_once=at_once)
 
-    changes, _ = carry_out(target, decide)
+    changes, snapshot = carry_out(target, decide)
+    await_names(target, snapshot, wait)
     until = next((lease.until for lease in changes.opened if lease.until), None)
     done(
         changes, f"{wanted} is released" + (f" and cools until {until:%Y-%m-%d %H:%M:%S} UTC" if until else " and free")

@@ -59,6 +59,7 @@ class Nameserver:
         self._publishing = asyncio.Lock()
         self._snapshot = Snapshot()
         self._contact = clock()
+        self._visible = Snapshot()
         self._is_stale = False
         self._is_listening = False
         self._trouble = "it has not opened its sockets yet"
@@ -123,6 +124,7 @@ class Nameserver:
             self.contact()
             self._is_stale = False
             await self._publish(updates)
+            self._visible = snapshot
 
     def contact(self) -> None:
         """The controller or the database was heard from: what is served is as good as new."""
@@ -141,7 +143,7 @@ class Nameserver:
                 f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
             )
         notes += [f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of]
-        snapshot = self._snapshot
+        snapshot = self._visible  # what the next query sees, not what is on its way
         return Instance(
             "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fix_netns import require_tools
-from suite_running import ROOT, RunningSuite, eventually, running_suite
+from suite_running import ROOT, RunningSuite, ask, eventually, running_suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,18 @@ def test_an_imported_zone_is_answered_and_written_out_as_others_read_it(suite: R
         assert checked.returncode == 0, (checked.stdout, checked.stderr, (tmp_path / "zone").read_text())
     again = run(suite, "import", "-", given=ZONE)
     assert again.stdout == "0 imported, 7 were there already, 0 refused\n"
+
+
+def test_a_write_that_waits_is_in_the_very_next_answer(suite: RunningSuite) -> None:
+    for number in range(1, 6):
+        done = run(suite, "import", "-", "--wait", "10", given=f"waited A 192.0.2.{number}\n")
+        assert (done.returncode, ask(suite.port, "waited.service")) == (
+            0,
+            ("NOERROR", sorted(f"192.0.2.{each}" for each in range(1, number + 1))),
+        )
+    run(suite, "remove", "waited.service", "--wait", "10")
+
+    assert ask(suite.port, "waited.service") == ("NXDOMAIN", [])
 
 
 def test_one_refused_line_keeps_the_others_out_unless_it_is_to_be_skipped(suite: RunningSuite) -> None:
