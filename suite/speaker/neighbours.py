@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
 
 from suite.bgp.bfd import BfdProfile as Timers
 from suite.bgp.export import RouteAttributes
@@ -14,6 +15,8 @@ from suite.model.address import Address, Network
 from suite.model.node import Node
 from suite.model.peer import BfdProfile, Peer
 from suite.speaker.plan import Route
+
+_A = TypeVar("_A", IPv4Address, IPv6Address)
 
 HOLD_TIME = 90
 CONNECT_TIME = 10.0
@@ -58,6 +61,8 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
             connect_retry_time=peer.connect_time or CONNECT_TIME,
             passive=peer.passive,
             graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
+            next_hop_v4=_own_address(node, IPv4Address) if peer.address.version == 6 else None,
+            next_hop_v6=_own_address(node, IPv6Address) if peer.address.version == 4 else None,
             extended_next_hop=bool(peer.interface),
         )
         # Without a TTL of its own a session reaches peers behind a router, as MetalLB's native mode does.
@@ -68,6 +73,11 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
         return f"peer {peer.name}: {error}"
     profile = next((each for each in profiles if each.name == peer.bfd_profile), None)
     return Neighbour(peer.name, config, timers(profile) if profile else None, peer.ebgp_multihop)
+
+
+def _own_address(node: Node, kind: type[_A]) -> _A | None:
+    """The next hop of the family that the session itself does not have an address of; without one it is not announced."""
+    return next((address for address in node.addresses if isinstance(address, kind)), None)
 
 
 def is_internal(peer: Peer) -> bool:

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 VIP, ROUTER, CLIENT = "10.10.10.10", "192.168.1.1", "192.168.1.50"
 ROUTER_BESIDE = "10.10.0.1"
 """The same router, in the nodes' network."""
+VIP6, ROUTER6, CLIENT6, ROUTER6_BESIDE = "2001:db8:10::10", "2001:db8:1::1", "2001:db8:1::50", "2001:db8:2::1"
+"""The same over IPv6: people in 2001:db8:1::/64, nodes in 2001:db8:2::/64 with the numbers of their IPv4 addresses."""
 NODES = {"master": "10.10.0.200", "node1": "10.10.0.101", "node2": "10.10.0.102", "node3": "10.10.0.103"}
 
-CONFIGURATION = f"""\
+CONFIGURATION = """\
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -45,7 +47,7 @@ data:
   config: |
     peers:
     - peer-address: PEER
-      peer-asn: 64512
+      peer-asn: ASN
       my-asn: 64512
       hold-time: 9s
       OPTIONS
@@ -59,10 +61,16 @@ data:
       protocol: bgp
       addresses:
       - 10.10.10.10-10.10.10.250
+      MORE
 ---
 nodes:
-{"".join(f"  - {{name: {name}, addresses: [{address}]}}{chr(10)}" for name, address in NODES.items())}
 """
+
+
+def node6(name: str) -> str:
+    """A node's IPv6 address."""
+    return f"2001:db8:2::{NODES[name].rpartition('.')[2]}"
+
 
 DASHBOARD = """\
 apiVersion: v1
@@ -78,8 +86,10 @@ spec:
   ports: [{port: 80, targetPort: 9090}]
 """
 
-POD = f"""
-import http.server as h, sys
+POD = """
+import http.server as h, socket, sys
+class Server(h.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
 class Dashboard(h.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -87,7 +97,7 @@ class Dashboard(h.BaseHTTPRequestHandler):
         self.wfile.write(b"the dashboard, from " + sys.argv[1].encode())
     def log_message(self, *arguments):
         pass
-h.ThreadingHTTPServer(("{VIP}", 80), Dashboard).serve_forever()
+Server((sys.argv[2], 80), Dashboard).serve_forever()
 """
 
 BIRD_KERNEL = "protocol kernel {{ merge paths on limit 8; ipv4 {{ export where source = RTS_BGP; }}; }}\n{0}"
@@ -97,6 +107,26 @@ STORY = (
     ("nslookup", "k8s-dashboard.service"),
     ("curl", "-sS", "-m", "5", "http://k8s-dashboard.service/"),
 )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the story is told this time: the router's AS number, whether in IPv6 too, and a server's database."""
+
+    asn: int = 64512
+    has_ipv6: bool = False
+    database: str = ""
+
+    def configuration(self, options: str, peer: str) -> str:
+        """The file that every node follows."""
+        more = f"- {VIP6}-2001:db8:10::fa" if self.has_ipv6 else ""
+        text = CONFIGURATION.replace("OPTIONS", options).replace("PEER", peer).replace("ASN", str(self.asn))
+        addresses = {name: [address, *([node6(name)] if self.has_ipv6 else [])] for name, address in NODES.items()}
+        nodes = "".join(f"  - {{name: {name}, addresses: [{', '.join(each)}]}}\n" for name, each in addresses.items())
+        return text.replace("MORE", more) + nodes
+
+
+STORY_VARIANT = Variant()
 
 
 @dataclass
@@ -112,14 +142,13 @@ class DashboardLan:
     options: str = ""
     policy: str = ""
     peer: str = ROUTER
+    variant: Variant = STORY_VARIANT
     programs: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def write(self) -> None:
         """The files that the program follows."""
         (self.folder / "manifests").mkdir(exist_ok=True)
-        self.folder.joinpath("suite.yaml").write_text(
-            CONFIGURATION.replace("OPTIONS", self.options).replace("PEER", self.peer)
-        )
+        self.folder.joinpath("suite.yaml").write_text(self.variant.configuration(self.options, self.peer))
         self.folder.joinpath("manifests", "dashboard.yaml").write_text(DASHBOARD.replace("POLICY", self.policy))
 
     def serve_on(self, *names: str) -> None:
@@ -146,14 +175,15 @@ class DashboardLan:
         state = self.folder / name
         command = [sys.executable, "-m", "suite", "run", "--config", str(self.folder / "suite.yaml"), "--node", name]
         command += ["--manifests", str(self.folder / "manifests"), "--state", str(state), "--database", self.database]
+        command += ["--dns-listen", f"{NODES[name]}:53"]
+        command += ["--dns-listen", f"[{node6(name)}]:53"] if self.variant.has_ipv6 else []
         with (self.folder / f"{name}.log").open("a") as log:
-            self.programs[name] = self.nodes[name].spawn(
-                *command, "--dns-listen", f"{NODES[name]}:53", stdout=log, env=os.environ | {"SUITE_TRACEBACK": "1"}
-            )
+            environment = os.environ | {"SUITE_TRACEBACK": "1"}
+            self.programs[name] = self.nodes[name].spawn(*command, stdout=log, env=environment)
 
     @property
     def database(self) -> str:
-        return f"sqlite:///{self.folder / 'shared.db'}"
+        return self.variant.database or f"sqlite:///{self.folder / 'shared.db'}"
 
     def log(self) -> str:
         return "\n".join(f"== {name}\n{(self.folder / f'{name}.log').read_text()}" for name in self.programs)
@@ -206,25 +236,30 @@ class DashboardLan:
 
 
 @contextmanager
-def dashboard_lan(lab: NetLab, options: str = "", policy: str = "", peer: str = ROUTER) -> Iterator[DashboardLan]:
+def dashboard_lan(
+    lab: NetLab, options: str = "", policy: str = "", peer: str = ROUTER, variant: Variant = STORY_VARIANT
+) -> Iterator[DashboardLan]:
     """The networks with the program on all nodes; `options` is one more line of the peer, `policy` of the Service."""
     people, nodes_lan = lab.bridge("people"), lab.bridge("nodes")
     client, router = lab.namespace("client"), lab.namespace("router")
-    people.plug(router, "eth0", addresses=[f"{ROUTER}/24"])
-    nodes_lan.plug(router, "eth1", addresses=[f"{ROUTER_BESIDE}/24"])
-    router.sysctl(ipv4__ip_forward=1)
-    people.plug(client, addresses=[f"{CLIENT}/24"])
+    people.plug(router, "eth0", addresses=[f"{ROUTER}/24", f"{ROUTER6}/64"])
+    nodes_lan.plug(router, "eth1", addresses=[f"{ROUTER_BESIDE}/24", f"{ROUTER6_BESIDE}/64"])
+    router.sysctl(ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
+    people.plug(client, addresses=[f"{CLIENT}/24", f"{CLIENT6}/64"])
     client.ip("route", "add", "default", "via", ROUTER)
+    client.ip("-6", "route", "add", "default", "via", ROUTER6)
     nodes = {}
     for name, address in NODES.items():
         node = nodes[name] = lab.namespace(name)
-        nodes_lan.plug(node, addresses=[f"{address}/24"])
+        nodes_lan.plug(node, addresses=[f"{address}/24", f"{node6(name)}/64"])
         node.ip("route", "add", "default", "via", ROUTER_BESIDE)
-        node.ip("address", "add", f"{VIP}/32", "dev", "lo")
-        node.spawn(sys.executable, "-c", POD, name, stdout=subprocess.DEVNULL)
+        node.ip("-6", "route", "add", "default", "via", ROUTER6_BESIDE)
+        for vip in (VIP, VIP6) if variant.has_ipv6 else (VIP,):
+            node.ip("address", "add", vip, "dev", "lo", *(["nodad"] if ":" in vip else []))
+            node.spawn(sys.executable, "-c", POD, name, vip, stdout=subprocess.DEVNULL)
     resolv_conf(client)
     with tempfile.TemporaryDirectory() as folder:
-        lan = DashboardLan(nodes_lan, client, router, nodes, Path(folder), options, policy, peer)
+        lan = DashboardLan(nodes_lan, client, router, nodes, Path(folder), options, policy, peer, variant)
         lan.write()
         for name in NODES:
             lan.start(name)
@@ -264,6 +299,11 @@ def main() -> int:
 def paths(frr: Frr) -> list[str]:
     """The nodes (by address) that FRR has the dashboard's address from."""
     return sorted(path["peerId"] for path in frr.table().get(f"{VIP}/32", []) if path.get("valid"))
+
+
+def paths6(frr: Frr) -> list[str]:
+    """The nodes that FRR has the dashboard's IPv6 address from, by the address of their session."""
+    return sorted(path["peerId"] for path in frr.table("ipv6").get(f"{VIP6}/128", []) if path.get("valid"))
 
 
 def best(frr: Frr) -> list[str]:

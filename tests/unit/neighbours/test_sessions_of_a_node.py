@@ -48,6 +48,16 @@ def test_both_families_on_one_session_where_it_is_asked_for() -> None:
     assert session(peer).config.session.families == {IPV4, IPV6}
 
 
+def test_the_other_family_of_a_session_leads_to_the_node_s_own_address() -> None:
+    node = Node("node1", addresses=(ip_address("10.10.0.101"), ip_address("2001:db8::101")))
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, dual_stack_address_family=True)
+
+    made = neighbour(peer, node, ())
+
+    assert isinstance(made, Neighbour)
+    assert (made.config.session.next_hop_v4, made.config.session.next_hop_v6) == (None, ip_address("2001:db8::101"))
+
+
 def test_a_peer_whose_password_cannot_be_read_gets_no_unsigned_session() -> None:
     peer = Peer("gateway", 64512, 64512, address=GATEWAY, password_secret=SecretRef("/etc/none"))
 
