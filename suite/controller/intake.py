@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,12 @@ from suite.cluster.source import Batch, Source
 from suite.cluster.status import outcomes_of
 from suite.config.document import Document
 from suite.config.loading import Outcome
+from suite.config.restart import wait_for_restart
 from suite.controller.configuration_file import Mark, combined, follow_configuration
 from suite.controller.loop import Controller
 from suite.controller.sightings import follow_announcements
 from suite.model.configuration import Configuration
+from suite.model.problem import Problem
 from suite.model.publication import Publication
 from suite.model.snapshot import Snapshot
 from suite.store import keepsake
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 KEEP_DELAY = 2.0
 """Seconds after a change until the last leases are written; changes meanwhile are part of it."""
+
+READ_AT_START = "it was changed, and takes effect at the next start"
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class Places:
     """A cluster instead of manifests; empty for the pod's own cluster, where there is one."""
     keepsake: Path | None = None
     """Where the last leases are kept beside the database."""
+    overridden: frozenset[str] = frozenset()
+    """Settings that the command line says instead of the configuration."""
 
     @property
     def is_cluster(self) -> bool:
@@ -145,12 +151,23 @@ class Intake:
 
     async def _reconfigure(self) -> None:
         outcome = await asyncio.to_thread(combined, self._documents, self._cluster_documents)
+        outcome = self._with_waiting(outcome)
         log_problems(outcome)
         if outcome.configuration is None:
             _log.error("the configuration is bad and kept out; the last good one stays in force")
         if self._cluster is not None:
             self._cluster.complain(outcome.problems)
         await self._controller.configure(self._changed(outcome.configuration), outcome.problems)
+
+    def _with_waiting(self, outcome: Outcome) -> Outcome:
+        """With a warning for each setting of the file that only a start reads; a cluster's are never read at a start."""
+        started, now = self._outcome.configuration, outcome.configuration
+        if started is None or now is None or self._cluster is not None:
+            return outcome
+        names = wait_for_restart(started, now, self._places.overridden)
+        source = str(self._places.config or "")
+        waiting = tuple(Problem(name, READ_AT_START, "restart", source, is_warning=True) for name in names)
+        return replace(outcome, problems=(*outcome.problems, *waiting))
 
     async def _keep_leases(self, path: Path) -> None:
         """Write the last leases beside the database, a little after they changed."""

@@ -185,6 +185,14 @@ def test_a_bad_configuration_is_kept_out_and_told(running):
     assert running.leases()["default/tea"] == "10.0.42.1"
 
 
+def test_a_changed_setting_that_only_a_start_reads_is_told(running):
+    (running.folder / "suite.yaml").write_text(CONFIG + "web: {listen: '127.0.0.1:1'}\n")
+
+    assert eventually(lambda: running.run("status").returncode == 1)
+    (trouble,) = running.told("status")["troubles"]
+    assert trouble.endswith("web.listen: it was changed, and takes effect at the next start")
+
+
 def test_doctor_finds_nothing_wrong_beside_a_running_suite(calm):
     found = calm.told("doctor", "--forwarder", "none", "--config", str(calm.folder / "suite.yaml"))
 
