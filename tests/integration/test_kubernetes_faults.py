@@ -11,7 +11,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -103,6 +103,7 @@ def away(tmp_path: Path, database: DatabaseUnderTest, seconds: float) -> None:
     async def story() -> None:
         async with running(api) as server:
             stack = Stack(server.kubeconfig(tmp_path), database.url)
+            closing.callback(stack.store.close)  # again: threads that wait for the database outlive the loop's tasks
             async with background(stack.run()):
                 api.put(service("before"))
                 await until(lambda: address(api, "before") == "10.0.42.0")
@@ -115,7 +116,8 @@ def away(tmp_path: Path, database: DatabaseUnderTest, seconds: float) -> None:
                     while address(api, "meanwhile") != "10.0.42.1":  # noqa: ASYNC110 - the server sets no event
                         await asyncio.sleep(0.05)
 
-    asyncio.run(story())
+    with ExitStack() as closing:
+        asyncio.run(story())
 
 
 def test_a_database_that_was_away_moves_nothing_and_then_serves_who_waited(tmp_path, postgres_db):
