@@ -119,7 +119,8 @@ def test_every_field_of_changes_is_known_to_the_store():
 KNOWN = [
     "closed", "opened", "services", "services_gone", "endpoints", "endpoints_gone", "nodes", "nodes_gone",
     "namespaces", "namespaces_gone", "refusals", "refusals_gone", "reserved", "unreserved", "drained", "undrained",
-    "records", "records_gone", "configuration", "withheld", "confirmed", "events",
+    "nodes_drained", "nodes_undrained", "records", "records_gone", "configuration", "withheld", "confirmed",
+    "heartbeat_keys", "tokens", "tokens_revoked", "events",
 ]  # fmt: skip
 
 
