@@ -2,6 +2,7 @@
 
     source -> controller -> commit --.
     the database of another's commit -+-> Publication -> nameserver, speaker
+    the feed of another's database --'
     web asks for the newest snapshot and the status
 
 Where publications come from is an `Origin`: the controller of this process, or something that follows one elsewhere.  It
@@ -20,7 +21,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,19 +28,20 @@ from suite import __version__
 from suite.cluster.connection import Lost
 from suite.config.document import Document
 from suite.controller.configuration_file import Mark, combined, mark_of, read_documents
+from suite.greeting import greeting
 from suite.metrics.names import new_registry
 from suite.model.address import Address, parse_address
-from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.peering import SessionState
 from suite.model.publication import Origin, Publication
-from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance, Status
 from suite.nameserver.loop import Nameserver
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
+from suite.store.remote.client import Remote
+from suite.web.hosting import FeedHost, Host
 from suite.web.serve import NoSocket, open_tcp, open_unix
 from suite.web.waiting import WaitingRoom
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from suite.controller.intake import Intake
     from suite.controller.loop import Controller
     from suite.speaker.loop import Speaker
+    from suite.store.remote.follower import RemoteFollower
     from suite.store.store import Store
 
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
@@ -57,12 +59,6 @@ SOCKET = "suite.sock"
 DATABASE = "suite.db"
 DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
-ANNOUNCEMENTS_REVIEW = 5
-"""Every so many of these looks is compared with the database, whatever was reported."""
-ANNOUNCEMENTS_INTERVAL = 1.0
-"""Seconds between two looks at what is announced; nothing is written while it stays the same."""
-SESSIONS_INTERVAL = 2.0
-"""The same for BGP sessions; one that flaps is written at this pace at most."""
 MEETING_INTERVAL = 1.0
 """Seconds between two looks at who else runs on the database; nothing is written while this process says the same."""
 
@@ -84,6 +80,8 @@ class RunOptions:
     """A cluster instead of manifests; empty for the pod's own cluster, where there is one."""
     database: str = ""
     """A SQLAlchemy URL without a password; empty for the configuration's, else suite.db in the state directory."""
+    follow: Remote | None = None
+    """A controller's feed instead of a database."""
     dns_listen: tuple[Listen, ...] = ()
     """Instead of the configuration's; empty for those."""
     roles: tuple[str, ...] = ()
@@ -149,7 +147,7 @@ class Suite:
         self._documents = documents
         self._outcome = combined(documents, ())
         self._settings = self._outcome.attempt
-        self._roles = options.roles or self._settings.roles
+        self._roles = self._chosen_roles()
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
         self._stop_web = asyncio.Event()
@@ -159,6 +157,10 @@ class Suite:
         self._origin: Origin | None = None
         self._controller: Controller | None = None
         """The origin, where this process has that role."""
+        self._remote: RemoteFollower | None = None
+        """The origin, where this process follows another's feed."""
+        self._feed: FeedHost | None = None
+        self._feed_listener: socket | None = None
         self._intake: Intake | None = None
         self._speaker: Speaker | None = None
         self._fellows: tuple[Fellow, ...] = ()
@@ -171,6 +173,8 @@ class Suite:
         snapshot = await self._waiting.until_there(origin.load)
         if self._nameserver is not None:
             self._nameserver.before = snapshot
+        from suite.speaker.telling import tell_announcements, tell_sessions
+
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(origin.run())
             if self._intake is not None:
@@ -180,18 +184,21 @@ class Suite:
                 tasks.create_task(self._keep_contact(self._nameserver, origin))
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
-                tasks.create_task(self._keep_announcements(self._speaker, origin))
-                if self._store is not None:
-                    tasks.create_task(self._keep_sessions(self._speaker, self._store))
+                tasks.create_task(tell_announcements(self._speaker, self._node, origin))
+                tasks.create_task(tell_sessions(self._speaker, self._note_sessions))
             if "web" in self._roles:
                 tasks.create_task(self._serve_web(origin))
+            if self._feed is not None:
+                tasks.create_task(self._feed.run())
             if self._store is not None:
                 tasks.create_task(self._keep_meeting(self._store))
 
     async def _start(self) -> Origin:
         """Open sockets and database side by side: both take a while, and DNS should answer within a second."""
         self._open_socket()
-        if self._outcome.configuration is None:
+        if self._options.follow is not None:
+            self._origin = await self._follow_remote(self._options.follow)
+        elif self._outcome.configuration is None:
             await self._remember_settings()
         self._open_web()
         opening = self._open_nameserver()
@@ -202,13 +209,22 @@ class Suite:
             self._speaker = Speaker(
                 self._node, self._registry, random.SystemRandom().random, self._decline, self._probed
             )
-        store = await self._waiting.until_there(self._open_store)
-        if self._nameserver is not None:
-            self._nameserver.versions = store
-        self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
+        if self._origin is None:
+            store = await self._waiting.until_there(self._open_store)
+            if self._nameserver is not None:
+                self._nameserver.versions = store
+            self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
+            if "web" in self._roles:
+                host = Host(self._options.state, self._settings.web, self._options.kubeconfig, _now)
+                self._feed = FeedHost(store, self._origin, host, self._probed)
         if opening is not None:
             await opening
         return self._origin
+
+    def _chosen_roles(self) -> tuple[str, ...]:
+        """What the command line says, else the configuration; who follows a feed never controls."""
+        roles = self._options.roles or self._settings.roles
+        return roles if self._options.follow is None else tuple(role for role in roles if role != "controller")
 
     def _open_socket(self) -> None:
         if "web" in self._roles and not self._listeners:
@@ -218,6 +234,8 @@ class Suite:
         self._open_socket()
         if "web" in self._roles and self._settings.web.listen is not None:
             self._listeners.append(open_tcp(self._settings.web.listen))
+        if "web" in self._roles and self._settings.web.feed_listen is not None and self._options.follow is None:
+            self._feed_listener = open_tcp(self._settings.web.feed_listen)
 
     def _open_nameserver(self) -> "asyncio.Task[bool] | None":
         if "nameserver" not in self._roles:
@@ -287,6 +305,20 @@ class Suite:
 
         return DatabaseFollower(store, self._tell, _now, self._settings)
 
+    async def _follow_remote(self, remote: Remote) -> Origin:
+        """Another machine decides; without a configuration of its own this process does as that one says."""
+        from suite.store.remote.follower import Moments, RemoteFollower
+
+        moments = Moments(random.SystemRandom().random, _now)
+        follower = self._remote = RemoteFollower(remote, self._options.state, self._tell, moments)
+        snapshot = await follower.load()
+        if not snapshot.is_complete:
+            snapshot = await self._waiting.until_there(follower.meet)
+        if self._options.config is None:
+            self._settings = snapshot.configuration
+            self._roles = self._chosen_roles()
+        return follower
+
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
         self._stop_web.set()
@@ -298,6 +330,8 @@ class Suite:
             await self._nameserver.stop()
         if self._speaker is not None and self._origin is not None:
             await self._origin.announce(self._node, frozenset())
+        if self._remote is not None:
+            await self._remote.close()
         if self._store is not None:
             with contextlib.suppress(StoreError):
                 if self._speaker is not None:
@@ -358,9 +392,11 @@ class Suite:
         return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
 
     def _probed(self, address: Address) -> None:
-        """The speaker found a free address to be nobody's; only a controller gives addresses."""
+        """A speaker found a free address to be nobody's; only a controller gives addresses."""
         if self._controller is not None:
             self._controller.probed(address)
+        elif self._remote is not None:
+            self._remote.probed(address)
 
     async def _decline(self, address: Address, mac: str) -> None:
         """The speaker found a stranger at an address."""
@@ -374,35 +410,25 @@ class Suite:
             await self._speaker.follow(publication)
         if self._intake is not None:
             self._intake.tell(publication)
+        if self._feed is not None:
+            self._feed.tell(publication)
         if not self._has_greeted:
             self._has_greeted = True
-            self._greet(publication.snapshot)
+            options, server = self._options, self._nameserver
+            place = server.addresses[0] if server is not None and server.is_listening else None
+            _log.info(greeting(publication.snapshot, options.state, options.config, options.database, place))
 
-    async def _keep_announcements(self, speaker: "Speaker", origin: Origin) -> None:
-        """Report what the speaker announces when it has changed, and once in a while.
-
-        After a partition every side has written itself down as the owner, and the one that stays it has nothing new to say.
-        """
-        reported: frozenset[Announcement] | None = None
-        for turn in count():
-            announced = speaker.announcements()
-            is_review = turn % ANNOUNCEMENTS_REVIEW == 0
-            if (is_review or announced != reported) and await origin.announce(self._node, announced):
-                reported = announced
-            await asyncio.sleep(ANNOUNCEMENTS_INTERVAL)
-
-    async def _keep_sessions(self, speaker: "Speaker", store: "Store") -> None:
-        """Write which BGP sessions are up, only when one has changed."""
-        known: frozenset[SessionState] | None = None
-        while True:
-            now = speaker.session_states()
-            if now != known:
-                try:
-                    await asyncio.to_thread(store.note_sessions, self._node, now, now=_now())
-                    known = now
-                except StoreError as error:
-                    _log.debug("the BGP sessions could not be written yet: %s", error)
-            await asyncio.sleep(SESSIONS_INTERVAL)
+    async def _note_sessions(self, sessions: frozenset[SessionState]) -> bool:
+        """Whether they are taken down now."""
+        if self._remote is not None:
+            return await self._remote.note_sessions(self._node, sessions)
+        try:
+            if self._store is not None:
+                await asyncio.to_thread(self._store.note_sessions, self._node, sessions, now=_now())
+        except StoreError as error:
+            _log.debug("the BGP sessions could not be written yet: %s", error)
+            return False
+        return True
 
     async def _keep_meeting(self, store: "Store") -> None:
         """Say in the database what the roles of this process do, and hear what other processes' do."""
@@ -444,28 +470,13 @@ class Suite:
             self._store,
             self._speaker.peerings if self._speaker else tuple,
             self._speaker.layer2 if self._speaker else lambda: None,
+            self._feed.following if self._feed else None,
+            self._feed.doorkeeper if self._feed else None,
         )
-        await serve(backend, self._listeners, self._stop_web)
-
-    def _greet(self, snapshot: Snapshot) -> None:
-        """Three commands to try, once, when the first answers are there."""
-        names = [ref for ref in snapshot.holdings.keys() if snapshot.bound(ref)]  # noqa: SIM118 - a persistent map
-        ref = min(names, default=ServiceRef("default", "coffee"))
-        command = os.environ.get("SUITE_COMMAND", "suite")  # how this program was called; suite.sh tells
-        where = f"--state {self._options.state}"
-        if self._options.config is not None:
-            where = f"--config {self._options.config} {where}"
-        if self._options.database:
-            where += f" --database {self._options.database}"
-        lines = [f"the suite runs; its state is in {self._options.state}.  Try:"]
-        if self._nameserver is not None and self._nameserver.is_listening:
-            address, port = self._nameserver.addresses[0]
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - of a server, for a client
-            zone = snapshot.configuration.dns.zones[0].rstrip(".")
-            lines.append(f"    nslookup -port={port} {ref.name}.{ref.namespace}.{zone} {host}")
-        lines.append(f"    {command} lease list {where}")
-        lines.append(f"    {command} explain {ref} {where}")
-        _log.info("\n".join(lines))
+        secured = None
+        if self._feed is not None and self._feed_listener is not None:
+            secured = await self._feed.secured(self._feed_listener)
+        await serve(backend, self._listeners, self._stop_web, secured)
 
 
 def _nobody_knows(_address: Address) -> None:

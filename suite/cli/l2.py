@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from suite.cli.desk import ask, snapshot_of
+from suite.cli.desk import ask, carry_out, done, order, snapshot_of
 from suite.cli.fault import Exit, Fault
 from suite.cli.moves import COLUMNS, moves
-from suite.cli.options import format_option, target_options
+from suite.cli.options import format_option, reason_option, target_options
 from suite.cli.output import Format, show, show_one
 from suite.cli.target import Target
 
@@ -74,6 +74,36 @@ def watch(interface: str, timeout: float | None) -> None:
     except OSError as error:
         fix = "run it as root, or with CAP_NET_RAW" if isinstance(error, PermissionError) else "see `ip -br link`"
         raise Fault(f"it cannot be listened on: {error.strerror}", where=interface, fix=fix) from None
+
+
+@command.command("rotate-key", epilog='\b\nExample:\n  suite l2 rotate-key --reason "a machine was sold"')
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long all nodes get to hear of the new key before it signs.",
+)
+@target_options
+@reason_option
+def rotate_key(settle: float, target: Target, reason: str) -> None:
+    """Let speakers know each other by another key than the one in the database.
+
+    Two keys count at a time.  First the new one is believed beside the old, then it signs.  The key before the last counts no
+    more, so rotate twice when a key is known to somebody who should not have it.  A node that hears nothing of this is taken
+    for dead by the others once it signs, so look at `suite l2 status` first.
+    """
+    import secrets
+
+    from suite.controller.credentials import introduce_key, promote_key
+
+    given, key = order(reason), secrets.token_hex(32)
+    carry_out(target, lambda snapshot: introduce_key(snapshot.heartbeat_keys, key, given))
+    click.echo(f"a new key is believed; it signs in {settle:g} seconds", err=True)
+    time.sleep(settle)
+    changes, _ = carry_out(target, lambda snapshot: promote_key(snapshot.heartbeat_keys, given))
+    done(changes, "the new key signs; the one before it is believed until the next rotation")
 
 
 def _node_row(node: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ PLACES = {
         "Write what the router on the other side of a BGP peer needs: neighbors, AS numbers, our prefixes, our zones.",
     ),
     "hosts": ("suite.cli.hosts", "Host tables: from leases to a router's, and from a router's to the configuration."),
+    "token": ("suite.cli.token", "Tokens: who may follow this suite, ask it or order something over the network."),
     "config": ("suite.cli.config", "Configuration files: check, convert, schema, reference."),
     "db": ("suite.cli.db", "The database: upgrade, check, back up, restore."),
     "doctor": ("suite.cli.doctor", "Check this machine and say how to mend what is wrong."),

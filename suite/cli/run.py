@@ -14,7 +14,8 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     "run",
     epilog="\b\nExamples:\n"
     "  suite run --config config.yaml --manifests manifests/\n"
-    "  suite run --config config.yaml --dns-listen 127.0.0.1:1053 --state .state",
+    "  suite run --config config.yaml --dns-listen 127.0.0.1:1053 --state .state\n"
+    "  suite run --role speaker --follow https://10.0.10.1:7473 --token-file token --fingerprint sha256:0123...",
 )
 @target_options
 @manifests_option
@@ -24,6 +25,32 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     envvar="KUBECONFIG",
     metavar="FILE",
     help="Watch the cluster of this file instead of manifests.  [default: the pod's own cluster, inside one]",
+)
+@click.option(
+    "--follow",
+    default="",
+    envvar="SUITE_FOLLOW",
+    metavar="URL",
+    help="Follow the controller at this https:// address instead of a database.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SUITE_TOKEN_FILE",
+    help="The token that the controller knows this machine by; see `suite token`.",
+)
+@click.option(
+    "--authority",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SUITE_AUTHORITY",
+    help="The certificate of the controller's authority.",
+)
+@click.option(
+    "--fingerprint",
+    default="",
+    envvar="SUITE_FINGERPRINT",
+    metavar="sha256:HEX",
+    help="Instead of --authority: its fingerprint, as `suite token create` prints it.",
 )
 @click.option(
     "--dns-listen",
@@ -49,6 +76,10 @@ def command(
     target: Target,
     manifests: Path | None,
     kubeconfig: str,
+    follow: str,
+    token_file: Path | None,
+    authority: Path | None,
+    fingerprint: str,
     dns_listen: tuple[str, ...],
     roles: tuple[str, ...],
     node: str,
@@ -61,13 +92,19 @@ def command(
     """
     from suite.cli.arguments import read_listen
     from suite.run import RunOptions, main
+    from suite.store.remote.client import Remote
 
+    if follow and "controller" in roles:
+        raise click.UsageError("who follows a controller is none: leave out --follow, or --role controller")
+    if follow and not follow.startswith(("https://", "http://")):
+        raise click.UsageError("--follow takes an address like https://controller.example:7473")
     options = RunOptions(
         config=target.config,
         manifests=manifests,
         kubeconfig=kubeconfig,
         database=target.database,
         state=target.state,
+        follow=Remote(follow, token_file, authority, fingerprint) if follow else None,
         dns_listen=tuple(map(read_listen, dns_listen)),
         roles=roles,
         node=node,

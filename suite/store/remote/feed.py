@@ -54,7 +54,7 @@ class Feed:
             touched = self._store.touched(after.epoch, after.revision, snapshot.revision)
         kind = "base" if touched is None else "changes"
         header = Header(
-            kind, snapshot.epoch, snapshot.revision, snapshot.at, lines.digest_text(number), version=__version__,
+            kind, snapshot.epoch, snapshot.revision, snapshot.at, lines.digest_text(number), lines.FORMAT, __version__,
             after=str(after) if touched is not None else "", ahead=self._ahead(),
         )  # fmt: skip
         content = lines.base_lines(snapshot) if touched is None else _changes(snapshot, touched)

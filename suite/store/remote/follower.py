@@ -19,6 +19,7 @@ from suite.model.peering import SessionState
 from suite.model.publication import Publication, Tell
 from suite.model.snapshot import Snapshot
 from suite.store import rows
+from suite.store.errors import Unavailable
 from suite.store.remote import kept
 from suite.store.remote.client import Client, Remote, Unreachable
 from suite.store.remote.journal import NAME as JOURNAL
@@ -69,7 +70,8 @@ class RemoteFollower:
         self._has_changed = asyncio.Event()
         self._has_report = asyncio.Event()
         self._journal: Journal | None = None
-        self._announced: tuple[str, frozenset[Announcement]] | None = None
+        self._announced: frozenset[Announcement] | None = None
+        self._announced_at = 0.0
         self._touched_at = 0.0
         self._clean: set[Address] = set()
         self._left_out: tuple[str, ...] = ()
@@ -78,7 +80,9 @@ class RemoteFollower:
         """Why the controller is not heard; empty while it is."""
 
     async def load(self) -> Snapshot:
-        """What the disk kept."""
+        """What the disk kept, when nothing newer is known."""
+        if self._journal is not None:
+            return self.snapshot
         self._journal = await asyncio.to_thread(Journal, self._state / JOURNAL)
         path = self._state / kept.NAME
         try:
@@ -88,20 +92,40 @@ class RemoteFollower:
         self.snapshot = await asyncio.to_thread(self._localized, self._known)
         return self.snapshot
 
+    async def meet(self) -> Snapshot:
+        """The first snapshot of a machine that has none; nothing is told yet.
+
+        Raises:
+            Unavailable: the controller is not heard, or has none itself.
+        """
+        client = Client(self._remote)
+        try:
+            await self._learn(client)
+        except (Unreachable, FeedError) as error:
+            self.trouble = str(error)
+            raise Unavailable(str(error)) from error
+        finally:
+            client.interrupt()
+        self._age = 0.0
+        return self.snapshot
+
     async def run(self) -> None:
         """Tell what is known, then every new snapshot, until cancelled."""
         if self.snapshot.is_complete:
-            _log.warning("going on with revision %d, kept on the disk", self.snapshot.revision)
+            if self.trouble:
+                _log.warning("going on with revision %d, kept on the disk", self.snapshot.revision)
             await self._tell(Publication(self.snapshot, None, self._age))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep())
             tasks.create_task(self._deliver())
-            tasks.create_task(self._repeat())
 
     async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
-        """Put into the journal what ``node`` announces; it travels by itself."""
-        self._announced = node, announced
+        """Put into the journal what ``node`` announces; it travels by itself.  What was told just now is not told again."""
+        now = self._moments.monotonic()
+        if announced == self._announced and now - self._announced_at < REPEAT:
+            return True
+        self._announced, self._announced_at = announced, now
         return await self._report({"node": node, "announced": _written(announced)})
 
     async def decline(self, address: Address, mac: str, node: str) -> None:
@@ -158,20 +182,26 @@ class RemoteFollower:
             client.interrupt()
 
     async def _hear(self, client: Client) -> None:
+        was_complete = self.snapshot.is_complete
+        found = await self._learn(client)
+        if found is not None and self.snapshot.is_complete:
+            touched = found.touched if was_complete else None
+            await self._tell(Publication(self.snapshot, touched, ahead=found.ahead))
+
+    async def _learn(self, client: Client) -> Read | None:
+        """Ask once; what is new is known afterwards."""
         found = await asyncio.to_thread(self._ask, client)
         self._recovered()
         self._note_contact()
         if found is None:
-            return
+            return None
         self._known, left_out = found.known, found.left_out
         if left_out and left_out != self._left_out:
             _log.warning("%d objects are not understood by this release, %s first", len(left_out), left_out[0])
         self._left_out = left_out
-        before, self.snapshot = self.snapshot, await asyncio.to_thread(self._localized, self._known)
+        self.snapshot = await asyncio.to_thread(self._localized, self._known)
         self._has_changed.set()
-        if self.snapshot.is_complete:
-            touched = found.touched if before.is_complete else None
-            await self._tell(Publication(self.snapshot, touched, ahead=found.ahead))
+        return found
 
     def _ask(self, client: Client) -> Read | None:
         """Runs in a worker thread."""
@@ -259,12 +289,6 @@ class RemoteFollower:
             clean, self._clean = self._clean, set()
             client.report({"reports": batch, "clean": sorted(map(str, clean))})
             self._journal.delivered(batch)
-
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(REPEAT)
-            if self._announced is not None and not self.trouble:
-                await self.announce(*self._announced)
 
     def _in_trouble(self, text: str) -> None:
         if text != self.trouble:

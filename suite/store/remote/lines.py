@@ -65,7 +65,7 @@ class Header:
     revision: int
     at: datetime
     digest: str
-    format: int = FORMAT
+    format: int
     version: str = ""
     after: str = ""
     """The position that changes are told after."""
