@@ -1,42 +1,55 @@
 """Waiting for somebody else's commit.
 
-SQLite tells through ``PRAGMA data_version``, which costs microseconds and no disk; a commit of this process wakes its
-own waiters at once.  PostgreSQL tells through NOTIFY, which a trigger on ``head`` sends; a slow look at ``head`` stands
-behind it, because a pooler between may swallow notifications.
+SQLite: the kernel tells when a file beside the database is written, and ``PRAGMA data_version``, which costs microseconds
+and no disk, whether that was a commit; a commit of this process wakes its own waiters at once.  PostgreSQL tells through
+NOTIFY, which a trigger on ``head`` sends; a slow look at ``head`` stands behind it, because a pooler between may swallow
+notifications.
 """
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from suite.model.snapshot import Snapshot
 from suite.store.database import Database, Transaction
+from suite.store.stirring import Stirring, stirring
 
 POLL = 0.02
-"""Seconds between two looks at a SQLite file."""
+"""Seconds between two looks at a SQLite file where the kernel does not tell of writes."""
 
 SLICE = 0.5
-"""Seconds after which a waiter on PostgreSQL looks whether its store was closed, and at ``head``."""
+"""Seconds after which a waiter looks all the same: whether its store was closed, and at ``head``."""
 
 
 class Bell:
-    """What a commit or the end of the store rings, so that waiters of this process need not poll for it."""
+    """What a commit or the end of the store rings, so that waiters of this process need not look for it."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
+        self._alarms: set[int] = set()
         self.is_closed = False
 
     def ring(self, *, close: bool = False) -> None:
         """Wake everybody; with ``close`` for good."""
-        with self._condition:
+        with self._lock:
             self.is_closed |= close
-            self._condition.notify_all()
+            for each in self._alarms:
+                os.eventfd_write(each, 1)
 
-    def wait(self, seconds: float) -> None:
-        """Until it rings, at most this long."""
-        with self._condition:
-            if not self.is_closed:
-                self._condition.wait(seconds)
+    @contextmanager
+    def heard(self) -> Iterator[int]:
+        """An eventfd that can be read from once it has rung."""
+        alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            with self._lock:
+                self._alarms.add(alarm)
+            yield alarm
+        finally:
+            with self._lock:
+                self._alarms.discard(alarm)
+            os.close(alarm)
 
 
 def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> bool:
@@ -47,17 +60,21 @@ def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> boo
     """
     deadline = time.monotonic() + timeout
     with database.looking() as tx:
-        pause = _pause_sqlite(tx, bell) if database.is_sqlite else _pause_postgresql(tx)
-        found = False
-        while not bell.is_closed:
-            if is_newer(tx, after):
-                found = True
-                break
-            if not pause(deadline):
-                break
-        if not database.is_sqlite:
+        if database.path is None:
+            found = _looked(tx, after, bell, _pause_postgresql(tx), deadline)
             tx.execute("UNLISTEN *")
-    return found
+            return found
+        with bell.heard() as alarm, stirring(database.path.absolute().parent, alarm) as stir:
+            return _looked(tx, after, bell, _pause_sqlite(tx, bell, stir), deadline)
+
+
+def _looked(tx: Transaction, after: Snapshot, bell: Bell, pause: "Pause", deadline: float) -> bool:
+    while not bell.is_closed:
+        if is_newer(tx, after):
+            return True
+        if not pause(deadline):
+            break
+    return False
 
 
 def is_newer(tx: Transaction, after: Snapshot) -> bool:
@@ -70,12 +87,13 @@ Pause = Callable[[float], bool]
 """Wait until looking at ``head`` is worth it, or until the deadline (then False)."""
 
 
-def _pause_sqlite(tx: Transaction, bell: Bell) -> Pause:
+def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
     version = tx.scalar("PRAGMA data_version")
+    slice_ = SLICE if stir.is_told else POLL
 
     def pause(deadline: float) -> bool:
-        while (left := deadline - time.monotonic()) > 0:
-            bell.wait(min(POLL, left))
+        while (now := time.monotonic()) < deadline:
+            stir.wait(min(deadline, now + slice_))
             if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
                 return True
         return False
