@@ -1,7 +1,8 @@
 """The commit: one transaction, one revision, all of a turn's changes or none of them.
 
-Order: lock and move ``head``; close leases; open leases and their ports; current state; events; the feed.  Every text
-is fixed, so that the driver prepares it once.
+Order: move ``head``, which locks it; close leases; open leases and their ports; current state; events; the feed.  Every
+text is fixed, so that the driver prepares it once; and nothing is read but ``head`` and who leads, so that PostgreSQL is
+waited for twice: for these two, and for everything else together with COMMIT.
 """
 
 import json
@@ -20,7 +21,7 @@ from suite.model.snapshot import Snapshot
 from suite.store import chain, rows, tokens
 from suite.store.database import Transaction, plain, time_text
 from suite.store.errors import Conflict, Deposed
-from suite.store.snapshots import FULL_READ, Head, documents_of, read_head, touched_by
+from suite.store.snapshots import FULL_READ, Head, documents_of, head_of, touched_by
 
 FEED_LENGTH = 10_000
 """How many commits the feed reaches back; who is further behind reads everything."""
@@ -33,6 +34,21 @@ EVENT_TYPES = (
     "bigint", "integer", "timestamptz", "text", "text", "text", "text", "text", "text", "text", "smallint", "text",
     "bytea", "text", "text", "text", "text", "text", "text",
 )  # fmt: skip
+
+_MOVE = (
+    "UPDATE head SET revision = revision + 1, time = {later}(time, ?), last_lease = last_lease + ?"
+    " RETURNING epoch, revision, hash, time, last_lease"
+)
+MOVE = {True: _MOVE.format(later="max"), False: _MOVE.format(later="greatest")}
+"""By whether it is SQLite: the next revision, not before the last one's time; nobody else commits until this one ends."""
+
+CLOSE = "UPDATE lease SET valid_to = ?, end_revision = ?, end_reason = ? WHERE id = ? AND valid_to IS NULL"
+CLOSE_ALL = (
+    "UPDATE lease SET valid_to = ?, end_revision = ?, end_reason = gone.reason"
+    " FROM unnest(?::text[], ?::bigint[]) AS gone (reason, id)"
+    " WHERE lease.id = gone.id AND valid_to IS NULL RETURNING 1"
+)
+"""The same in PostgreSQL's one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +85,21 @@ def write(
             closed already.
         Deposed: ``term`` is over.
     """
-    old = read_head(tx, lock=True)
-    is_newest = (old.epoch, old.revision) == (based_on.epoch, based_on.revision)
+    moved = tx.execute(MOVE[tx.is_sqlite], (tx.time_in(now), len(changes.opened)))
+    leading = None if term is None else tx.execute("SELECT term, instance FROM leadership")  # on its way with the other
+    (row,) = moved.fetchall()
+    head = head_of(row, tx)
+    is_newest = (head.epoch, head.revision - 1) == (based_on.epoch, based_on.revision)
     if not is_newest and _needs_newest(changes):
-        raise Conflict(f"revision {old.revision} came before this commit, which was planned at {based_on.revision}")
-    if term is not None:
-        _check_term(tx, term)
-    head = Head(old.epoch, old.revision + 1, old.hash, max(now, old.time), old.last_lease + len(changes.opened))
+        raise Conflict(f"revision {head.revision - 1} came before this commit, planned at {based_on.revision}")
+    if leading is not None:
+        _check_term(leading.fetchone(), term)
     _close(tx, changes.closed, head)
-    with tx.pipeline():
-        _move(tx, head)
-        opened = _open(tx, changes.opened, head, old.last_lease)
-        _write_documents(tx, changes, head)
-        last_hash = write_events(tx, changes.events, head, key=writer.key)
-        _feed(tx, writer, changes, opened, head)
+    opened = _open(tx, changes.opened, head)
+    _write_documents(tx, changes, head)
     _write_small(tx, changes, head)
+    last_hash = write_events(tx, changes.events, head, key=writer.key)
+    _feed(tx, writer, changes, opened, head)
     return Written(head._replace(hash=last_hash), opened, is_newest)
 
 
@@ -120,40 +136,34 @@ def write_events(tx: Transaction, events: Sequence[Event], head: Head, *, key: b
     return last_hash
 
 
-def _check_term(tx: Transaction, term: int) -> None:
-    leader = tx.execute("SELECT term, instance FROM leadership").fetchone()
+def _check_term(leader: tuple[int, str] | None, term: int | None) -> None:
     if leader is None or leader[0] != term:
         name = leader[1] if leader else "nobody"
         raise Deposed(f"term {term} is over; {name} leads in term {leader[0] if leader else 0}")
-
-
-def _move(tx: Transaction, head: Head) -> None:
-    tx.execute(
-        "UPDATE head SET revision = ?, time = ?, last_lease = ?",
-        (head.revision, tx.time_in(head.time), head.last_lease),
-    )
 
 
 def _close(tx: Transaction, closed: Sequence[Closing], head: Head) -> None:
     if not closed:
         return
     at = tx.time_in(head.time)
-    text = "UPDATE lease SET valid_to = ?, end_reason = ?, end_revision = ? WHERE id = ? AND valid_to IS NULL"
-    values = [(at, plain(closing.reason), head.revision, closing.lease.id) for closing in closed]
-    done = tx.execute_many(text, values)
-    if done != len(values):
-        raise Conflict(f"{len(values) - done} of {len(values)} leases to close are closed already")
+    ids, reasons = [closing.lease.id for closing in closed], [plain(closing.reason) for closing in closed]
+    if tx.is_sqlite:
+        done = tx.execute_many(CLOSE, [(at, head.revision, *each) for each in zip(reasons, ids, strict=True)])
+    else:
+        done = len(tx.execute(CLOSE_ALL, (at, head.revision, reasons, ids)).fetchall())
+    if done != len(ids):
+        raise Conflict(f"{len(ids) - done} of {len(ids)} leases to close are closed already")
     shared = [(closing.lease.id,) for closing in closed if rows.port_rows(closing.lease)]
     if shared:
         tx.execute_many("DELETE FROM lease_port WHERE lease_id = ?", shared)
 
 
-def _open(tx: Transaction, wanted: Sequence[Lease], head: Head, last_lease: int) -> list[Lease]:
+def _open(tx: Transaction, wanted: Sequence[Lease], head: Head) -> list[Lease]:
     opened = [
         replace(
             lease, id=number, valid_from=head.time, revision=head.revision, uid=plain(lease.uid), note=plain(lease.note)
         )
-        for number, lease in enumerate(wanted, last_lease + 1)
+        for number, lease in enumerate(wanted, head.last_lease - len(wanted) + 1)
     ]
     values = [rows.lease_row(lease, tx.time_in) for lease in opened]
     tx.insert(rows.LEASE_INTO, rows.LEASE_TYPES, values)

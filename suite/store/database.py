@@ -6,7 +6,7 @@ cost as much again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -124,10 +124,6 @@ class Transaction:
             arrays = tuple(list(column) for column in zip(*rows, strict=True))
             self.execute(_insert_arrays(into, tuple(types), on_conflict), arrays)
 
-    def pipeline(self) -> AbstractContextManager[Any]:
-        """Statements inside go out without waiting for each other's answers (PostgreSQL); an error ends the block."""
-        return nullcontext() if self.is_sqlite else self.driver.pipeline()
-
     def time_in(self, at: datetime | None) -> Any:
         """A time as the driver takes it."""
         return time_text(at) if self.is_sqlite and at is not None else at
@@ -166,13 +162,16 @@ class Database:
     def dialect(self) -> str:
         return "sqlite" if self.is_sqlite else "postgresql"
 
-    def write(self, act: Callable[[Transaction], T]) -> T:
+    def write(self, act: Callable[[Transaction], T], *, is_piped: bool = False) -> T:
         """``act`` in a transaction that may write; once more when a connection from the pool turns out to be dead.
+
+        With ``is_piped`` PostgreSQL is only waited for where ``act`` fetches something, and at the end; an error shows
+        there, and how many rows a statement touched does not show at all.
 
         Raises:
             OutcomeUnknown: the connection broke during COMMIT.
         """
-        return self._twice(self.writing, act)
+        return self._twice(self._piped if is_piped and not self.is_sqlite else self.writing, act)
 
     def read(self, act: Callable[[Transaction], T]) -> T:
         """``act`` in a transaction that sees one state of all tables; once more when its connection was dead."""
@@ -203,7 +202,22 @@ class Database:
             with translated(self.path, tx.driver):
                 tx.driver.commit()
         except ConnectionLost as error:
-            raise OutcomeUnknown("the connection broke during COMMIT", "read again to see what happened") from error
+            raise _unknown() from error
+
+    @contextmanager
+    def _piped(self) -> Iterator[Transaction]:
+        """As :meth:`writing` in PostgreSQL; COMMIT goes out together with the last statements."""
+        has_asked = False
+        with self._connected() as tx:
+            try:
+                with translated(self.path, tx.driver), tx.driver.pipeline():
+                    yield tx
+                    has_asked = True
+                    tx.driver.execute("COMMIT", prepare=False)
+            except ConnectionLost as error:
+                if has_asked:
+                    raise _unknown() from error
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -236,3 +250,7 @@ class Database:
     def close(self) -> None:
         """Close the connections that nobody uses; the others close when they come back."""
         self.engine.dispose()
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown("the connection broke during COMMIT", "read again to see what happened")

@@ -50,6 +50,11 @@ def read_head(tx: Transaction, *, lock: bool = False) -> Head:
     """The row ``head``; with ``lock`` nobody else commits until this transaction ends (SQLite: BEGIN IMMEDIATE does)."""
     suffix = " FOR UPDATE" if lock and not tx.is_sqlite else ""
     row = tx.execute(f"SELECT epoch, revision, hash, time, last_lease FROM head{suffix}").fetchone()  # noqa: S608
+    return head_of(row, tx)
+
+
+def head_of(row: Sequence[Any], tx: Transaction) -> Head:
+    """The columns of ``head`` in the order of :class:`Head`."""
     return Head(row[0], row[1], row[2], tx.time_out(row[3]), row[4])
 
 

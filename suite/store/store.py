@@ -116,10 +116,10 @@ class Store:
             written.append(write(tx, self._writer, changes, based_on, now=now, term=term))
 
         try:
-            self.database.write(act)
+            self.database.write(act, is_piped=True)
         except OutcomeUnknown:
             if not self._settle(written[-1].head):
-                self.database.write(act)
+                self.database.write(act, is_piped=True)
         self._bell.ring()
         done = written[-1]
         if done.is_newest:
