@@ -286,5 +286,3 @@ def test_missing_privilege_is_said_once_and_names_still_work(netlab: NetLab, tmp
 
     assert eventually(said, within=10)
     assert len(said()) == 1
-    explained = host.run(str(ROOT / "suite.sh"), "explain", "coffee", "--state", str(tmp_path / "state"))
-    assert "announces nothing by layer 2" in explained.stdout
