@@ -121,14 +121,16 @@ class Nameserver:
             planned = self._plan(snapshot, publication.touched)
             updates = await self._numbered(planned.updates)
             self._snapshot, self.refused = snapshot, planned.refused
-            self.contact()
-            self._is_stale = False
+            self.contact(publication.age)
+            self._is_stale = publication.age > snapshot.configuration.dns.stale_limit
+            if self._is_stale:  # kept from before: never served as if it were new, not for a moment
+                updates = [*updates, SetState(ready=snapshot.is_complete, stale=True)]
             await self._publish(updates)
             self._visible = snapshot
 
-    def contact(self) -> None:
-        """The controller or the database was heard from: what is served is as good as new."""
-        self._contact = self._clock()
+    def contact(self, age: float = 0.0) -> None:
+        """What is served was the newest ``age`` seconds ago, as the controller or the database said."""
+        self._contact = self._clock() - age
 
     def instance(self) -> Instance:
         """What this role says about itself."""

@@ -14,13 +14,18 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-
 PATHS = application(Backend(Snapshot, Status, new_registry())).openapi()["paths"]
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_path_is_documented_with_its_parameters(path):
-    [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{path}` |")]
+OPERATIONS = [(path, method) for path, methods in PATHS.items() for method in methods]
 
-    wanted = [each["name"] for each in PATHS[path]["get"].get("parameters", []) if each["in"] == "query"]
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_a_path_is_documented_with_its_parameters(path, method):
+    begin = f"| `{path}` |" if method == "get" else f"| `{path}` ({method.upper()}) |"
+    [row] = [line for line in PAGE.splitlines() if line.startswith(begin)]
+
+    operation = PATHS[path][method]
+    wanted = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
     assert all(f"`{name}`" in row for name in wanted)
-    assert " ".join(PATHS[path]["get"]["description"].split()) in row
+    assert " ".join(operation["description"].split()) in row
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
