@@ -13,6 +13,7 @@ change of cuts or of the catalogue forgets all. Whatever is unusual goes to wire
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,11 +43,15 @@ ENTRY_LIMIT = 131_072
 _OPT_LIMIT = 64
 _COUNTERS = 200
 _COOKIE_LIMIT = 8_192
+_MARKS = 65_536
 _COOKIE_SECONDS = 60
 _TYPES = (1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 64, 65, 257)
 _QUESTIONS = {rtype.to_bytes(2) + b"\0\1": rtype for rtype in _TYPES}
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 _CLIENT_COOKIE, _WHOLE_COOKIE = bytes.fromhex("000c000a0008"), bytes.fromhex("001c000a0018")
+_COOKIES = frozenset({_CLIENT_COOKIE, _WHOLE_COOKIE})
+_COOKIE_SIZE = 28
+_NAME_AT = HEADER_SIZE - 2  # in a packet without ID
 _PLAIN = edns.MIN_SIZE, b""
 _NEVER, _FLEETING, _STABLE = 0, 1, 2
 
@@ -61,18 +66,38 @@ _HEADS = {
 """Headers, ID aside, of a plain query with or without one additional record, and the flags they leave in the reply."""
 
 
+_COUNTS = Struct("!HHHH")
+
+
+def _counts(answer: int, authority: int, additional: int) -> tuple[bytes, bytes]:
+    """The four counts of a header, without and with an OPT record."""
+    return _COUNTS.pack(1, answer, authority, additional), _COUNTS.pack(1, answer, authority, additional + 1)
+
+
+_NEGATIVE = _counts(0, 1, 0)
+
+
 class Denials:
     """The SOA behind negative answers of one zone, written once for each length of a question's name."""
 
-    __slots__ = ("_tails", "zone")
+    __slots__ = ("_has_notes", "_tails", "heads", "zone")
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, flags: int) -> None:
+        self.heads = {
+            asked: (left | flags).to_bytes(2) + _NEGATIVE[has_opt] for asked, (left, has_opt) in _HEADS.items()
+        }
+        """The header of a denial by that of its query, both without ID."""
         self.renew(zone)
 
     def renew(self, zone: Zone) -> None:
         """Go over to the zone's next version."""
         self.zone = zone
+        self._has_notes = len(zone.notes) > 0
         self._tails: dict[int, bytes] = {}
+
+    def may_have(self, name: bytes) -> bool:
+        """Tell whether a folded name is in the zone, or something is to be said about it."""
+        return name in self.zone.nodes or (self._has_notes and name in self.zone.notes)
 
     def tail(self, size: int) -> bytes:
         """Give the authority section behind a question whose name has `size` octets."""
@@ -129,7 +154,7 @@ class Compiled:
         self._missing = self._counter(0, rrtype.NXDOMAIN)
         self._slipped, self._dropped = self._counter(0, -1), self._counter(0, -2)
         self._denying: dict[bytes, Denials] = {}
-        self._denied_once: set[int] = set()
+        self._denied_once = array("I", bytes(4 * _MARKS))
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
         self._denying_below: dict[bytes, Denials] = {}
@@ -175,33 +200,70 @@ class Compiled:
         """Count the replies that left as cards."""
         self.ready.drain(self.counts)
 
-    def quick(self, packet: bytes, client: bytes) -> bytes | None:
-        """Join a reply from compiled parts; None when the packet needs `slow`."""
-        head = _HEADS.get(packet[2:12])
+    def quick(self, key: bytes, client: bytes) -> bytes | None:
+        """Answer a packet from a card or from compiled parts, both without ID; None when it needs `slow`.
+
+        Letter case and cookies are the asker's own: the question is looked up without, and they are put into the reply.
+        """
+        end = key.find(0, _NAME_AT) + 1
+        if not end:
+            return None
+        name, asked, plain = key[_NAME_AT:end], b"", key
+        if key[end + 13 : end + 19] in _COOKIES and len(key) == end + 15 + int.from_bytes(key[end + 13 : end + 15]):
+            asked, plain = key[end + 19 :], key[: end + 13] + b"\0\0"
+        folded, more = name.lower(), _COOKIE_SIZE if asked else 0
+        if folded != name:
+            plain = plain[:_NAME_AT] + folded + plain[end:]
+        found = self.ready.find(plain) or self._denied(plain, folded, more) or self._joined(plain, folded, more)
+        if found is None:
+            return None
+        body, counter = found
+        self.counts[counter] += 1
+        if folded != name:
+            body = body[:_NAME_AT] + name + body[end:]
+        if asked and self.settings.cookie_secrets:
+            return body[:-2] + _WHOLE_COOKIE + self._cookie(asked, client)
+        return body
+
+    def _denied(self, key: bytes, name: bytes, more: int) -> tuple[bytes, int] | None:
+        """Deny a name right below one that is known to deny, in few steps: a flood of random names comes through here."""
+        denials = self._denying_below.get(name[1 + name[0] :])
+        if denials is None or name[0] > MAX_LABEL or len(name) > MAX_NAME:
+            return None
+        end, head = _NAME_AT + len(name) + 4, denials.heads.get(key[:_NAME_AT])
+        if head is None or key[end - 4 : end] not in _QUESTIONS or denials.may_have(name):
+            return None
+        rest = key[end:]
+        if bool(rest) != bool(key[_NAME_AT - 1]):
+            return None
+        limit, opt = (self._opts.get(rest) or self._opt(rest)) if rest else _PLAIN
+        body = b"".join((head, key[_NAME_AT:end], denials.tail(len(name)), opt))
+        if len(body) + 2 + more > limit:
+            return None
+        if self._is_known(key):
+            self.ready.keep(key, body, self._missing, None)
+        return body, self._missing
+
+    def _joined(self, key: bytes, name: bytes, more: int) -> tuple[bytes, int] | None:
+        """Join the reply to a question with a folded name, if it and `more` octets fit."""
+        head, end = _HEADS.get(key[:_NAME_AT]), _NAME_AT + len(name) + 4
         if head is None:
             return None
         flags, has_opt = head
-        end = packet.find(0, HEADER_SIZE) + 1
-        name, question = packet[HEADER_SIZE:end], packet[end : end + 4]
-        folded = name.lower()
-        key = folded + question
-        entry = self._entries.get(key) or self._fleeting.get(key) or self._make(folded, question)
-        if entry is None:
+        asked, rest = key[_NAME_AT:end], key[end:]
+        entry = self._entries.get(asked) or self._fleeting.get(asked) or self._make(name, key[end - 4 : end])
+        if entry is None or (rest and not has_opt):
             return None
         more_flags, counts, tail, denials, counter, lasts = entry
-        limit, opt = (
-            _PLAIN if not has_opt else self._opts.get(packet[end + 4 :]) or self._opt(packet[end + 4 :], client)
-        )
+        limit, opt = (self._opts.get(rest) or self._opt(rest)) if has_opt else _PLAIN
         if denials is not None:
             tail = denials.tail(len(name))
-        parts = (packet[:2], (flags | more_flags).to_bytes(2), counts[has_opt], name, question, tail, opt)
-        octets = b"".join(parts)
-        if len(octets) > limit or (not has_opt and len(packet) != end + 4):
+        body = b"".join(((flags | more_flags).to_bytes(2), counts[has_opt], asked, tail, opt))
+        if len(body) + 2 + more > limit:
             return None
-        self.counts[counter] += 1
-        if folded == name and len(packet) <= end + 15 and (lasts or self._is_known(packet)):
-            self.ready.keep(packet, octets, counter, folded if lasts == _STABLE else None)
-        return octets
+        if lasts or self._is_known(key):
+            self.ready.keep(key, body, counter, name if lasts == _STABLE else None)
+        return body, counter
 
     def slow(self, packet: bytes, client: bytes) -> bytes | None:
         """Answer anything, by the reference."""
@@ -209,11 +271,8 @@ class Compiled:
 
     def full(self, packet: bytes, client: bytes) -> bytes | None:
         """Answer one packet by whatever way is quickest."""
-        found = self.ready.find(packet)
-        if found is None:
-            return self.quick(packet, client) or self.slow(packet, client)
-        self.counts[found[1]] += 1
-        return found[0]
+        body = self.quick(packet[2:], client)
+        return self.slow(packet, client) if body is None else packet[:2] + body
 
     def limited(self, limiter: RateLimiter, packet: bytes, octets: bytes, client: bytes) -> bytes | None:
         """Give the reply that the rate of the client's network allows: all, a truncated one, or none."""
@@ -247,9 +306,9 @@ class Compiled:
         yield from replies
 
     def _converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
-        quick = self.quick(packet, client)
+        quick = self.quick(packet[2:], client)
         if quick is not None:
-            yield quick
+            yield packet[:2] + quick
             return
         context = Context(self.settings, client, self.clock(), tcp=True)
         request = understand(packet, context)
@@ -268,15 +327,13 @@ class Compiled:
             self.counts[self._counter(_QUESTIONS.get(packet[end : end + 4], 0), octets[3] & 0xF)] += 1
         return octets
 
-    def _is_known(self, packet: bytes) -> bool:
+    def _is_known(self, key: bytes) -> bool:
         """Tell whether a denied question was seen before: only what is asked again is worth keeping ready."""
-        mark = hash(packet[2:])
-        if mark in self._denied_once:
-            return True
-        if len(self._denied_once) >= READY_LIMIT:
-            self._denied_once.clear()
-        self._denied_once.add(mark)
-        return False
+        mark = hash(key)
+        at, mark = mark % _MARKS, mark >> 32 & 0xFFFFFFFF
+        is_known = self._denied_once[at] == mark
+        self._denied_once[at] = mark
+        return is_known
 
     def _counter(self, qtype: int, rcode: int) -> int:
         if len(self.counts) > _COUNTERS:
@@ -301,8 +358,7 @@ class Compiled:
             denials = self._denying_below.get(above)
         if denials is None:
             return None
-        zone = denials.zone
-        if child in zone.nodes or (zone.notes and name in zone.notes):
+        if denials.may_have(child) or name in denials.zone.notes:
             return None
         return Entry(message.AA | rrtype.NXDOMAIN | self._ra, _NEGATIVE, b"", denials, self._missing, _NEVER)
 
@@ -349,22 +405,11 @@ class Compiled:
     def _denials(self, zone: Zone) -> Denials:
         found = self._denying.get(zone.origin)
         if found is None:
-            found = self._denying[zone.origin] = Denials(zone)
+            found = self._denying[zone.origin] = Denials(zone, message.AA | rrtype.NXDOMAIN | self._ra)
         return found
 
-    def _opt(self, octets: bytes, client: bytes) -> tuple[int, bytes]:
-        """Give the reply's size limit and OPT record; a limit of 0 when the query's is not a plain one."""
-        option = octets[9:15]
-        if option in {_CLIENT_COOKIE, _WHOLE_COOKIE} and len(octets) == 11 + int.from_bytes(octets[9:11]):
-            plain = octets[:9] + b"\0\0"
-            limit, opt = self._opts.get(plain) or self._plain_opt(plain)
-            if limit and self.settings.cookie_secrets:
-                return limit, opt[:9] + _WHOLE_COOKIE + self._cookie(octets[15:], client)
-            return limit, opt
-        return self._plain_opt(octets)
-
-    def _plain_opt(self, octets: bytes) -> tuple[int, bytes]:
-        """Read an OPT without options and of version 0 (RFC 6891 section 6.1.2)."""
+    def _opt(self, octets: bytes) -> tuple[int, bytes]:
+        """Give the reply's size limit and OPT record; a limit of 0 for options and versions (RFC 6891 section 6.1.2)."""
         if len(octets) != 11 or octets[:3] != b"\0\0\x29" or octets[6] or octets[9:] != b"\0\0":
             return 0, b""
         size, is_do = int.from_bytes(octets[3:5]), bool(octets[7] & 0x80)
@@ -412,12 +457,3 @@ def _shown(qtype: int, rcode: int) -> str:
     if rcode < 0:
         return "slipped" if rcode == -1 else "dropped"
     return f"{rrtype.type_to_text(qtype)} {rrtype.rcode_to_text(rcode)}"
-
-
-def _counts(answer: int, authority: int, additional: int) -> tuple[bytes, bytes]:
-    """The four counts of a header, without and with an OPT record."""
-    return _COUNTS.pack(1, answer, authority, additional), _COUNTS.pack(1, answer, authority, additional + 1)
-
-
-_COUNTS = Struct("!HHHH")
-_NEGATIVE = _counts(0, 1, 0)

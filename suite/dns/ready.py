@@ -11,11 +11,13 @@ each packet. Counting is put off: the octets of many batches are tallied at once
 
 from __future__ import annotations
 
+import sys
 from struct import Struct
 
 _LENGTH = Struct("N")
 CARD = 144
 COUNTER_AT = CARD - _LENGTH.size - 1
+_LENGTH_AT = COUNTER_AT + 1 if sys.byteorder == "little" else CARD - 1  # a length fits in one octet
 KEY_LIMIT = 126
 """Longest packet, its ID aside, that a reply is kept ready for."""
 READY_LIMIT = 65_536
@@ -27,7 +29,7 @@ MISS = bytes(COUNTER_AT) + bytes([NOBODY]) + _LENGTH.pack(0)
 
 
 class Ready:
-    """Cards by packet without ID. `fleeting` ones depend on more than their name and go with any change of a zone."""
+    """Cards by packet; packets (`key`) and replies (`body`) are without ID here. `fleeting` ones depend on more than their name and go with any change of a zone."""
 
     __slots__ = ("_keys", "fleeting", "stable", "tally")
 
@@ -41,26 +43,23 @@ class Ready:
         self.fleeting: dict[bytes, bytes] = {}
         self._keys: dict[bytes, list[bytes]] = {}
 
-    def keep(self, packet: bytes, reply: bytes, counter: int, name: bytes | None) -> None:
+    def keep(self, key: bytes, body: bytes, counter: int, name: bytes | None) -> None:
         """Keep a reply ready until its folded `name` is forgotten, or fleetingly without one. Long ones are not kept."""
-        if len(packet) - 2 > KEY_LIMIT or len(reply) > COUNTER_AT:
+        if len(key) > KEY_LIMIT or len(body) + 2 > COUNTER_AT:
             return
         if len(self.stable) + len(self.fleeting) >= READY_LIMIT:
             self.clear()
-        key, filled = packet[2:], b"\0\0" + reply[2:].ljust(COUNTER_AT - 2, b"\0")
-        card = filled + bytes([counter]) + _LENGTH.pack(len(reply))
+        card = (b"\0\0" + body).ljust(COUNTER_AT, b"\0") + bytes([counter]) + _LENGTH.pack(2 + len(body))
         if name is None:
             self.fleeting[key] = card
         else:
             self.stable[key] = card
             self._keys.setdefault(name, []).append(key)
 
-    def find(self, packet: bytes) -> tuple[bytes, int] | None:
-        """Give the reply to one packet and the index of its counter."""
-        card = self.stable.get(packet[2:]) or self.fleeting.get(packet[2:])
-        if card is None:
-            return None
-        return packet[:2] + card[2 : _LENGTH.unpack_from(card, COUNTER_AT + 1)[0]], card[COUNTER_AT]
+    def find(self, key: bytes) -> tuple[bytes, int] | None:
+        """Give the reply to a packet, both without ID, and the index of its counter."""
+        card = self.stable.get(key) or self.fleeting.get(key)
+        return None if card is None else (card[2 : card[_LENGTH_AT]], card[COUNTER_AT])
 
     def forget(self, name: bytes) -> None:
         """Forget what was kept for a folded name."""
