@@ -1,6 +1,6 @@
 """How soon a commit is in the answers of processes that did not make it: the goal is 10 ms, 99 times of 100.
 
-    ./suite.sh bench dns/visibility        python tests/bench/dns/visibility.py [--changes N]
+    ./suite.sh bench visibility        python tests/bench/dns/bench_visibility.py [--changes N]
 
 This process commits a record, as `suite dns import` does; the DNS servers of running suites are asked all the time from
 the moment the commit returns. `postgres` has two suites on one database, `sqlite` one. Loopback only, no speaker.
