@@ -42,17 +42,18 @@ def read_seal_key(path: str) -> bytes:
 
 
 def open_store(url: str, *, password_file: str = "", create: bool = True, key: bytes = b"") -> "Store":
-    """Open the database at ``url`` (SQLAlchemy form, no password in it), bringing its schema up to date.
+    """Open the database at ``url`` (SQLAlchemy form, no password in it).
 
     Args:
         url: ``sqlite:////var/lib/suite/suite.db`` or ``postgresql://user@host/name``.
         password_file: a file whose first line is the PostgreSQL password; without it libpq's PGPASSFILE counts.
-        create: whether an empty or missing database is set up; otherwise it is an error.
+        create: whether an empty or missing database is set up and an older schema upgraded; otherwise both are errors.
         key: seals the last event of each commit with HMAC-SHA256, so that nobody without it can rewrite the log.
 
     Raises:
         Unavailable: the database cannot be reached or written.
         SchemaTooNew: a newer release of this program made or upgraded it.
+        SchemaTooOld: an older release made it, and ``create`` is not set.
         SchemaForeign: it holds tables that this program did not make.
     """
     from suite.store.store import Store
@@ -63,21 +64,24 @@ def open_store(url: str, *, password_file: str = "", create: bool = True, key: b
 def restore(
     url: str, source: "Path", *, above: int = 0, actor: "Actor | None" = None, password_file: str = "", key: bytes = b""
 ) -> None:
-    """Fill the empty or missing database at ``url`` from a backup of either database, in a new epoch.
+    """Fill the empty or missing database at ``url`` from a backup of either database, in a new epoch, or leave all as it was.
 
     ``above`` is the highest revision that any follower is known to have seen.
 
     Raises:
         StoreError: the database is not empty, or ``source`` is no whole backup of this release's schema.
     """
+    from contextlib import ExitStack, closing
     from datetime import UTC, datetime
 
     from suite.model.event import SYSTEM
     from suite.store import schema
-    from suite.store.engine import open_database
+    from suite.store.engine import open_database, remove_file, sqlite_file
 
-    database = open_database(url, password_file=password_file)
-    try:
-        schema.restore(database, source, now=datetime.now(UTC), above=above, actor=actor or SYSTEM, key=key)
-    finally:
-        database.close()
+    file = sqlite_file(url)
+    with ExitStack() as undo:
+        if file is not None and not file.exists():
+            undo.callback(remove_file, file)
+        with closing(open_database(url, password_file=password_file)) as database:
+            schema.restore(database, source, now=datetime.now(UTC), above=above, actor=actor or SYSTEM, key=key)
+        undo.pop_all()

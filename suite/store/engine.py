@@ -49,10 +49,28 @@ def open_database(url: str, *, password_file: str = "", create: bool = True) -> 
     Raises:
         StoreError: the URL cannot be understood, names another kind of database, or carries a password.
     """
+    path = sqlite_file(url)
+    return _postgresql(_parse(url), password_file) if path is None else _sqlite(path, create=create)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file that ``url`` names; None where it names no SQLite database.
+
+    Raises:
+        StoreError: as :func:`open_database`.
+    """
     parsed = _parse(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, create=create)
-    return _postgresql(parsed, password_file)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError("a SQLite database needs a file", "write sqlite:////PATH")
+    return Path(parsed.database).absolute()
+
+
+def remove_file(path: Path) -> None:
+    """Remove a SQLite database that nobody has open, with what SQLite puts beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def _parse(url: str) -> URL:
@@ -69,10 +87,7 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _sqlite(url: URL, *, create: bool) -> Database:
-    if not url.database or url.database == ":memory:":
-        raise StoreError("a SQLite database needs a file", "write sqlite:////PATH")
-    path = Path(url.database).absolute()
+def _sqlite(path: Path, *, create: bool) -> Database:
     _prepare(path, create=create)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, pool_size=8, max_overflow=24)
 

@@ -44,6 +44,10 @@ class SchemaTooNew(StoreError):  # noqa: N818
     """A newer release wrote this database."""
 
 
+class SchemaTooOld(StoreError):  # noqa: N818
+    """An older release wrote this database, and whoever asks only wants to look."""
+
+
 class SchemaForeign(StoreError):  # noqa: N818
     """The database belongs to another program."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import inspect
 
-from suite.store import audit
+from suite.store import audit, rows
 from suite.store.database import Database, Transaction
 from suite.store.guards import guards
 from suite.store.views import views
@@ -37,7 +37,7 @@ INVARIANTS = (
 def check(database: Database, *, key: bytes = b"") -> list[str]:
     """What is wrong, in sentences."""
     with database.reading() as tx:
-        found = [*_file(tx), *_missing(tx), *_broken(tx)]
+        found = [*_file(tx), *_missing(tx), *_broken(tx), *_unreadable(tx)]
         return found + list(audit.verify(tx, key=key).faults)
 
 
@@ -45,11 +45,31 @@ def _file(tx: Transaction) -> Iterator[str]:
     if tx.is_sqlite:
         try:
             yield from (text for (text,) in tx.execute("PRAGMA integrity_check").fetchall() if text != "ok")
-            yield from (
-                f"table {row[0]}: row {row[1]} refers to nothing" for row in tx.execute("PRAGMA foreign_key_check")
-            )
+            yield from _orphans(tx)
         except sqlite3.DatabaseError as error:
             yield f"the file is damaged: {error}"
+
+
+def _orphans(tx: Transaction) -> Iterator[str]:
+    """Rows whose parent is gone; SQLite names the table alone where a table has no row numbers."""
+    for table in sorted({row[0] for row in tx.execute("PRAGMA foreign_key_check")}):
+        for _, _, parent, column, key, *_ in tx.execute(f"PRAGMA foreign_key_list({table})").fetchall():
+            gone = f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {parent}) LIMIT 10"  # noqa: S608
+            yield from (
+                f"table {table}: a row names {parent} {value}, which is not there" for (value,) in tx.execute(gone)
+            )
+
+
+def _unreadable(tx: Transaction) -> Iterator[str]:
+    """Documents that somebody damaged: a start leaves them folded, so it need not notice."""
+    for table, (columns, kind, _) in rows.DOCUMENTS.items():
+        read = rows.adapter(kind).validate_json
+        for *key, document in tx.scan(f"SELECT {', '.join(columns)}, document FROM {table}"):  # noqa: S608
+            try:
+                read(document)
+            except ValueError as error:
+                reason = str(error).splitlines()[0]
+                yield f"table {table}: what stands at {'/'.join(key)} cannot be read ({reason})"
 
 
 def _missing(tx: Transaction) -> Iterator[str]:

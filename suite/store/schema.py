@@ -16,7 +16,7 @@ from suite.model.event import SYSTEM, Action, Actor, Event
 from suite.store.backup import back_up, begin_epoch, load
 from suite.store.commit import Writer, write_events
 from suite.store.database import Database, Transaction, time_text
-from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
+from suite.store.errors import SchemaForeign, SchemaTooNew, SchemaTooOld, StoreError, Unavailable
 from suite.store.faults import translated
 from suite.store.guards import guards
 from suite.store.snapshots import Head
@@ -60,13 +60,27 @@ def version(database: Database) -> str | None:
 
 
 def ensure(database: Database, *, create: bool, now: datetime, key: bytes = b"") -> None:
-    """Bring the schema to :data:`CURRENT`, whatever is there now; several processes may try at once."""
+    """Bring the schema to :data:`CURRENT`, whatever is there now; several processes may try at once.
+
+    Without ``create`` nothing is changed.
+
+    Raises:
+        Unavailable: it would have to be created.
+        SchemaTooOld: it would have to be upgraded.
+        SchemaTooNew: it is at a migration that this release does not know.
+    """
     found = version(database)
     if found is None:
         if not create:
             raise Unavailable("the database is empty", "start `suite run` once, or `suite db upgrade`")
         make(database, now=now, key=key)
     elif found != CURRENT:
+        if not create:
+            _check_known(found)
+            raise SchemaTooOld(
+                f"the database is at schema {found}, and this release needs {CURRENT}",
+                "`suite db upgrade` brings it there, and copies a SQLite file first",
+            )
         upgrade(database, found, now=now)
     _check_server(database)
 
@@ -161,6 +175,14 @@ def known_versions() -> Sequence[str]:
     return [script.revision for script in reversed(list(scripts.walk_revisions()))]
 
 
+def _check_known(found: str) -> None:
+    if found not in known_versions():
+        raise SchemaTooNew(
+            f"the database is at schema {found}, which this release (schema {CURRENT}) does not know",
+            "run the newer release, or restore the backup it made before its upgrade",
+        )
+
+
 def upgrade(database: Database, found: str, *, now: datetime) -> None:
     """Apply what is missing since ``found``; a SQLite file is copied first, beside itself.
 
@@ -169,11 +191,7 @@ def upgrade(database: Database, found: str, *, now: datetime) -> None:
     """
     from alembic import command
 
-    if found not in known_versions():
-        raise SchemaTooNew(
-            f"the database is at schema {found}, which this release (schema {CURRENT}) does not know",
-            "run the newer release, or restore the backup it made before its upgrade",
-        )
+    _check_known(found)
     if database.path is not None:
         stamp = time_text(now)[:19].replace(" ", "T").replace(":", "")
         back_up(database, database.path.with_name(f"{database.path.name}.before-{CURRENT}-{stamp}"))

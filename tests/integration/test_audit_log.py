@@ -297,6 +297,27 @@ def test_open_leases_outlive_a_prune(store, tmp_path):
     assert store.read().leases == after.leases
 
 
+def test_a_row_whose_parent_is_gone_is_told_with_what_it_names(sqlite_db):
+    store = sqlite_db.open()
+    sqlite_db.execute("PRAGMA foreign_keys = OFF")
+    sqlite_db.execute(
+        "INSERT INTO lease_port (addr_key, protocol, port, lease_id) VALUES (x'040a000001', 'TCP', 80, 17)"
+    )
+
+    assert "table lease_port: a row names lease 17, which is not there" in store.check()
+
+
+def test_a_document_that_cannot_be_read_is_told_with_its_name(db):
+    store = db.open()
+    db.execute(
+        "INSERT INTO service (namespace, name, document, revision) VALUES ('default', 'coffee', '{\"ref\": 7}', 1)"
+    )
+
+    (found,) = store.check()
+
+    assert found.startswith("table service: what stands at default/coffee cannot be read (")
+
+
 def test_whole_database_is_found_healthy(store):
     assert store.check() == []
 

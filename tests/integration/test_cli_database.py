@@ -217,6 +217,14 @@ def test_a_file_that_is_no_backup_is_told(suite, tmp_path):
     assert "is no backup" in result.stderr
 
 
+def test_a_restore_that_failed_leaves_nothing_behind(suite, tmp_path):
+    (tmp_path / "letter").write_text("to my aunt")
+
+    suite("db", "restore", tmp_path / "letter", database=f"sqlite:///{tmp_path}/copy.db")
+
+    assert list(tmp_path.glob("copy.db*")) == []
+
+
 def test_a_database_is_made_and_brought_up_to_date(suite, tmp_path):
     result = suite("db", "upgrade", database=f"sqlite:///{tmp_path}/fresh.db")
 

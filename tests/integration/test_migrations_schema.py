@@ -18,7 +18,7 @@ from suite.model.lease import Lease, LeaseState
 from suite.model.service import Service, ServiceRef
 from suite.store import open_store, schema
 from suite.store.engine import open_database
-from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
+from suite.store.errors import SchemaForeign, SchemaTooNew, SchemaTooOld, StoreError, Unavailable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COFFEE = ServiceRef("default", "coffee")
@@ -105,6 +105,17 @@ def test_filled_older_database_keeps_everything(db, start):
     assert len(after.heartbeat_keys) == 1
     assert store.verify().is_good
     assert store.check() == []
+
+
+def test_who_only_looks_is_told_to_upgrade_and_nothing_is_changed(db):
+    db.open().close()
+    older = schema.known_versions()[0]
+    migrate(db, older, down=True)
+
+    with pytest.raises(SchemaTooOld, match=rf"schema {older}.*suite db upgrade"):
+        db.open(create=False)
+
+    assert db.rows("SELECT version_num FROM alembic_version") == [(older,)]
 
 
 FOLLOWING = f"{int(schema.CURRENT) + 1:04}"
