@@ -323,6 +323,21 @@ def test_a_router_that_falls_silent_is_given_up_when_the_hold_time_ends(bgplab: 
         assert speaker.call(peer.status).last_cause.text == "sent hold timer expired"
 
 
+def test_a_storm_of_resets_ends_with_the_routes_in_place(bgplab: BgpLab) -> None:
+    bird = bgplab.bird(bird_bgp())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(idle_hold_max=0.4))
+        speaker.call(peer.announce, {VIP: PLAIN})
+        assert speaker.is_up(peer), bird.log()
+        for _ in range(4):
+            bird.birdc("restart", "node")
+            speaker.is_up(peer)
+
+        assert bird.has("10.10.10.10/32", within=15), bird.log()
+        assert speaker.call(peer.status).counters["dropped"] >= 2
+
+
 def test_a_wrong_as_number_is_refused_with_the_reason(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 

@@ -1,14 +1,36 @@
 """Our speaker against GoBGP and ExaBGP, whose stacks are unlike the routers'."""
 
+from __future__ import annotations
+
 import sys
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 from fix_netns import NetLab, eventually, require_tools
-from routers import LOCAL_AS, NODE4, ROUTER4, ROUTER_AS, BgpLab, dual_stack, peer_config, prefixes
+from routers import (
+    LOCAL_AS,
+    NODE4,
+    NODE6,
+    ROUTER4,
+    ROUTER6,
+    ROUTER_AS,
+    BgpLab,
+    GoBgp,
+    dual_stack,
+    peer_config,
+    prefixes,
+    stays,
+)
 
 from suite.bgp.export import RouteAttributes
 from suite.bgp.session import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from suite.bgp.peer import PeerConfig
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
@@ -37,6 +59,14 @@ neighbor {NODE4} {{{{
   static {{{{ route 10.30.0.0/16 next-hop self community [64512:1] large-community [64512:1:2]; }}}}
   api {{{{ processes [dump]; receive {{{{ parsed; update; }}}} }}}}
 }}}}
+"""
+
+DUMP = """
+import sys
+with open({seen!r}, "a") as out:
+    for line in sys.stdin:
+        out.write(line)
+        out.flush()
 """
 
 
@@ -73,11 +103,7 @@ def test_exabgp_takes_routes_and_its_own_are_counted(bgplab: BgpLab, tmp_path: P
     require_tools("exabgp")
     seen = tmp_path / "seen.json"
     program = tmp_path / "dump.py"
-    program.write_text(
-        f"import sys\nwith open({str(seen)!r}, 'a') as out:\n"
-        "    for line in sys.stdin:\n        out.write(line)\n        out.flush()\n",
-        encoding="utf-8",
-    )
+    program.write_text(DUMP.format(seen=str(seen)), encoding="utf-8")
     (tmp_path / "exabgp.conf").write_text(EXABGP.format(program=program), encoding="utf-8")
     with (tmp_path / "exabgp.log").open("w", encoding="utf-8") as log:
         # It connects and does not listen unless told to; one attempt to connect is enough for it.
@@ -96,3 +122,95 @@ def test_exabgp_takes_routes_and_its_own_are_counted(bgplab: BgpLab, tmp_path: P
         )
         assert arrived, (tmp_path / "exabgp.log").read_text()
         assert speaker.call(peer.status).counters["prefixes_received"] == 1
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to hold a session: AS number on our side, hold time on ours, the address of the router, its password."""
+
+    asn: int = LOCAL_AS
+    router_asn: int = ROUTER_AS
+    hold: int = 9
+    router: str = ROUTER4
+    node: str = NODE4
+    password: str = ""
+
+    def config(self, password: str = "", *, passive: bool = False) -> PeerConfig:
+        """Our side, with another password if asked for; passive for ExaBGP, which connects and does not listen."""
+        key = {"password": password or self.password} if self.password else {}
+        own = dual_stack(local_as=self.asn, peer_as=self.router_asn, hold_time=self.hold, idle_hold_max=0.4)
+        return peer_config(self.router, passive=passive, **own, **key)
+
+
+WAYS = {
+    "internal, a large AS number, signed, 3 s": Way(4200000001, 4200000001, 3, password="sesame"),
+    "external, over IPv6, no hold time": Way(hold=0, router=ROUTER6, node=NODE6),
+}
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+SIGNED = next(iter(WAYS.values()))
+
+
+def start_gobgp(lab: BgpLab, way: Way) -> GoBgp:
+    text = GOBGP.replace(f"as = {ROUTER_AS}", f"as = {way.router_asn}").replace(NODE4, way.node)
+    text = text.replace(f"peer-as = {LOCAL_AS}", f"peer-as = {way.asn}")
+    key = f'peer-as = {way.asn}\n    auth-password = "{way.password}"' if way.password else f"peer-as = {way.asn}"
+    return lab.gobgp(text.replace(f"peer-as = {way.asn}", key))
+
+
+def start_exabgp(lab: BgpLab, way: Way) -> Path:
+    """The file that what it receives is written into."""
+    require_tools("exabgp")
+    seen, program = lab.folder / "seen.json", lab.folder / "dump.py"
+    program.write_text(DUMP.format(seen=str(seen)), encoding="utf-8")
+    text = EXABGP.format(program=program).replace(f"neighbor {NODE4}", f"neighbor {way.node}")
+    text = text.replace(f"local-address {ROUTER4}", f"local-address {way.router}").replace(
+        "hold-time 9", f"hold-time {way.hold}"
+    )
+    text = text.replace(f"local-as {ROUTER_AS}; peer-as {LOCAL_AS}", f"local-as {way.router_asn}; peer-as {way.asn}")
+    key = f'md5-password "{way.password}"; md5-ip {way.router};' if way.password else ""
+    (lab.folder / "exabgp.conf").write_text(text.replace("family {", key + " family {"), encoding="utf-8")
+    with (lab.folder / "exabgp.log").open("w", encoding="utf-8") as log:
+        lab.router.spawn(
+            *("env", "exabgp.daemon.user=root", "exabgp.api.cli=false", "exabgp.tcp.bind="),
+            *("exabgp", str(lab.folder / "exabgp.conf")),
+            stdout=log,
+        )
+    return seen
+
+
+@ways
+def test_gobgp_holds_a_session_in_other_ways(bgplab: BgpLab, way: Way) -> None:
+    gobgp = start_gobgp(bgplab, way)
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(way.config(), listen=True)
+        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
+
+        assert gobgp.has("10.10.10.10/32", within=20)
+        assert gobgp.has("2001:db8:10::10/128", family="ipv6")
+        assert speaker.call(peer.status).hold_time == way.hold
+        assert stays(lambda: speaker.state(peer) == "Established", 1.2 * way.hold or 1)
+
+
+@ways
+def test_exabgp_holds_a_session_in_other_ways(bgplab: BgpLab, way: Way) -> None:
+    seen = start_exabgp(bgplab, way)
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(way.config(passive=True), listen=True)
+        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
+
+        wanted = ("10.10.10.10/32", "2001:db8:10::10/128")
+        arrived = eventually(lambda: seen.exists() and all(text in seen.read_text() for text in wanted), 20)
+        assert arrived, (bgplab.folder / "exabgp.log").read_text()
+        assert speaker.call(peer.status).hold_time == way.hold
+
+
+@pytest.mark.parametrize("start", [start_gobgp, start_exabgp], ids=["gobgp", "exabgp"])
+def test_a_wrong_password_never_connects(bgplab: BgpLab, start: Callable[[BgpLab, Way], object]) -> None:
+    start(bgplab, SIGNED)
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(SIGNED.config("guess"), listen=True)
+
+        assert stays(lambda: speaker.state(peer) in {"Connect", "Active", "Idle"}, 3)
