@@ -19,14 +19,16 @@ class PathWatch:
         self._selector, self._tell = selector, tell
         self._link = BfdLink(random)
         self._numbers: dict[str, int] = {}
+        self._failed: dict[str, Message] = {}
 
     def watch(self, order: Message, now: float) -> None:
-        """Start a session, in place of the one of that name."""
+        """Start a session, in place of the one of that name; one that cannot be is tried again whenever `tell_all` is called."""
         name = order["name"]
         self.unwatch(name, now)
         try:
             self._numbers[name] = self._link.watch(watched_peer(order), now)
         except OSError as fault:
+            self._failed[name] = order
             self._tell(path_report(PathNews(name, fault=str(fault))))
             return
         for descriptor in self._link.filenos():
@@ -35,6 +37,7 @@ class PathWatch:
 
     def unwatch(self, name: str, now: float) -> None:
         """End a session by order."""
+        self._failed.pop(name, None)
         number = self._numbers.pop(name, None)
         if number is not None:
             self._link.unwatch(number, now)
@@ -51,8 +54,10 @@ class PathWatch:
         """When to call `turn` at the latest."""
         return self._link.next_timer()
 
-    def tell_all(self) -> None:
+    def tell_all(self, now: float) -> None:
         """Report every session as it is."""
+        for order in list(self._failed.values()):
+            self.watch(order, now)
         for name in self._numbers:
             self._tell_of(name, None)
 

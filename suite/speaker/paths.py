@@ -21,6 +21,7 @@ class _Path:
     peer: BfdPeer
     on_change: Callable[[BfdChange], None]
     status: BfdStatus | None = None
+    fault: str = ""
 
 
 class Paths:
@@ -57,7 +58,8 @@ class Paths:
         if path is None:
             return
         path.status = news.status
-        if news.fault:
+        is_news, path.fault = news.fault != path.fault, news.fault
+        if news.fault and is_news:
             _log.error("BFD for peer %s cannot start: %s", news.name, news.fault)
         if news.change is not None:
             path.on_change(news.change)

@@ -280,7 +280,7 @@ class Responder:
     def _tell_state(self, *, drained: bool = False) -> None:
         faults = self._duty.membership.faults if self._duty else {}
         self._channel.send(state_report(self._nodes.values(), faults, self._lan.sockets(), drained=drained))
-        self._paths.tell_all()
+        self._paths.tell_all(self._clock())
 
 
 def main(descriptor: int) -> None:
