@@ -172,7 +172,7 @@ WEB = Made(
             ),
             Field(
                 "service_accounts",
-                Words(Choice(("speaker", "nameserver", "web", "read", "write"))),
+                Words(Listing(Choice(("speaker", "nameserver", "web", "read", "write")), may_be_single=True)),
                 "ServiceAccounts of the cluster (namespace/name) whose tokens for the audience `suite` count, and for what.",
                 (),
             ),

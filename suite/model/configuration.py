@@ -134,8 +134,8 @@ class WebSettings:
     listen: Listen | None = None
     feed_listen: Listen | None = None
     """With TLS, for whoever has a token: followers, their reports, and the API too."""
-    service_accounts: tuple[tuple[str, str], ...] = ()
-    """ServiceAccounts of a cluster (namespace/name), and the scope of their tokens."""
+    service_accounts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """ServiceAccounts of a cluster (namespace/name), and the scopes of their tokens."""
     authority_config_map: str = ""
     """The ConfigMap (namespace/name) that tells followers in a cluster which certificate is the controller's."""
 

@@ -78,12 +78,12 @@ class _Remembered:
 
 @dataclass(slots=True)
 class Doorkeeper:
-    """Checks bearer tokens; ``accounts`` gives the scope of a ServiceAccount."""
+    """Checks bearer tokens; ``accounts`` gives the scopes of ServiceAccounts."""
 
     token: Callable[[str], Token | None]
     """The suite's own token by its id; called in a thread."""
     clock: Callable[[], datetime]
-    accounts: Callable[[], dict[str, Scope]] = dict
+    accounts: Callable[[], dict[str, frozenset[Scope]]] = dict
     review: Review | None = None
     monotonic: Callable[[], float] = time.monotonic
     _known: OrderedDict[bytes, _Remembered] = field(default_factory=OrderedDict)
@@ -124,11 +124,11 @@ class Doorkeeper:
         reviewed = await self.review(text) if self.review is not None else None
         if reviewed is None:
             return self._remember(Denied(401, "the token is not known"), 0)
-        scope = self.accounts().get(reviewed.account)
-        if scope is None:
+        scopes = self.accounts().get(reviewed.account)
+        if scopes is None:
             why = f"nothing is said of ServiceAccount {reviewed.account}"
             return self._remember(Denied(403, why, "name it in web.service-accounts"), 0)
-        caller = Caller(f"serviceaccount {reviewed.account}", frozenset({scope}), reviewed.node)
+        caller = Caller(f"serviceaccount {reviewed.account}", scopes, reviewed.node)
         return self._remember(caller, reviewed.expires)
 
     async def _look_up_own(self, token_id: str, secret: str) -> _Remembered:

@@ -127,8 +127,8 @@ class FeedHost:
         if self._context is not None:
             load(self._context, self._certificate, self._host.state / CERTIFICATE)
 
-    def _accounts(self) -> dict[str, Scope]:
-        return {account: Scope(word) for account, word in self._host.settings.service_accounts}
+    def _accounts(self) -> dict[str, frozenset[Scope]]:
+        return {account: frozenset(map(Scope, words)) for account, words in self._host.settings.service_accounts}
 
     async def _review(self, token: str) -> Reviewed | None:
         """What the cluster's API server says of a token."""

@@ -14,7 +14,10 @@ import pytest
 from deploy_files import DEPLOY, KUSTOMIZE, Object, Objects, chart, installed, objects
 from project_files import text
 
-OVERLAYS = ("sqlite", "postgres", "bgp")
+from suite.config.document import read_text
+from suite.config.loading import load
+
+OVERLAYS = ("sqlite", "postgres", "bgp", "followers")
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
 
 
@@ -66,6 +69,32 @@ def test_bgp_adds_passwords_and_the_port_of_passive_peers_to_postgresql():
 
     assert changed == {("DaemonSet", "suite")}
     assert container["securityContext"]["capabilities"]["add"] == ["NET_RAW", "NET_BIND_SERVICE"]
+
+
+@needs_kustomize
+def test_followers_have_no_right_and_the_controller_no_privilege():
+    objects = overlay("followers")
+    pods = {kind: objects[kind, name]["spec"]["template"]["spec"] for kind, name in PODS}
+    bound = {subject["name"] for each in objects.values() for subject in each.get("subjects", ())}
+
+    assert pods["DaemonSet"]["serviceAccountName"] == "suite-follower" not in bound
+    assert not pods["DaemonSet"]["automountServiceAccountToken"]
+    assert pods["Deployment"]["securityContext"]["runAsNonRoot"]
+    assert not pods["Deployment"].get("hostNetwork")
+    assert pods["Deployment"]["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+PODS = (("DaemonSet", "suite"), ("Deployment", "suite-controller"))
+
+
+@needs_kustomize
+def test_the_followers_settings_are_a_configuration_and_name_their_account():
+    text = overlay("followers")["ConfigMap", "suite"]["data"]["suite.yaml"]
+
+    outcome = load(read_text(text, "suite.yaml"))
+
+    assert outcome.problems == ()
+    assert outcome.configuration.web.service_accounts == (("suite-system/suite-follower", ("speaker", "nameserver")),)
 
 
 @needs_kustomize
