@@ -63,10 +63,15 @@ def free_port() -> int:
 
 def ask(port: int, name: str, rtype: str = "A") -> tuple[str, list[str]]:
     """The response code and the data of the answers, as a stub asks: recursion desired, no EDNS."""
-    try:
-        reply = dns.query.udp(dns.message.make_query(name, rtype), "127.0.0.1", 2, port)
-    except (dns.exception.Timeout, OSError):
-        return "TIMEOUT", []
+    with socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as sock:  # connected: that nobody listens yet is heard at once
+        sock.setblocking(False)
+        try:
+            sock.connect(("127.0.0.1", port))
+            reply = dns.query.udp(dns.message.make_query(name, rtype), "127.0.0.1", 2, port, sock=sock)
+        except (dns.exception.Timeout, OSError):
+            return "TIMEOUT", []
     return dns.rcode.to_text(reply.rcode()), sorted(rdata.to_text() for rrset in reply.answer for rdata in rrset)
 
 

@@ -68,26 +68,29 @@ def is_answering(server: Listen, zone: str) -> bool:
 
 
 async def _hear(place: Listen, subject: Subject, kind: Product | None) -> Heard:
-    """The pointer is asked last: dnsmasq asks once for what is asked twice at a time."""
-    version, soa, unchecked, address = await asyncio.gather(
+    """What fails is asked again without validation; not at the same time, because dnsmasq takes that for one question."""
+    version, soa, address, pointer = await asyncio.gather(
         _version(place),
         _ask(place, subject.zone, rrtype.SOA),
-        _ask(place, subject.zone, rrtype.SOA, message.CD),
         _ask(place, subject.name, rrtype.type_from_text(subject.rtype)),
-    )
-    heard = Heard(place, kind or product_of(version), soa, unchecked, address)
-    if not subject.reverse_name or not any(said.rcode for said in (soa, unchecked, address)):
-        return heard
-    pointer, pointer_unchecked = await asyncio.gather(
         _ask(place, subject.reverse_name, rrtype.PTR),
-        _ask(place, subject.reverse_name, rrtype.PTR, message.CD),
     )
-    return replace(heard, pointer=pointer, pointer_unchecked=pointer_unchecked)
+    heard = Heard(place, kind or product_of(version), soa=soa, address=address, pointer=pointer)
+    if not any(said.rcode for said in (soa, address, pointer)):
+        return heard
+    soa, pointer = await asyncio.gather(
+        _ask(place, "" if soa.data else subject.zone, rrtype.SOA, message.CD),
+        _ask(place, "" if pointer.data else subject.reverse_name, rrtype.PTR, message.CD),
+    )
+    return replace(heard, soa_unchecked=soa, pointer_unchecked=pointer)
 
 
 async def _ask(place: Listen, text: str, rtype: int, flags: int = 0) -> Said:
+    """One question; no name is no question."""
     from suite.cli.resolver import ask
 
+    if not text:
+        return SILENCE
     try:
         reply = await ask(place, name.from_text(text), rtype, PATIENCE, flags=message.RD | flags, tries=TRIES)
     except OSError:  # silence is an answer too
