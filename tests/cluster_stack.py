@@ -62,6 +62,8 @@ class Stack:
         self, kubeconfig: Path, database: str, instance: str = "a", settings: KubernetesSettings | None = None
     ) -> None:
         self.store = open_store(database)
+        self.store_outlives_loop = False
+        """Whether the test closes it: a thread that PostgreSQL still answers brings its connection back too late."""
         self.controller = Controller(
             self.store,
             self.tell,
@@ -101,7 +103,8 @@ class Stack:
                 tasks.create_task(self.cluster.run(self.hear))
                 tasks.create_task(follow_announcements(self.store, lambda: self.controller.snapshot, self.cluster.note))
         finally:
-            self.store.close()
+            if not self.store_outlives_loop:
+                self.store.close()
 
 
 def play(tmp_path: Path, api: Api, *scenarios: Callable[[Running, Stack], Awaitable[None]]) -> None:

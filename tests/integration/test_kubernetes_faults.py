@@ -103,7 +103,8 @@ def away(tmp_path: Path, database: DatabaseUnderTest, seconds: float) -> None:
     async def story() -> None:
         async with running(api) as server:
             stack = Stack(server.kubeconfig(tmp_path), database.url)
-            closing.callback(stack.store.close)  # again: threads that wait for the database outlive the loop's tasks
+            stack.store_outlives_loop = True
+            closing.callback(stack.store.close)
             async with background(stack.run()):
                 api.put(service("before"))
                 await until(lambda: address(api, "before") == "10.0.42.0")
