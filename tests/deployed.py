@@ -87,7 +87,7 @@ def start_pod(
     """
     [container] = workload["spec"]["template"]["spec"]["containers"]
     (folder / "suite.yaml").write_text(_moved(settings, places), encoding="utf-8")
-    mounted = {"/etc/suite/suite.yaml": str(folder / "suite.yaml"), "/var/lib/suite": str(folder / "state")}
+    mounted = {"/etc/suite/suite.yaml": str(folder / "suite.yaml"), "/var/lib/suite": str(folder / "state"), **places}
     arguments = [_moved(each, mounted) for each in container["args"]]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "NODE_NAME": node.name}
     command = (sys.executable, "-P", "-m", "suite", *arguments, f"--kubeconfig={kubeconfig}")

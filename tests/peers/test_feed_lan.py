@@ -80,7 +80,7 @@ def lan() -> Iterator[ProgramLan]:
             file.write(f'web: {{feed-listen: "{FEED}"}}\n')
         lan.serve("coffee")
         start_controller(lan)
-        there = eventually(lambda: (lan.folder / CONTROLLER / "controller.pem").exists(), within=20, every=0.1)
+        there = eventually((lan.folder / CONTROLLER / "controller.pem").exists, within=20, every=0.1)
         assert there, lan.log()
         (lan.folder / "authority.pem").write_text(controlling(lan, "token", "authority"))
         for name in FOLLOWERS:
@@ -99,7 +99,7 @@ def test_one_of_the_followers_announces_it(lan: ProgramLan) -> None:
 def test_who_announces_stands_in_the_controllers_database(lan: ProgramLan) -> None:
     owner = lan.owner(VIP)
 
-    assert eventually(lambda: rows(lan) == [(VIP, owner)], within=10, every=0.1), rows(lan)
+    assert eventually(lambda: rows(lan) == [(VIP, owner)], within=10, every=0.1), lan.log()
 
 
 def test_no_follower_has_a_database(lan: ProgramLan) -> None:
