@@ -17,6 +17,9 @@ from suite.nameserver.plan import ZonePlanner
 from suite.nameserver.versions import Served, history_of, version_of, with_serial
 from suite.store.errors import StoreError
 
+AT_ONCE = 64
+"""Zones in one transaction: whoever commits waits for it, and a large pool has thousands of reverse zones."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +75,10 @@ class Numbering:
         """What the database says about each zone; in a thread, while nobody else plans."""
         pairs = [(update, zones[_name(update)]) for update in updates]
         made = [version_of(update, self._served.get(zone.origin), zone, revision) for update, zone in pairs]
-        given = store.number_zones([version for version, _ in made])
+        wanted_all = [version for version, _ in made]
+        given = [
+            each for at in range(0, len(made), AT_ONCE) for each in store.number_zones(wanted_all[at : at + AT_ONCE])
+        ]
         found: dict[bytes, _Numbered] = {}
         for (_, zone), (wanted, digest), version in zip(pairs, made, given, strict=True):
             is_own_step = wanted.old_serial in {version.old_serial, version.serial}

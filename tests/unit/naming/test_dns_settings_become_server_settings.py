@@ -50,7 +50,9 @@ def test_an_entry_that_is_neither_network_nor_key_is_refused() -> None:
 
 
 def test_the_configuration_refuses_such_an_entry_with_its_place() -> None:
-    (problem,) = load(read_text("cooling-time: 0\ndns:\n  transfer-acl: ['key:transfer', nobody]\n", "suite.yaml")).problems
+    (problem,) = load(
+        read_text("cooling-time: 0\ndns:\n  transfer-acl: ['key:transfer', nobody]\n", "suite.yaml")
+    ).problems
 
     assert (problem.code, problem.path) == ("dns.bad_transfer_acl", "dns.transfer-acl[1]")
     assert "neither a network nor key:NAME" in problem.message
