@@ -8,7 +8,7 @@ import click
 from suite.cli.desk import ask
 from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, target_options
-from suite.cli.output import Format, show, show_one
+from suite.cli.output import Format, plain, show, show_one
 from suite.cli.target import Target
 
 COLUMNS = ("role", "node", "version", "revision", "state", "why")
@@ -18,7 +18,8 @@ PAUSE = 0.1
 
 @click.command(
     "status",
-    epilog="\b\nExamples:\n  suite status\n  suite status --wait --timeout 30\n  suite status -o json\n\n"
+    epilog="\b\nExamples:\n  suite status\n  suite status --wait --timeout 30\n  suite status -o json\n"
+    "  suite status --database postgresql://suite@db/suite      # of all machines, from one that runs none\n\n"
     "Ends with 0 when all is well, 1 when something is not, 3 when no suite runs, 6 when --wait waited too long.",
 )
 @target_options
@@ -31,8 +32,9 @@ def command(target: Target, waits: bool, timeout: float, output: Format) -> None
     """Say what runs, which revision it follows, and what is wrong.
 
     The suite of this state directory is asked; the database tells it of every other one, on this machine and on others.
+    Where none runs here, a database that is named (--database, or the configuration) tells the same.
     """
-    document = _await(target, timeout) if waits else ask(target, "/v1/status")
+    document = _await(target, timeout) if waits else _status(target)
     if output is Format.TABLE:
         _show(document)
     elif output is Format.CSV:
@@ -41,6 +43,28 @@ def command(target: Target, waits: bool, timeout: float, output: Format) -> None
         show_one(document, output)
     if document["troubles"] or not document["ready"]:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
+
+
+def _status(target: Target) -> Any:
+    try:
+        return ask(target, "/v1/status")
+    except Fault as fault:
+        if fault.exit_code != Exit.UNAVAILABLE or not (target.database or target.settings.url):
+            raise
+        return _from_database(target)
+
+
+def _from_database(target: Target) -> dict[str, Any]:
+    """What every program on the database said, for whoever runs none here."""
+    from suite.model.status import Status
+    from suite.web.documents import status_document
+
+    with target.store() as store:
+        snapshot, fellows = store.read(), store.fellows()
+    living = [each for each in fellows if each.gone is None]
+    document: dict[str, Any] = plain(status_document(Status(fellows=fellows, withheld=snapshot.withheld), snapshot))
+    is_ready = bool(living) and all(each.instance.is_ready for each in living)
+    return document | {"ready": is_ready}
 
 
 def _await(target: Target, timeout: float) -> Any:

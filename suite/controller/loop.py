@@ -299,6 +299,7 @@ class Controller:
             return  # the log of the program has it; the audit log is for what happened to addresses first
         self.snapshot = snapshot
         self._planner.committed(snapshot)
+        await self._publish(Publication(snapshot, frozenset()))
 
     def _commit_decline(self, address: Address, mac: str, node: str) -> bool:
         """Runs in a worker thread: whether there was anything to decline."""

@@ -1,4 +1,4 @@
-"""`suite explain` knows from the database what speakers on other machines announce, while these live."""
+"""What the command line knows of other machines from the database, where no suite runs: who lives, and who announces."""
 
 import json
 from datetime import UTC, datetime
@@ -55,3 +55,21 @@ def test_a_speaker_elsewhere_that_ended_is_not_believed(db, speaker, tmp_path):
     speaker.close()
 
     assert announcement(db, tmp_path)[0] == "unknown"
+
+
+def status(db, folder):
+    answer = CliRunner().invoke(program, ["status", "-o", "json", "--database", db.url, "--state", str(folder)])
+    return answer.exit_code, [
+        (each["role"], each["node"], each["here"]) for each in json.loads(answer.stdout)["instances"]
+    ]
+
+
+@pytest.mark.usefixtures("speaker")
+def test_status_lists_what_lives_on_the_database(db, tmp_path):
+    assert status(db, tmp_path) == (0, [("speaker", "node-b", False)])
+
+
+def test_status_of_a_database_that_nobody_runs_on_is_not_well(db, speaker, tmp_path):
+    speaker.close()
+
+    assert status(db, tmp_path) == (1, [])
