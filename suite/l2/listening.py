@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from errno import ENODEV
 
 ETH_P_ALL = 3
 LONGEST_FRAME = 65536
@@ -14,7 +15,10 @@ def listen(interface: str, time_left: Callable[[], float | None]) -> Iterator[by
         OSError: there is no such interface, it went away, or this process lacks CAP_NET_RAW.
     """
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as listener:
-        listener.bind((interface, ETH_P_ALL))
+        try:
+            listener.bind((interface, ETH_P_ALL))
+        except UnicodeEncodeError:
+            raise OSError(ENODEV, "No such device") from None
         while (left := time_left()) is None or left > 0:
             listener.settimeout(left)
             try:
