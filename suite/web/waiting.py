@@ -17,6 +17,8 @@ from suite.web.serve import serve
 
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, ... new try."""
+QUIET = 2.0
+"""Seconds of a start in which nobody expects an answer; a locked database takes ten to say that it is."""
 
 T = TypeVar("T")
 
@@ -39,29 +41,33 @@ class WaitingRoom:
         Raises:
             Unusable: waiting does not help.
         """
+        trying = asyncio.ensure_future(self._tried(act))
         try:
-            return await act()
-        except Unusable:
-            raise
-        except Unavailable as error:
-            _log.error("the database cannot be used, waiting for it: %s", error)
-            self.trouble = str(error)
-        async with self._answering():
-            found = await self._tried(act)
-        _log.warning("the database is there")
-        self.trouble = ""
-        return found
+            await asyncio.wait({trying}, timeout=QUIET)
+            if trying.done():
+                return trying.result()
+            async with self._answering():
+                return await trying
+        finally:
+            trying.cancel()
 
     async def _tried(self, act: Callable[[], Awaitable[T]]) -> T:
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
-            await asyncio.sleep(pause)
             try:
-                return await act()
+                found = await act()
             except Unusable:
                 raise
             except Unavailable as error:
+                if not self.trouble:
+                    _log.error("the database cannot be used, waiting for it: %s", error)
                 self.trouble = str(error)
-        raise AssertionError("the pauses never end")
+            else:
+                break
+            await asyncio.sleep(pause)
+        if self.trouble:
+            _log.warning("the database is there")
+            self.trouble = ""
+        return found
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
