@@ -39,6 +39,7 @@ Source = tuple[str, str, str]
 Owner = tuple[bytes, bytes]
 """Zone and owner name, both folded."""
 
+_NOTHING = Wanted()
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
@@ -169,7 +170,9 @@ class ZonePlanner:
 
     def _label_zones(self, touched: set[Owner]) -> dict[Source, Wanted]:
         """Zones of one name that may have changed: each says what its name says inside the other zones."""
-        looked_at = self._labels_touched | {label for owner in touched if (label := self._label_at(owner))}
+        looked_at = set(self._labels_touched)
+        if self._labels:
+            looked_at |= {label for owner in touched if (label := self._label_at(owner))}
         self._labels_touched = set()
         sources: dict[Source, Wanted] = {}
         for label in looked_at:
@@ -194,7 +197,7 @@ class ZonePlanner:
 
     def _put(self, source: Source, wanted: Wanted) -> set[Owner]:
         """Note what a source asks for from now on; the owners whose records may change by it."""
-        before = self._wanted.get(source, Wanted())
+        before = self._wanted.get(source, _NOTHING)
         if before == wanted:
             return set()
         owners: set[Owner] = set()
@@ -321,6 +324,10 @@ class ZonePlanner:
         self._lost.pop(owner, None)
         if not claims:
             return []
+        if len(claims) == 1:  # as nearly always, so in few steps
+            (records,) = claims.values()
+            if len(records) == 1 and records[0].rtype not in _CUTS:
+                return [_set(records[0])]
         apex = claims.get(self._apex_source(owner[0])) if owner[0] == owner[1] else None
         if apex is not None and len(claims) > 1:  # what the zone needs, and beside it the best claim to its name
             rest = {source: records for source, records in claims.items() if records is not apex}
@@ -418,6 +425,10 @@ def _winner(claims: dict[Source, list[Record]]) -> Source:
 
 def _strength(record: Record) -> tuple[int, int]:
     return record.rank, record.since
+
+
+def _set(record: Record) -> RRset:
+    return RRset(record.owner, record.rtype, record.ttl, (record.rdata,), record.is_leased)
 
 
 def _sets(records: Iterable[Record]) -> list[RRset]:
