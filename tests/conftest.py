@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis
 import pytest
+from chances import FEW, SOAK
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,7 +34,8 @@ pytest_plugins = tuple(sorted(path.stem for path in TESTS.glob("fix_*.py")))
 pytest.register_assert_rewrite(*pytest_plugins)  # before one of them imports another
 
 # Time decides no test, and a failing example is printed so that it can be pasted into one.
-hypothesis.settings.register_profile("suite", deadline=None, print_blob=True, database=None)
+hypothesis.settings.register_profile("suite", deadline=None, print_blob=True, database=None, max_examples=FEW)
+hypothesis.settings.register_profile("soak", hypothesis.settings.get_profile("suite"), max_examples=SOAK * FEW)
 hypothesis.settings.load_profile("suite")
 
 
@@ -54,7 +56,7 @@ RINGS = {
     ring.name: ring
     for ring in (
         Ring("unit", budget=10, is_offline=True, timeout=10),
-        Ring("property", budget=30, is_offline=True),
+        Ring("property", budget=10, is_offline=True),
         Ring("vectors", budget=60),
         Ring("fuzz", budget=30),
         Ring("integration", budget=240),
@@ -77,6 +79,8 @@ noted: dict[str, str] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--soak"):
+        hypothesis.settings.load_profile("soak")
     if path := config.getoption("--failures"):
         noted["failures"] = str(path)
 
@@ -84,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rings")
     group.addoption("--no-skips", action="store_true", help="a skipped test fails: this machine could have run it")
-    group.addoption("--soak", action="store_true", help="run the tests marked `soak` too")
+    group.addoption("--soak", action="store_true", help="run the tests marked `soak` too, and laws longer")
     group.addoption("--failures", metavar="FILE", help="write the names of tests that failed there, one a line")
 
 
@@ -93,6 +97,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if ring := ring_of(item.path):
             item.add_marker(ring.name)
+            if ring.name == "property" and config.getoption("--soak"):
+                item.add_marker("soak")
             if ring.timeout and item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(ring.timeout))
     order = {name: position for position, name in enumerate(RINGS)}

@@ -16,13 +16,8 @@ def sources(*folders: str) -> dict[str, str]:
 
 
 @cache
-def trees(*folders: str) -> dict[str, ast.Module]:
-    """The same, parsed."""
-    return {path: _parsed(path) for path in sources(*folders)}
-
-
-@cache
-def _parsed(path: str) -> ast.Module:
+def parsed(path: str) -> ast.Module:
+    """One Python file, parsed."""
     return ast.parse(text(path))
 
 

@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
 from bgp_wire import Lone, Wire, config, messages, peer_open
+from chances import chances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -114,7 +115,7 @@ class Chaos(RuleBasedStateMachine):
         assert self.wire.a.status().pending == 0
 
 
-Chaos.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+Chaos.TestCase.settings = settings(max_examples=chances(15), stateful_step_count=20, deadline=None)
 TestChaos = Chaos.TestCase
 
 
@@ -172,7 +173,7 @@ class Mirror(RuleBasedStateMachine):
         assert (self.rib.pending, self.rib.has_output) == (0, False)
 
 
-Mirror.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+Mirror.TestCase.settings = settings(max_examples=chances(20), stateful_step_count=20, deadline=None)
 TestMirror = Mirror.TestCase
 
 

@@ -3,6 +3,7 @@
 import json
 from functools import cache
 
+from chances import chances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,7 +59,7 @@ def test_any_text_is_read_or_told(text):
 
 
 @given(trees)
-@settings(max_examples=300)
+@settings(max_examples=chances(80))
 def test_any_settings_are_read_or_told(tree):
     outcome = load([from_settings(tree)])
 
@@ -66,7 +67,7 @@ def test_any_settings_are_read_or_told(tree):
 
 
 @given(trees, st.sampled_from(RESOURCES))
-@settings(max_examples=300)
+@settings(max_examples=chances(80))
 def test_any_resource_is_read_or_told(tree, kind):
     given_object = {"apiVersion": "metallb.io/v1beta1", "kind": kind, "metadata": {"name": "x"}, "spec": tree}
     outcome = load(from_object(given_object), strict=False)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from chances import chances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ def served(planner: ZonePlanner) -> dict[bytes, set[object]]:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=chances(40), deadline=None)
 @given(steps)
 def test_step_by_step_and_all_at_once_come_to_the_same_zones(changes: list[object]) -> None:
     follower = ZonePlanner()
