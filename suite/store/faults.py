@@ -42,6 +42,8 @@ SQLITE_CONFLICTS = {
 POSTGRESQL_CONFLICTS = ("23001", "23503", "23505", "23P01", "40001", "40P01")
 """Our guards, foreign keys, uniqueness, exclusion, serialization failures, deadlocks."""
 
+POSTGRESQL_DENIED = "42501"
+
 POSTGRESQL_AWAY = ("08", "53", "57", "58", "55P03", "25006", "XX")
 """Connection, resources (disk full is 53100), operator intervention, system error, lock not available, read-only,
 internal error."""
@@ -110,6 +112,8 @@ def _meaning_postgresql(error: BaseException | None, *, is_broken: bool) -> Stor
     from psycopg import InterfaceError, OperationalError
 
     text, state = " ".join(str(error).split()), getattr(error, "sqlstate", None) or ""
+    if state == POSTGRESQL_DENIED:
+        return Unavailable(f"PostgreSQL does not let this user do that ({text})", "grant it, if it is meant to")
     if state.startswith(POSTGRESQL_CONFLICTS):
         return Conflict(text)
     if state.startswith(POSTGRESQL_REFUSES) or (not state and any(words in text for words in POSTGRESQL_REFUSALS)):

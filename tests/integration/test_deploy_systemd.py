@@ -18,13 +18,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit with both drop-ins, and a program that is there."""
-    text = (UNITS / "suite.service").read_text(encoding="utf-8").replace("/opt/suite/bin/suite", "/bin/true")
-    (tmp_path / "suite.service").write_text(text, encoding="utf-8")
+    """The unit with all drop-ins, and a program that is there."""
     drop_ins = tmp_path / "suite.service.d"
     drop_ins.mkdir()
-    for each in UNITS.glob("*.conf"):
-        shutil.copy(each, drop_ins)
+    for source, folder in ((UNITS / "suite.service", tmp_path), *((each, drop_ins) for each in UNITS.glob("*.conf"))):
+        text = source.read_text(encoding="utf-8").replace("/opt/suite/bin/suite", "/bin/true")
+        (folder / source.name).write_text(text, encoding="utf-8")
     return tmp_path / "suite.service"
 
 
