@@ -33,6 +33,8 @@ GRACE = 3.0
 """Seconds for which a lock must be seen free: after a restart of PostgreSQL everybody takes theirs again."""
 REVISION_PAUSE = 5.0
 """Seconds at least between two writes that differ in the revision alone; a busy suite commits many times a second."""
+MUTE = 30.0
+"""Seconds after a write that failed until the next; a follower with the right to read alone only listens."""
 KEPT = timedelta(days=1)
 """How long a gone instance is shown when nothing takes its place."""
 
@@ -75,6 +77,7 @@ class Presence:
         self._process = 0
         self._since: datetime | None = None
         self._revisions_at = 0.0
+        self._mute_until = 0.0
         self._missed: dict[int, float] = {}
 
     def meet(self, mine: Sequence[Instance], *, now: datetime, uptime: float) -> tuple[Fellow, ...]:
@@ -97,8 +100,10 @@ class Presence:
             lost = self._lost(others, living, uptime)
             stale = [each for each in others if self._is_stale(each, living, mine, now)]
             said = self._news(mine, ours, uptime)
-            if said or lost or stale or outdated:
+            if (said or lost or stale or outdated) and uptime >= self._mute_until:
+                self._mute_until = uptime + MUTE
                 self._write(said, lost, stale, outdated, now)
+                self._mute_until = 0.0
             return tuple(replace(each, gone=now) if each in lost else each for each in others if each not in stale)
 
     def fellows(self) -> tuple[Fellow, ...]:

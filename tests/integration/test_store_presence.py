@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite.model.status import Instance
+from suite.store.errors import Unavailable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -21,6 +22,7 @@ CHILD = """
 import os, signal, sys
 from datetime import UTC, datetime
 from suite.model.status import Instance
+from suite.store.errors import Unavailable
 from suite.store import open_store
 open_store(sys.argv[1]).meet([Instance("speaker", "node-b", "1.0")], now=datetime.now(UTC), uptime=0.0)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -162,3 +164,15 @@ def test_whoever_only_looks_sees_those_that_live(db):
     store.meet([SPEAKER], now=NOON, uptime=100.0)
 
     assert [each.instance for each in db.open().fellows()] == [SPEAKER]
+
+
+def test_whoever_may_only_read_hears_the_others_all_the_same(postgres_db):
+    speaker = postgres_db.open()
+    speaker.meet([SPEAKER], now=NOON, uptime=100.0)
+    [(name,)] = postgres_db.rows("SELECT current_database()")
+    postgres_db.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    listener = postgres_db.open()
+    with pytest.raises(Unavailable):
+        listener.meet([WEB], now=NOON, uptime=100.0)
+
+    assert seen(listener, uptime=101.0) == [("node-a", None)]
