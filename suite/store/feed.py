@@ -23,6 +23,10 @@ SLICE = 0.5
 """Seconds after which a waiter looks all the same: whether its store was closed, and at ``head``."""
 
 
+SETTLING = (0.0, *[0.001] * 40, *[0.005] * 92, 0.0)
+"""Pauses between looks after a write was told: it is a commit only once it is on the disk, and that is not told."""
+
+
 class Bell:
     """What a commit or the end of the store rings, so that waiters of this process need not look for it."""
 
@@ -93,9 +97,11 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
 
     def pause(deadline: float) -> bool:
         while (now := time.monotonic()) < deadline:
-            stir.wait(min(deadline, now + slice_))
-            if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
-                return True
+            looks = SETTLING if stir.wait(min(deadline, now + slice_)) else (0.0,)
+            for each in looks:
+                if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
+                    return True
+                time.sleep(each)
         return False
 
     return pause

@@ -28,12 +28,13 @@ class Stirring:
         for each in self._stirred:
             self._poll.register(each, select.POLLIN)
 
-    def wait(self, deadline: float) -> None:
-        """Until something stirs, or until the deadline on the monotonic clock."""
-        self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+    def wait(self, deadline: float) -> bool:
+        """Until something stirs (True), or until the deadline on the monotonic clock."""
+        found = self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         for each in self._stirred:
             with suppress(BlockingIOError):
                 os.read(each, _EVENTS)
+        return bool(found)
 
 
 @contextmanager
