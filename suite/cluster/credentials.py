@@ -9,10 +9,12 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.cluster.connection import ApiError
-from suite.cluster.kubernetes import KubernetesConnection, connect
+
+if TYPE_CHECKING:
+    from suite.cluster.kubernetes import KubernetesConnection
 
 AUDIENCE = "suite"
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -86,7 +88,9 @@ class Credentials:
         if (found.get("data") or {}).get(KEY) != certificate:
             await connection.patch(f"{path}/{name}", {"data": content})
 
-    async def _connected(self) -> KubernetesConnection:
+    async def _connected(self) -> "KubernetesConnection":
+        from suite.cluster.kubernetes import connect  # a quarter of a second and 30 MB that few processes need
+
         async with self._connecting:
             if self._connection is None:
                 self._connection = await connect(self._kubeconfig, instance="feed")

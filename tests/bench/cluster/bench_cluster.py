@@ -6,6 +6,7 @@ files     10,000 Services in one file and in 10,000 files: time to the first ful
 cluster   Service created until its status is patched, through controller and SQLite (synchronous=FULL), beside the bare
           round trips and commits it is made of; N Services at a cold start: all leased and patched; requests per
           Service; idle CPU and memory with N Services
+speaker   as root, after the cluster's: the memory of a node's speaker that follows these N Services
 
 KUBECONFIG and SUITE_REAL_CLUSTER=1 take the real cluster they name (namespace ``default``).
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import resource
 import statistics
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from suite.cluster.kubernetes import KubernetesConnection
     from suite.model.publication import Publication
 
+ROOT = Path(__file__).parents[3]
 MANIFEST = """\
 apiVersion: v1
 kind: Service
@@ -186,6 +189,7 @@ async def cluster(kubeconfig: Path, count: int) -> None:
                 await asyncio.sleep(5)
                 print(f"cluster: idle with {count:,} Services {await idle(10):.2f}% of a core")
                 trips, commits = await bare_trips(connection), bare_commits(Path(name))
+                await speaker(Path(name), count)
                 latencies = [await created(connection, count + extra) for extra in range(100)]
                 print(f"cluster: created -> status patched {milliseconds(latencies)}")
                 bound = 2 * statistics.median(trips) + 3 * statistics.median(commits)
@@ -193,6 +197,49 @@ async def cluster(kubeconfig: Path, count: int) -> None:
                     f"cluster: bare round trip {milliseconds(trips)}; bare commit {milliseconds(commits)}; "
                     f"two trips + three commits + 10 ms = {1000 * bound + 10:.1f} ms"
                 )
+
+
+SPEAK = (
+    "ip link set lo up && ip link add lan0 type veth peer name lan1 && ip link set lan1 up"
+    " && ip addr add 10.64.255.1/16 dev lan0 && ip link set lan0 up"
+    ' && exec "$0" -m suite run --role speaker --node bench --database "sqlite:///$1/suite.db" --state "$1/speaker"'
+)
+
+
+async def speaker(directory: Path, count: int) -> None:
+    """Memory of the program with the role speaker alone, its time-critical process included, in a network of its own."""
+    if os.geteuid() != 0:
+        print("speaker: not measured, network namespaces need root")
+        return
+    command = ("unshare", "-n", "sh", "-c", SPEAK, sys.executable, str(directory))
+    with (directory / "speaker.log").open("w") as log:
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        await asyncio.sleep(20)
+        if process.returncode is not None:
+            raise SystemExit("the speaker ended: " + (directory / "speaker.log").read_text()[-500:])
+        announced = (directory / "speaker.log").read_text().count(" is announced on ")
+        sizes = [resident(pid) for pid in family(process.pid)]
+        print(
+            f"speaker: {announced:,} of {count:,} addresses announced, {sum(sizes):.0f} MB in {len(sizes)} processes "
+            f"({', '.join(f'{size:.0f}' for size in sizes)})"
+        )
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def resident(pid: int) -> float:
+    """Proportional megabytes of one process: what several share counts once."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
 async def created(connection: KubernetesConnection, number: int) -> float:
