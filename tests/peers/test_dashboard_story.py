@@ -108,6 +108,8 @@ def test_the_table_people_typed_by_hand_is_exported_and_taken_over(story: tuple[
     (lan.folder / "config.gateway.json").write_text(table)
 
     assert json.loads(table)["system"]["static-host-mapping"]["host-name"]["k8s-dashboard.service"]["inet"] == [VIP]
+    (lan.folder / "hosts.conf").write_text(lan.suite("hosts", "export", "--format", "dnsmasq", *where))
+    assert "syntax check OK" in lan.router.run("dnsmasq", "--test", f"--conf-file={lan.folder / 'hosts.conf'}").stderr
     taken = lan.suite("hosts", "import", str(lan.folder / "config.gateway.json"), *where)
     assert "service: kubernetes-dashboard/kubernetes-dashboard" in taken, taken
 
