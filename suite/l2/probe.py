@@ -16,8 +16,8 @@ MAX_CONFLICTS = 10
 RATE_LIMIT_INTERVAL = 60.0
 """After MAX_CONFLICTS taken addresses in a row, one new probe per RATE_LIMIT_INTERVAL seconds (RFC 5227 section 2.1.1)."""
 
-MOST_AT_ONCE = 64
-"""Addresses probed at the same time; more wait for their turn."""
+MOST_AT_ONCE = 256
+"""Addresses probed at the same time; more wait for their turn: a thousand new ones are known in about two seconds."""
 
 
 @dataclass(frozen=True, slots=True)

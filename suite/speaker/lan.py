@@ -148,7 +148,7 @@ class Lan:
     def next_timer(self) -> float | None:
         """When to call `turn` at the latest."""
         moments = [self._bursts.next_timer(), self.settles_at, self.proving.next_timer()]
-        moments += [self.ahead.next_timer(self.links)] if self.proving.is_on else []
+        moments += [self.ahead.next_timer()] if self.proving.is_on else []
         moments += [wire.probes.next_timer() for wire in self._wires.values()]
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -30,28 +30,36 @@ class Lookahead:
     """When each was asked for last."""
     _clean: dict[Key, float] = field(default_factory=dict)
     """When silence was the answer."""
+    _links: tuple[UsableLink, ...] = ()
+    """Those that `_next` was worked out for."""
+    _next: float = float("-inf")
+    """When a question is due; the loop comes by far more often."""
 
     def keep(self, addresses: Iterable[Address]) -> None:
         """Ask for exactly these from now on; what is known of others stays until it is too old to count."""
         self.addresses = tuple(addresses)
         wanted = set(self.addresses)
         self._asked = {key: moment for key, moment in self._asked.items() if key[1] in wanted}
+        self._next = float("-inf")
 
-    def to_ask(self, links: Iterable[UsableLink], now: float) -> list[Key]:
-        """The questions that are due, each given once per interval."""
-        found = [(link.name, each) for link in links for each in self.addresses if each in link.network]
-        due = [key for key in dict.fromkeys(found) if self._asked.get(key, float("-inf")) + ASK_EVERY <= now]
+    def to_ask(self, links: tuple[UsableLink, ...], now: float) -> list[Key]:
+        """The questions that are due, each given once per interval; ``links`` are the usable ones."""
+        if now < self._next and links is self._links:
+            return []
+        found = dict.fromkeys((link.name, each) for link in links for each in self.addresses if each in link.network)
+        due = [key for key in found if self._asked.get(key, float("-inf")) + ASK_EVERY <= now]
         self._asked.update(dict.fromkeys(due, now))
         self._clean = {key: moment for key, moment in self._clean.items() if now < moment + CLEAN_FOR}
+        self._links, self._next = links, min((self._asked[key] for key in found), default=float("inf")) + ASK_EVERY
         return due
 
     def note(self, interface: str, finding: Finding, now: float) -> None:
         """What the LAN has said."""
         key = (interface, ip_address(finding.address))
-        if finding.verdict is Verdict.CLEAN:
-            self._clean[key] = now
-        else:
+        if finding.verdict is not Verdict.CLEAN:
             self._clean.pop(key, None)
+        elif key[1] in self.addresses:
+            self._clean[key] = now
 
     def is_clean(self, interface: str, address: Address, now: float) -> bool:
         """Whether nobody answered for it on this interface a moment ago."""
@@ -61,8 +69,8 @@ class Lookahead:
         """The interface is gone: what was said there counts no more."""
         self._asked = {key: moment for key, moment in self._asked.items() if key[0] != interface}
         self._clean = {key: moment for key, moment in self._clean.items() if key[0] != interface}
+        self._next = float("-inf")
 
-    def next_timer(self, links: Iterable[UsableLink]) -> float | None:
-        """When a question is due; minus infinity for one that was never asked."""
-        found = ((link.name, each) for link in links for each in self.addresses if each in link.network)
-        return min((self._asked.get(key, float("-inf")) + ASK_EVERY for key in found), default=None)
+    def next_timer(self) -> float | None:
+        """When a question is due; None for never."""
+        return None if self._next == float("inf") else self._next

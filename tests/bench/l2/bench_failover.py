@@ -144,7 +144,7 @@ def keepalived_killed(rounds: int, advert_int: float) -> list[float]:
         first, second = hosts[0], hosts[1]
         for _ in range(rounds):
             # The way back is not measured: wait for it, and let the client ask anew.
-            assert eventually(lambda: str(VIP4) in first.ip("address", "show", "eth0"), within=15)
+            assert eventually(lambda: str(VIP4) in first.ip("address", "show", "eth0"), within=30)
             coffee.client.ip("neighbour", "flush", "dev", "eth0")
             assert client.answered_by({mac_of(first.name)}, 30)
             time.sleep(0.5 + advert_int * (len(times) % 7) / 7)

@@ -100,12 +100,12 @@ def test_after_ten_taken_addresses_new_probes_are_a_minute_apart() -> None:
 
 def test_more_addresses_than_fit_wait_for_their_turn() -> None:
     probes = Probes()
-    for number in range(100):
-        probes.ask(bytes([10, 0, 42, number]), QUICK, [0.0] * 3)
+    for number in range(300):
+        probes.ask(bytes([10, 0, number // 200, number % 200]), QUICK, [0.0] * 3)
 
     sent, findings = played(probes)
 
-    assert (len(sent), len(findings), findings[-1].at) == (300, 100, pytest.approx(0.9))
+    assert (len(sent), len(findings), findings[-1].at) == (900, 300, pytest.approx(0.9))
 
 
 def test_a_forgotten_question_gets_no_finding() -> None:
