@@ -313,7 +313,7 @@ class Suite:
         follower = self._remote = RemoteFollower(remote, self._options.state, self._tell, moments)
         snapshot = await follower.load()
         if not snapshot.is_complete:
-            snapshot = await self._waiting.until_there(follower.meet)
+            snapshot = await self._waiting.until_there(follower.meet, "the controller")
         if self._options.config is None:
             self._settings = snapshot.configuration
             self._roles = self._chosen_roles()

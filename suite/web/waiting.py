@@ -35,13 +35,13 @@ class WaitingRoom:
         self.trouble = ""
         """Why the database cannot be used; empty when it can, and before anybody tried."""
 
-    async def until_there(self, act: Callable[[], Awaitable[T]]) -> T:
-        """What ``act`` gives as soon as the database lets it.
+    async def until_there(self, act: Callable[[], Awaitable[T]], what: str = "the database") -> T:
+        """What ``act`` gives as soon as the database, or what stands for it, lets it.
 
         Raises:
             Unusable: waiting does not help.
         """
-        trying = asyncio.ensure_future(self._tried(act))
+        trying = asyncio.ensure_future(self._tried(act, what))
         try:
             await asyncio.wait({trying}, timeout=QUIET)
             if trying.done():
@@ -51,7 +51,7 @@ class WaitingRoom:
         finally:
             trying.cancel()
 
-    async def _tried(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def _tried(self, act: Callable[[], Awaitable[T]], what: str) -> T:
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
                 found = await act()
@@ -59,13 +59,13 @@ class WaitingRoom:
                 raise
             except Unavailable as error:
                 if not self.trouble:
-                    _log.error("the database cannot be used, waiting for it: %s", error)
+                    _log.error("%s cannot be used, waiting for it: %s", what, error)
                 self.trouble = str(error)
             else:
                 break
             await asyncio.sleep(pause)
         if self.trouble:
-            _log.warning("the database is there")
+            _log.warning("%s is there", what)
             self.trouble = ""
         return found
 

@@ -89,6 +89,11 @@ class Client:
             with contextlib.suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
+    def close(self) -> None:
+        """Give the connection up; for the thread whose requests these are."""
+        self._is_closed = True
+        self._drop()
+
     @contextlib.contextmanager
     def _asked(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], patience: float
@@ -114,7 +119,8 @@ class Client:
         if self._is_closed:
             raise ConnectionAbortedError("this program ends")
         if self._connection is None or self._connection.sock is None:
-            connection = self._connection = _connection(self.remote, self._authority())
+            is_secure = _is_secure(self.remote)
+            connection = self._connection = _connection(self.remote, self._authority() if is_secure else "")
             connection.connect()
         return self._connection
 
@@ -145,16 +151,22 @@ def fingerprint_of(certificate: str) -> str:
     return f"sha256:{sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()}"
 
 
+def _is_secure(remote: Remote) -> bool:
+    """Whether it is followed through TLS; nothing is sent to an address for which that is not clear."""
+    parts = urlsplit(remote.url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ValueError("only a controller on this machine is followed without TLS; write https://")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{remote.url!r} is no https:// address")
+    return parts.scheme == "https"
+
+
 def _connection(remote: Remote, authority: str) -> http.client.HTTPConnection:
     """Not connected yet."""
     parts = urlsplit(remote.url)
     host = parts.hostname or ""
-    if parts.scheme == "http":
-        if not _is_loopback(host):
-            raise ValueError("only a controller on this machine is followed without TLS; write https://")
+    if not _is_secure(remote):
         return http.client.HTTPConnection(host, parts.port or 80, timeout=CONNECT_SECONDS)
-    if parts.scheme != "https" or not host:
-        raise ValueError(f"{remote.url!r} is no https:// address")
     if not authority:
         raise ValueError("nothing says which certificate is the controller's; give its authority or a fingerprint")
     context = ssl.create_default_context(cadata=authority)

@@ -106,6 +106,7 @@ class RemoteFollower:
             raise Unavailable(str(error)) from error
         finally:
             client.interrupt()
+            client.close()
         self._age = 0.0
         return self.snapshot
 
@@ -152,6 +153,7 @@ class RemoteFollower:
             await asyncio.wait({task}, timeout=LAST_WORDS)
             client.interrupt()
             await asyncio.gather(task, return_exceptions=True)
+            client.close()
 
     async def _report(self, report: dict[str, object]) -> bool:
         if self._journal is None:
@@ -291,8 +293,9 @@ class RemoteFollower:
             self._journal.delivered(batch)
 
     def _in_trouble(self, text: str) -> None:
+        text = f"the controller is not heard: {text}"
         if text != self.trouble:
-            _log.error("the controller is not heard: %s", text)
+            _log.error("%s", text)
         self.trouble = text
 
     def _recovered(self) -> None:

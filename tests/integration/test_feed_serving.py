@@ -1,0 +1,328 @@
+"""The feed over HTTPS: whom the controller lets in, whom the follower believes, and who waits for whom."""
+
+import asyncio
+import socket
+import ssl
+import time
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from fix_db import EVERYTHING
+
+from suite.controller.credentials import create_token
+from suite.controller.operator import Order
+from suite.metrics.names import new_registry
+from suite.model.announcement import Announcement
+from suite.model.changes import Changes
+from suite.model.configuration import Listen, WebSettings
+from suite.model.event import SYSTEM
+from suite.model.publication import Publication
+from suite.model.service import Service, ServiceRef
+from suite.model.status import Status
+from suite.model.token import Scope
+from suite.store.remote.client import Client, Remote, Unreachable, fingerprint_of
+from suite.store.remote.follower import Moments, RemoteFollower
+from suite.store.remote.reader import Known, read
+from suite.web.authority import is_due, make_authority, make_server_certificate
+from suite.web.backend import Backend
+from suite.web.hosting import FeedHost, Host
+from suite.web.serve import open_tcp, serve
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ORDER = Order(SYSTEM)
+CLAIM = Announcement(ip_address("10.0.42.0"), "n1", "layer2", "eth0")
+
+
+@dataclass
+class Origin:
+    """A controller that has a snapshot and hears of strangers."""
+
+    store: object
+    snapshot: object
+    trouble: str = ""
+
+    async def decline(self, address, mac, node):
+        self.declined = address, mac, node
+
+
+@dataclass
+class Site:
+    """A served feed, and what a follower needs to know of it."""
+
+    origin: Origin
+    host: FeedHost
+    url: str
+    fingerprint: str
+    folder: object
+
+    def token(self, *scopes, node="", expires=None):
+        """A file with a new token."""
+        identity = (f"id{time.monotonic_ns()}", "s3cret")
+        changes, text = create_token(identity, "t", scopes, ORDER, NOON, node=node, expires=expires)
+        self.commit(changes)
+        path = self.folder / identity[0]
+        path.write_text(text)
+        return path
+
+    def client(self, *scopes, **changed):
+        remote = Remote(self.url, self.token(*(scopes or (Scope.SPEAKER,))), fingerprint=self.fingerprint)
+        return Client(replace(remote, **changed))
+
+    def commit(self, changes):
+        self.origin.snapshot = self.origin.store.commit(changes, self.origin.snapshot, now=NOON)
+
+    def first(self, client):
+        with client.snapshot(None, 0) as lines:
+            return read(lines, Known()).known
+
+
+@asynccontextmanager
+async def served(store, folder):
+    origin = Origin(store, store.commit(EVERYTHING, store.read(), now=NOON))
+    host = FeedHost(store, origin, Host(folder, WebSettings(), "", lambda: datetime.now(UTC)), lambda _address: None)
+    listener, stop = open_tcp(Listen(ip_address("127.0.0.1"), 0)), asyncio.Event()
+    secured = await host.secured(listener)
+    backend = Backend(lambda: origin.snapshot, Status, new_registry(), store=store,
+                      following=host.following, doorkeeper=host.doorkeeper)  # fmt: skip
+    serving = asyncio.create_task(serve(backend, [], stop, secured))
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        yield Site(origin, host, url, fingerprint_of(store.authority()[0]), folder)
+    finally:
+        stop.set()
+        await serving
+
+
+@pytest.fixture
+def on_site(sqlite_db, tmp_path):
+    """Runs a function beside a served feed, in a thread of its own as a follower's requests are."""
+
+    def run(act):
+        async def beside():
+            async with served(sqlite_db.open(), tmp_path) as site:
+                return await asyncio.to_thread(act, site)
+
+        return asyncio.run(beside())
+
+    return run
+
+
+def test_a_follower_with_the_fingerprint_is_told_the_snapshot(on_site):
+    def act(site):
+        with closing(site.client()) as client:
+            return site.first(client).snapshot, site.origin.snapshot
+
+    told, there = on_site(act)
+
+    assert told == there
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"fingerprint": "sha256:" + "0" * 64}, "not the one with that fingerprint"),
+        ({"fingerprint": ""}, "nothing says which certificate"),
+        ({"token_file": None}, "a bearer token is needed"),
+        ({"url": "https://127.0.0.1:1"}, "refused"),
+        ({"url": "http://192.0.2.1:7473"}, "without TLS"),
+        ({"url": "nonsense"}, "is no https:// address"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_does_not_fit_is_told_in_words(on_site, changed, why):
+    def act(site):
+        with closing(site.client(**changed)) as client, pytest.raises(Unreachable, match=why):
+            site.first(client)
+
+    on_site(act)
+
+
+def test_the_certificate_of_another_suite_is_refused(on_site, tmp_path):
+    (tmp_path / "other.pem").write_text(make_authority(datetime.now(UTC)).certificate)
+
+    def act(site):
+        ca_file = tmp_path / "other.pem"
+        with closing(site.client(ca_file=ca_file)) as client, pytest.raises(Unreachable, match="not of the pinned"):
+            site.first(client)
+
+    on_site(act)
+
+
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.WRITE])
+def test_a_token_for_questions_is_for_no_feed(on_site, scope):
+    def act(site):
+        with closing(site.client(scope)) as client, pytest.raises(Unreachable, match="for no feed"):
+            site.first(client)
+
+    on_site(act)
+
+
+def test_an_expired_token_is_refused(on_site):
+    def act(site):
+        token = site.token(Scope.SPEAKER, expires=NOON - timedelta(days=1))
+        with closing(site.client(token_file=token)) as client, pytest.raises(Unreachable, match="has expired"):
+            site.first(client)
+
+    on_site(act)
+
+
+def test_nothing_new_is_said_after_the_wait(on_site):
+    def act(site):
+        with closing(site.client()) as client:
+            known = site.first(client)
+            with client.snapshot(known.position, 0.05) as lines:
+                return lines
+
+    assert on_site(act) is None
+
+
+def test_who_waits_is_told_at_once(sqlite_db, tmp_path):
+    async def beside():
+        async with served(sqlite_db.open(), tmp_path) as site:
+            client = site.client()
+            known = await asyncio.to_thread(site.first, client)
+
+            def wait():
+                with client.snapshot(known.position, 20) as lines:
+                    return read(lines, known).touched
+
+            waiting = asyncio.create_task(asyncio.to_thread(wait))
+            await asyncio.to_thread(site.commit, Changes(services=(Service(ServiceRef("a", "b")),)))
+            site.host.tell(Publication(site.origin.snapshot))
+            async with asyncio.timeout(10):
+                touched = await waiting
+            client.close()
+            return touched
+
+    assert asyncio.run(beside()) == {ServiceRef("a", "b")}
+
+
+def test_one_who_does_not_read_keeps_nobody_waiting(on_site):
+    many = tuple(Service(ServiceRef("many", f"s{number}"), labels=(("text", "x" * 4000),)) for number in range(3000))
+
+    def act(site):
+        site.commit(Changes(services=many))
+        with closing(site.client()) as client, tls(site) as lazy:
+            token = client.remote.token_file.read_text()
+            request = f"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+            lazy.sendall(request.encode())  # 12 MB, and nobody takes them
+            return len(site.first(client).snapshot.services)
+
+    assert on_site(act) == 3002
+
+
+def tls(site):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, _, port = site.url.removeprefix("https://").partition(":")
+    return context.wrap_socket(socket.create_connection((host, int(port)), 5))
+
+
+def report(**more):
+    return {"reports": [{"serial": "a-1", "node": "n1", "at": NOON.isoformat(), **more}]}
+
+
+def test_a_report_is_written_with_its_time(on_site):
+    claim = {"address": "10.0.42.0", "node": "n1", "mode": "layer2", "interface": "eth0"}
+
+    def act(site):
+        with closing(site.client()) as client:
+            client.report(report(announced=[claim]))
+        return site.origin.store.database.read(
+            lambda tx: tx.execute("SELECT node, address, valid_from FROM announcement").fetchall()
+        )
+
+    assert on_site(act) == [("n1", "10.0.42.0", "2026-11-22 12:00:00.000000Z")]
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (report(node="n2"), "this token reports for n1, not for n2"),
+        (report(announced=[{"address": "10.0.42.0", "node": "n2", "mode": "layer2"}]), "tells of another node"),
+        (report(declined=[["10.0.42", "x"]]), "10.0.42"),
+        (report(serial="nonsense"), "serial"),
+        ({"reports": [{}] * 2}, "Field required"),
+        ({"reports": [report()["reports"][0]] * 1001}, "at most 1000"),
+        ([], "Input should be"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_report_that_may_not_be_or_means_nothing_is_refused(on_site, document, why):
+    def act(site):
+        token = site.token(Scope.SPEAKER, node="n1")
+        with closing(site.client(token_file=token)) as client, pytest.raises(Unreachable, match=why):
+            client.report(document)
+
+    on_site(act)
+
+
+def test_a_follower_of_names_reports_nothing(on_site):
+    def act(site):
+        with closing(site.client(Scope.NAMESERVER)) as client, pytest.raises(Unreachable, match="no speaker"):
+            client.report(report())
+
+    on_site(act)
+
+
+def test_the_certificate_is_renewed_a_month_before_it_ends():
+    authority = make_authority(NOON)
+    certificate = make_server_certificate(authority, NOON)
+
+    days = [day for day in (0, 59, 61, 90) if is_due(certificate, NOON + timedelta(days=day))]
+
+    assert days == [61, 90]
+
+
+def test_a_follower_goes_on_with_its_disk_and_reports_when_it_is_heard_again(sqlite_db, tmp_path):
+    """First met, then cut off and restarted, then met again: in the order in which it happens."""
+
+    async def story():
+        told = []
+
+        async def tell(publication):
+            told.append((publication.snapshot.revision, publication.age > 0))
+
+        def follower(site):
+            remote = Remote(site.url, site.token(Scope.SPEAKER), fingerprint=site.fingerprint)
+            return RemoteFollower(remote, tmp_path, tell, Moments(lambda: 0.5, lambda: NOON))
+
+        store = sqlite_db.open()
+        async with served(store, tmp_path) as site:
+            first = follower(site)
+            await first.load()
+            await first.meet()
+            async with running(first):
+                await until((tmp_path / "snapshot.last").exists)
+            cut_off = follower(site)
+        revision = site.origin.snapshot.revision - 1
+        await cut_off.load()
+        async with running(cut_off):
+            await until(lambda: "not heard" in cut_off.trouble)
+            await cut_off.announce("n1", frozenset({CLAIM}))
+        waiting = (tmp_path / "reports.journal").read_text().count("\n")
+        return told, revision, waiting
+
+    told, revision, waiting = asyncio.run(story())
+
+    assert told == [(revision, False), (revision, True)]
+    assert waiting == 1
+
+
+@asynccontextmanager
+async def running(follower):
+    task = asyncio.create_task(follower.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(fact):
+    async with asyncio.timeout(15):
+        while not fact():  # noqa: ASYNC110 - a file sets no event
+            await asyncio.sleep(0.02)
