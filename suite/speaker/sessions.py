@@ -190,7 +190,10 @@ class Sessions:
 
     def _count_one(self, running: _Running) -> None:
         name, status = running.neighbour.name, running.peer.status()
-        now = totals(status, self._paths.status_of(name))
+        bfd = self._paths.status_of(name)
+        if running.neighbour.bfd is not None:
+            self._registry.set(names.BFD_SESSION_UP, bfd is not None and bfd.state is BfdState.UP, name)
+        now = totals(status, bfd)
         for metric, step in grown(running.counted, now).items():
             self._registry.add(metric, name, by=step)
         running.counted = now

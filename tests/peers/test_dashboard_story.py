@@ -147,6 +147,20 @@ def test_a_node_that_dies_loses_its_path_with_bfd_and_one_that_hangs_does_not(ne
         assert eventually(lambda: best(frr) == [NODES["node2"]], within=HOLD_TIME / 3, every=0.02)
 
 
+@pytest.mark.soak
+def test_a_time_critical_process_that_is_killed_is_replaced_and_watches_its_paths_again(netlab: NetLab) -> None:
+    require_router()
+    with dashboard_lan(netlab, "bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
+        frr = lan.frr(bfd=True)
+        assert everybody_told(lan, frr), lan.log()
+        assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), lan.log()
+
+        lan.nodes["node2"].run("pkill", "-KILL", "-P", str(lan.programs["node2"].pid), "-f", "suite.speaker.responder")
+
+        assert eventually(lambda: bfd_up(frr) == 3, within=10, every=0.02), frr.vtysh("show bfd peers")
+        assert eventually(lambda: bfd_up(frr) == 4 and paths(frr) == EVERY_NODE, within=30, every=0.1), lan.log()
+
+
 def test_a_program_that_ends_withdraws_before_it_closes_the_session(netlab: NetLab) -> None:
     require_router()
     with dashboard_lan(netlab) as lan:
