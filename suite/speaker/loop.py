@@ -7,7 +7,10 @@ else goes on and the role says what it lacks.
 
 import asyncio
 import contextlib
+import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 
 from suite import __version__
@@ -342,6 +345,8 @@ class Speaker:
 
 
 def _templates() -> Mapping[str, str]:
-    from suite.l2.frames import templates  # scapy: a fifth of a second
-
-    return templates().to_text()
+    """Made in a process that ends again: scapy is half a second and 30 MB, and nothing needs it a second time."""
+    command = (sys.executable, "-m", "suite.l2.frames")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    found: Mapping[str, str] = json.loads(done.stdout)
+    return found
