@@ -48,16 +48,18 @@ def answer(frame: bytes, replies: Mapping[bytes, bytes], mac: Mac) -> bytes | Dr
     0.0.0.0) are answered like any request: that is how the prober learns of the conflict (RFC 5227 section 2.1.1).
     """
     middle = replies.get(frame[38:42])
-    if (
-        middle is not None
-        and frame[12:22] == REQUEST
-        and (frame[:6] == BROADCAST or frame[:6] == mac)
-        and len(frame) <= LONGEST
-        and frame[28:32] not in replies
-        and _can_be_answered(frame, mac)
-    ):
-        asker = frame[22:32]
-        return asker[:6] + middle + asker
+    if middle is not None and frame[12:22] == REQUEST and len(frame) <= LONGEST:
+        asker, source = frame[22:32], frame[22:28]
+        if (
+            (frame[:6] == BROADCAST or frame[:6] == mac)
+            # The sender is one machine other than us: never answer to groups, loopback or class D and E.
+            and not asker[0] & 1
+            and source not in (mac, NOBODY)
+            and asker[6] < 224
+            and asker[6] != 127
+            and frame[28:32] not in replies
+        ):
+            return source + middle + asker
     return why_not(frame, replies, mac)
 
 
@@ -102,11 +104,6 @@ def probe(template: bytes, address: bytes, mac: Mac) -> bytes:
 
 def _broadcast(template: bytes, operation: bytes, mac: Mac, sender: bytes, target: bytes) -> bytes:
     return template[:6] + mac + template[12:20] + operation[8:] + mac + sender + target
-
-
-def _can_be_answered(frame: bytes, mac: Mac) -> bool:
-    """Whether the sender is one machine other than us: never answer to groups, loopback or class D and E."""
-    return not frame[22] & 1 and frame[22:28] != mac and frame[22:28] != NOBODY and frame[28] < 224 and frame[28] != 127
 
 
 def _malformed(frame: bytes) -> Drop | None:

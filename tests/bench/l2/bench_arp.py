@@ -6,7 +6,7 @@ Two hosts on one cable. The kernel answers for its own address, `suite` for the 
 of the machine. Three views, because on a veth pair the kernel answers inside the very system call that asked:
 
   one thread            no scheduling at all: the cost of the answer itself
-  two processes         ours has to be woken up, the kernel has not
+  two processes         ours has to be woken up, the kernel has not; `least possible` is a process that decides nothing
   as if two machines    RPS lets each host's core digest what arrives, so the kernel's answer is woken up too
 
 Then a flood of 50,000 requests per second for foreign addresses joins in.
@@ -61,6 +61,38 @@ while True:
 """
 
 
+BARE = """
+import sys
+from ipaddress import ip_address
+from suite.l2 import arp
+from suite.l2.frames import Templates
+from suite.l2.link import Link
+from suite.l2.netlink import Interfaces
+templates = Templates.from_text(dict(zip(("arp", "advertisement", "solicitation"), sys.argv[1:4])))
+link = Link(Interfaces().by_name()["eth0"], templates)
+link.own([ip_address("10.0.42.0")])
+sock = link.answerers[0].socket
+sock.setblocking(True)
+print("ready", flush=True)
+reply = arp.answer(sock.recv(2048), link.answerers[0].replies, link.interface.mac)
+while True:
+    sock.send(reply)
+    sock.recv(2048)
+"""
+
+
+def floor(lab: NetLab) -> None:
+    """What no process can fall below here: one that waits in `recv` and sends one and the same reply, nothing between."""
+    client, node = hosts(lab, "floor")
+    answers = listening(client)
+    process = node.spawn(sys.executable, "-c", BARE, *templates().to_text().values())
+    assert process.stdout.readline().strip() == "ready"
+    rounds(answers, "two processes, the least possible", name="bare")
+    process.kill()
+    process.wait()
+    answers.close()
+
+
 def responder(node: Namespace, addresses: int) -> subprocess.Popen[str]:
     process = node.spawn(sys.executable, "-c", RESPONDER, str(addresses), *templates().to_text().values())
     assert process.stdout.readline().strip() == "ready", process.stdout.read()
@@ -109,7 +141,7 @@ def drain(client: socket.socket) -> None:
         client.settimeout(2)
 
 
-def rounds(client: socket.socket, label: str) -> None:
+def rounds(client: socket.socket, label: str, name: str = "suite") -> None:
     """Both answerers in turns; medians of the rounds and the ratio."""
     kernel, ours = ([[], []] for _ in range(2))
     for _ in range(ROUNDS):
@@ -119,7 +151,7 @@ def rounds(client: socket.socket, label: str) -> None:
     for at, (what, unit) in enumerate((("request to reply, p50", "us"), ("replies per second", "/s"))):
         theirs, our = statistics.median(kernel[at]), statistics.median(ours[at])
         print(
-            f"{label:34} {what:22} kernel {theirs:10.1f} {unit:2}  suite {our:10.1f} {unit:2}  ratio {our / theirs:.2f}"
+            f"{label:34} {what:22} kernel {theirs:10.1f} {unit:2}  {name:5} {our:10.1f} {unit:2}  ratio {our / theirs:.2f}"
         )
 
 
@@ -253,6 +285,7 @@ def measure(lab: NetLab, label: str, addresses: int, *, as_machines: bool, with_
 def main() -> None:
     with network() as lab:
         work_alone(lab)
+        floor(lab)
         measure(lab, "two processes, 1 address", 1, as_machines=False)
         measure(lab, "two processes, 1,000 addresses", 1000, as_machines=False, with_flood=True)
         measure(lab, "as if two machines, 1 address", 1, as_machines=True)
