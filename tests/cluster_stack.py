@@ -107,13 +107,18 @@ class Stack:
                 self.store.close()
 
 
-def play(tmp_path: Path, api: Api, *scenarios: Callable[[Running, Stack], Awaitable[None]]) -> None:
+def play(
+    tmp_path: Path,
+    api: Api,
+    *scenarios: Callable[[Running, Stack], Awaitable[None]],
+    settings: KubernetesSettings | None = None,
+) -> None:
     """One life of the process after the other, on the same database and the same cluster."""
 
     async def story() -> None:
         async with running(api) as server:
             for scenario in scenarios:
-                stack = Stack(server.kubeconfig(tmp_path), f"sqlite:///{tmp_path}/suite.db")
+                stack = Stack(server.kubeconfig(tmp_path), f"sqlite:///{tmp_path}/suite.db", settings=settings)
                 async with background(stack.run()):
                     await scenario(server, stack)
 
@@ -126,8 +131,10 @@ async def until(fact: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def address(api: Api, name: str = "coffee") -> str:
-    ingress = api.look("services", name).get("status", {}).get("loadBalancer", {}).get("ingress") or [{"ip": ""}]
+def address(api: Api, name: str = "coffee", namespace: str = "default") -> str:
+    ingress = api.look("services", name, namespace).get("status", {}).get("loadBalancer", {}).get("ingress") or [
+        {"ip": ""}
+    ]
     return str(ingress[0]["ip"])
 
 
