@@ -6,15 +6,15 @@ NOTIFY, which a trigger on ``head`` sends; a slow look at ``head`` stands behind
 notifications.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from suite.model.snapshot import Snapshot
 from suite.store.database import Database, Transaction
-from suite.store.stirring import Stirring, stirring
+from suite.store.stirring import Stirring
 
 POLL = 0.02
 """Seconds between two looks at a SQLite file where the kernel does not tell of writes."""
@@ -28,32 +28,41 @@ SETTLING = (0.0, *[0.001] * 40, *[0.005] * 92, 0.0)
 
 
 class Bell:
-    """What a commit or the end of the store rings, so that waiters of this process need not look for it."""
+    """What a commit or the end of the store rings, so that waiters of this process need not look for it.
+
+    Watches are kept from one wait to the next: a write between two of them would be told to nobody.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._alarms: set[int] = set()
+        self._used: set[Stirring] = set()
+        self._free: list[Stirring] = []
         self.is_closed = False
 
     def ring(self, *, close: bool = False) -> None:
         """Wake everybody; with ``close`` for good."""
         with self._lock:
             self.is_closed |= close
-            for each in self._alarms:
-                os.eventfd_write(each, 1)
+            for each in (*self._used, *self._free):
+                each.ring()
+            while self.is_closed and self._free:
+                self._free.pop().close()
 
     @contextmanager
-    def heard(self) -> Iterator[int]:
-        """An eventfd that can be read from once it has rung."""
-        alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    def heard(self, folder: Path) -> Iterator[Stirring]:
+        """Somebody who wakes when it rings, or when files of the database's folder are written."""
+        with self._lock:
+            stir = self._free.pop() if self._free else Stirring(folder)
+            self._used.add(stir)
         try:
-            with self._lock:
-                self._alarms.add(alarm)
-            yield alarm
+            yield stir
         finally:
             with self._lock:
-                self._alarms.discard(alarm)
-            os.close(alarm)
+                self._used.discard(stir)
+                if self.is_closed:
+                    stir.close()
+                else:
+                    self._free.append(stir)
 
 
 def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> bool:
@@ -68,7 +77,7 @@ def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> boo
             found = _looked(tx, after, bell, _pause_postgresql(tx), deadline)
             tx.execute("UNLISTEN *")
             return found
-        with bell.heard() as alarm, stirring(database.path.absolute().parent, alarm) as stir:
+        with bell.heard(database.path.absolute().parent) as stir:
             return _looked(tx, after, bell, _pause_sqlite(tx, bell, stir), deadline)
 
 

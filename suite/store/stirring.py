@@ -8,8 +8,7 @@ import ctypes
 import os
 import select
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 IN_MODIFY = 0x2
@@ -18,15 +17,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Stirring:
-    """Wakes for writes below ``folder`` (None where the kernel tells nothing) and for what stirs ``alarm``, an eventfd."""
+    """Wakes for writes below ``folder``, those since the last wait included, and when it is rung."""
 
-    def __init__(self, watch: int | None, alarm: int) -> None:
+    def __init__(self, folder: Path) -> None:
+        watch, alarm = _watch(folder), os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.is_told = watch is not None
         """Whether the kernel tells of writes."""
+        self._alarm = alarm
         self._stirred = [alarm] if watch is None else [alarm, watch]
         self._poll = select.poll()
         for each in self._stirred:
             self._poll.register(each, select.POLLIN)
+
+    def ring(self) -> None:
+        """Wake whoever waits, or waits next; from any thread."""
+        os.eventfd_write(self._alarm, 1)
 
     def wait(self, deadline: float) -> bool:
         """Until something stirs (True), or until the deadline on the monotonic clock."""
@@ -36,16 +41,10 @@ class Stirring:
                 os.read(each, _EVENTS)
         return bool(found)
 
-
-@contextmanager
-def stirring(folder: Path, alarm: int) -> Iterator[Stirring]:
-    """Watch a folder while the block lasts."""
-    watch = _watch(folder)
-    try:
-        yield Stirring(watch, alarm)
-    finally:
-        if watch is not None:
-            os.close(watch)
+    def close(self) -> None:
+        """Watch no longer."""
+        for each in self._stirred:
+            os.close(each)
 
 
 def _watch(folder: Path) -> int | None:

@@ -1,46 +1,36 @@
 """Whoever waits for a file to be written is told by the kernel, or by a bell, and goes on looking where neither tells."""
 
-import os
-import select
 import time
+from contextlib import closing
 
-import pytest
-
-from suite.store.stirring import stirring
-
-
-@pytest.fixture
-def alarm():
-    descriptor = os.eventfd(0, os.EFD_NONBLOCK)
-    yield descriptor
-    os.close(descriptor)
+from suite.store.stirring import Stirring
 
 
 def later():
     return time.monotonic() + 20
 
 
-def test_a_write_in_the_folder_ends_the_wait(tmp_path, alarm):
+def test_a_write_in_the_folder_ends_the_wait(tmp_path):
     file = tmp_path / "suite.db-wal"
     file.write_text("a")
-    with stirring(tmp_path, alarm) as stir:
+    with closing(Stirring(tmp_path)) as stir:
         file.write_text("b")
-        stir.wait(later())
 
+        assert stir.wait(later())
         assert stir.is_told
 
 
-def test_a_bell_ends_the_wait_once(tmp_path, alarm):
-    with stirring(tmp_path, alarm) as stir:
-        os.eventfd_write(alarm, 1)
-        stir.wait(later())
+def test_what_stirred_once_is_told_once(tmp_path):
+    with closing(Stirring(tmp_path)) as stir:
+        stir.ring()
+        told = [stir.wait(later()), stir.wait(time.monotonic())]
 
-        assert select.select([alarm], [], [], 0)[0] == []
+    assert told == [True, False]
 
 
-def test_a_folder_that_cannot_be_watched_leaves_the_bell(tmp_path, alarm):
-    with stirring(tmp_path / "nowhere", alarm) as stir:
-        os.eventfd_write(alarm, 1)
-        stir.wait(later())
+def test_a_folder_that_cannot_be_watched_leaves_the_bell(tmp_path):
+    with closing(Stirring(tmp_path / "nowhere")) as stir:
+        stir.ring()
 
+        assert stir.wait(later())
         assert not stir.is_told
