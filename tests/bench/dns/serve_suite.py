@@ -1,7 +1,8 @@
-"""Serves a zone file with `suite.dns` on loopback, for the benchmark: `serve_suite.py PORT ORIGIN FILE [CHANGES-PER-SECOND]`."""
+"""Serves a zone file with `suite.dns` on loopback, for the benchmark: `serve_suite.py PORT ORIGIN FILE [--changes N] [--workers N]`."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import resource
 import signal
@@ -19,10 +20,10 @@ from suite.dns.zone import Zone
 from suite.dns.zonefile import read
 
 
-async def main(port: int, origin: bytes, text: str, changes: float) -> None:
+async def main(port: int, origin: bytes, text: str, changes: float, workers: int) -> None:
     """Serve until terminated; with changes, one address of the zone changes that often."""
     zone = Zone.build(origin, read(text, origin).rrsets)
-    server = Server([("127.0.0.1", port)], Settings(cookie_secrets=(b"benchmark secret",)))
+    server = Server([("127.0.0.1", port)], Settings(cookie_secrets=(b"benchmark secret",)), workers=workers)
     await server.start()
     await server.publish([ReplaceZone(zone), SetState(ready=True, stale=False)], 1)
     stopped = asyncio.Event()
@@ -54,5 +55,11 @@ async def change(server: Server, origin: bytes, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    _, port_text, origin_text, file, *rest = sys.argv
-    asyncio.run(main(int(port_text), from_text(origin_text), Path(file).read_text(), float(rest[0]) if rest else 0.0))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("origin")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--changes", type=float, default=0, help="changes a second")
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    asyncio.run(main(given.port, from_text(given.origin), given.file.read_text(), given.changes, given.workers))
