@@ -17,6 +17,8 @@ from suite.nameserver.plan import ZonePlanner
 from suite.nameserver.versions import Served, history_of, version_of, with_serial
 from suite.store.errors import StoreError
 
+PATIENCE = 5.0
+"""Seconds for which new content waits for its serial."""
 AT_ONCE = 64
 """Zones in one transaction: whoever commits waits for it, and a large pool has thousands of reverse zones."""
 
@@ -57,9 +59,11 @@ class Numbering:
         zones = {origin: planner.zones[origin] for update in updates if (origin := _origin(update, planner))}
         mine = [each for each in updates if isinstance(each, ReplaceZone | ChangeZone) and _origin(each, planner)]
         try:
-            found = await asyncio.to_thread(self._ask, store, mine, zones, revision) if mine else {}
-        except StoreError as error:
-            _log.warning("zones are served under serials that the database does not know: %s", error)
+            async with asyncio.timeout(PATIENCE):
+                found = await asyncio.to_thread(self._ask, store, mine, zones, revision) if mine else {}
+        except (StoreError, TimeoutError) as error:
+            why = error if isinstance(error, StoreError) else f"it did not answer for {PATIENCE:g} s"
+            _log.warning("zones are served under serials that the database does not know: %s", why)
             for origin in zones:
                 self._served.pop(origin, None)
             return list(updates)
