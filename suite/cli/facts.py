@@ -43,7 +43,9 @@ def gather(target: Target) -> Facts:
         listeners=tuple(_listeners()),
     )
     facts = replace(facts, **_state(target), **_told(target))
-    return replace(facts, host=_layer2()) if facts.configuration.l2_advertisements else facts
+    if not facts.configuration.l2_advertisements:
+        return facts
+    return replace(facts, host=_layer2(), dhcp=_overheard(target) if facts.is_running else ())
 
 
 def _state(target: Target) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def _inside(store: "Store") -> dict[str, Any]:
         "database_time": snapshot.at,
         "vips": tuple(_vips(snapshot)),
         "is_cluster": len(snapshot.nodes) > 0,
+        "nodes": tuple(snapshot.nodes.values()),
         "chain_fault": "; ".join(report.faults),
     }
 
@@ -123,6 +126,17 @@ def _layer2() -> "HostFacts | None":
         return collect()
     except OSError:  # a kernel without netlink, or a sandbox that forbids it: there is nothing to say
         return None
+
+
+def _overheard(target: Target) -> tuple["Address", ...]:
+    """Addresses of pools that the running suite has heard DHCP give out."""
+    from suite.cli.desk import ask
+    from suite.model.address import parse_address
+
+    try:
+        return tuple(map(parse_address, ask(target, "/v1/layer2").get("dhcp", ())))
+    except Fault:  # it announces nothing by layer 2, or has ended since
+        return ()
 
 
 def _is_running(target: Target) -> bool:

@@ -15,6 +15,7 @@ from suite.cli.forwarder import NameFacts, check_forwarders
 from suite.l2 import checks as layer2
 from suite.model.address import Address
 from suite.model.configuration import Configuration
+from suite.model.node import Node
 from suite.model.problem import Problem
 
 OLDEST_PYTHON = (3, 11)
@@ -76,6 +77,10 @@ class Facts:
     listeners: tuple[Listener, ...] = ()
     vips: tuple[Address, ...] = ()
     """Leased addresses that are announced by layer 2."""
+    nodes: tuple[Node, ...] = ()
+    """Those that the cluster told of; the configuration has its own."""
+    dhcp: tuple[Address, ...] = ()
+    """Addresses of pools that DHCP gives out, as the running suite has heard."""
     is_cluster: bool = False
     """Whether the nodes are a cluster's, so that kube-proxy takes the packets."""
     bgp: BgpFacts = field(default_factory=BgpFacts)
@@ -171,7 +176,7 @@ def check_pools(facts: Facts) -> Iterable[Finding]:
     taken += [(address, "is the gateway's") for address in facts.gateways]
     taken += [
         (address, f"is node {node.name}'s")
-        for node in facts.configuration.nodes
+        for node in (*facts.configuration.nodes, *facts.nodes)
         for address in node.addresses
         if address not in facts.host_addresses
     ]
@@ -182,6 +187,11 @@ def check_pools(facts: Facts) -> Iterable[Finding]:
                 found = True
                 text = f"{address} in pool {pool.name} {whose}"
                 yield Finding("pools", Severity.ERROR, text, f"exclude {address} from pool {pool.name}")
+        for address in facts.dhcp:
+            if address in pool:
+                found = True
+                text = f"{address} in pool {pool.name} is given out by DHCP: a machine gets it first, or later"
+                yield Finding("pools", Severity.WARNING, text, "divide the range between the pool and the DHCP server")
     if facts.configuration.pools and not found:
         yield Finding("pools", Severity.OK, "no pool holds an address of this machine or its gateway")
 

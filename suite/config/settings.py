@@ -112,6 +112,7 @@ L2 = Made(
                 "Nodes without a link on the address's subnet may announce it too.",
                 L2_DEFAULTS.any_subnet,
             ),
+            Field("watch_dhcp", Flag(), "Warn when DHCP gives out an address of a pool.", L2_DEFAULTS.watch_dhcp),
         )
     ),
     _l2,

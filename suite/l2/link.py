@@ -18,6 +18,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from suite.l2 import arp, echo, ndp, packet_filter
 from suite.l2.arp import Claim
+from suite.l2.dhcp import Given, given
 from suite.l2.drop import Drop
 from suite.l2.frames import Templates
 from suite.l2.hardware import Mac
@@ -238,6 +239,28 @@ class Link:
         answerer.admit()
 
 
+class Overhearer:
+    """One socket that hears which addresses DHCP gives out on an interface; it never sends."""
+
+    def __init__(self, interface: str) -> None:
+        self.socket = _packet_socket(interface, ECHO4.protocol, packet_filter.dhcp())
+
+    def serve(self, portion: int = PORTION) -> list[Given]:
+        """What was heard, of a portion of frames at most. Never waits."""
+        heard: list[Given] = []
+        for _ in range(portion):
+            try:
+                frame = self.socket.recv(LARGEST_FRAME)
+            except OSError:
+                break
+            if (said := given(frame)) is not None:
+                heard.append(said)
+        return heard
+
+    def close(self) -> None:
+        self.socket.close()
+
+
 class Groups:
     """The solicited-node groups joined on one interface; several addresses may share a group."""
 
@@ -296,14 +319,18 @@ class Groups:
 
 def open_socket(interface: str, family: Family) -> socket.socket:
     """A packet socket that hears nothing until `Answerer.admit` says what. Raises MissingPrivilegeError."""
+    return _packet_socket(interface, family.protocol, [packet_filter.REJECT])
+
+
+def _packet_socket(interface: str, protocol: int, program: packet_filter.Program) -> socket.socket:
     try:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     except PermissionError:
         raise MissingPrivilegeError from None
-    # Deaf first, bound second: between the two calls a socket would collect what nobody filtered.
-    _attach(opened, [packet_filter.REJECT])
+    # Filtered first, bound second: between the two calls a socket would collect what nobody asked for.
+    _attach(opened, program)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    opened.bind((interface, family.protocol))
+    opened.bind((interface, protocol))
     return opened
 
 

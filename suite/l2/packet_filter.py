@@ -79,6 +79,14 @@ def echo6(addresses: Iterable[bytes], most_ranges: int = MOST_RANGES) -> Program
     return _echo(ranges, most_ranges, protocol=(20, 58), kind=(54, 128), target=50)
 
 
+def dhcp() -> Program:
+    """Keep DHCP messages to servers and clients (UDP ports 67, 68) in IPv4 packets without options."""
+    program = _for_this_host()
+    for offset, value in ((14, 0x45), (23, 17)):
+        program += [(LOAD_BYTE, 0, 0, offset), (JUMP_IF_EQUAL, 1, 0, value), REJECT]
+    return [*program, (LOAD_HALF, 0, 0, 36), (JUMP_IF_EQUAL, 1, 0, 67), (JUMP_IF_EQUAL, 0, 1, 68), ACCEPT, REJECT]
+
+
 def _echo(
     ranges: list[Range], most_ranges: int, *, protocol: tuple[int, int], kind: tuple[int, int], target: int
 ) -> Program:

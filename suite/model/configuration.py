@@ -125,6 +125,8 @@ class L2Settings:
     bind_address: bool = False
     any_subnet: bool = False
     """Whether a node without a link on the address's subnet may announce it."""
+    watch_dhcp: bool = True
+    """Whether speakers hear which addresses DHCP gives out, to warn of pools that hold them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,3 +51,5 @@ class Layer2:
     node: str
     nodes: tuple[NodeState, ...] = ()
     owners: tuple[Owner, ...] = ()
+    dhcp: tuple[str, ...] = ()
+    """Addresses of pools that DHCP was heard to give out."""

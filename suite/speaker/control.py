@@ -49,6 +49,8 @@ class Configure:
     """Seconds between two announcements of a settled owner; 0 for never."""
     probe: str = "quick"
     """How to ask the LAN for an address before it is announced: `quick`, `rfc`, or `off`."""
+    watches_dhcp: bool = True
+    """Hear which addresses a DHCP server of the LAN gives out."""
     is_drained: bool = False
     """Leave all addresses to others until a later `Configure` says otherwise."""
 
@@ -68,6 +70,7 @@ class Configure:
             "bind_device": self.bind_device,
             "refresh": self.refresh,
             "probe": self.probe,
+            "watches_dhcp": self.watches_dhcp,
             "is_drained": self.is_drained,
         }
 

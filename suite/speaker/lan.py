@@ -16,18 +16,21 @@ from suite.l2.bind_address import BindError, BoundAddresses
 from suite.l2.burst import Bursts
 from suite.l2.frames import Templates
 from suite.l2.hardware import Mac
-from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError
+from suite.l2.link import Address, Answerer, Link, MissingPrivilegeError, Overhearer
 from suite.l2.netlink import Interfaces
 from suite.speaker.control import Configure, Message
 from suite.speaker.heartbeat import UsableLink
 from suite.speaker.lookahead import Lookahead
 from suite.speaker.proving import Proving
-from suite.speaker.reports import conflict_report, finding_report, owned_report
+from suite.speaker.reports import conflict_report, dhcp_report, finding_report, owned_report
 from suite.speaker.selector import Reader, Selector
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
 ANNOUNCED_AT_ONCE = 64
 """Announcements sent before the loop looks at its sockets again."""
+
+MOST_GIVEN = 1024
+"""Addresses given out by DHCP that are remembered for each interface."""
 
 TIMINGS = {"quick": (probe.QUICK, probe.QUICK), "rfc": (probe.RFC5227, probe.RFC4862)}
 
@@ -39,6 +42,18 @@ class Wire:
     link: Link
     probes: probe.Probes = field(default_factory=probe.Probes)
     strangers: conflict.Watch = field(default_factory=conflict.Watch)
+    overhearer: Overhearer | None = None
+    given: dict[Address, None] = field(default_factory=dict)
+    """Addresses that DHCP gave out here, as far as they were told."""
+
+    def is_news(self, address: Address) -> bool:
+        """Whether DHCP has not been heard to give it out before; the oldest of many are forgotten."""
+        if address in self.given:
+            return False
+        if len(self.given) >= MOST_GIVEN:
+            del self.given[next(iter(self.given))]
+        self.given[address] = None
+        return True
 
 
 class Lan:
@@ -55,6 +70,7 @@ class Lan:
         self._bound: BoundAddresses | None = None
         self._bind_device: str | None = None
         self._answers_ping = False
+        self._watches_dhcp = False
         self.proving = Proving()
         self.ahead = Lookahead()
         self.links: tuple[UsableLink, ...] = ()
@@ -80,7 +96,7 @@ class Lan:
         """Take up settings; `look` comes next."""
         self._templates = Templates.from_text(dict(wanted.templates))
         self._usable.excluded = re.compile(wanted.excluded) if wanted.excluded is not None else EXCLUDED
-        self._change_ping(answers=wanted.answers_ping)
+        self._change_sockets(wanted)
         self._bursts.refresh = wanted.refresh or float("inf")
         self.proving.is_on = wanted.probe != "off"
         self._timing = wanted.probe if wanted.probe in TIMINGS else "quick"
@@ -156,16 +172,19 @@ class Lan:
         """Release every socket; nothing is announced any more."""
         for wire in self._wires.values():
             wire.link.close()
+            if wire.overhearer is not None:
+                wire.overhearer.close()
         if self._bound:
             self._bound.close()
         self._interfaces.close()
 
     # Interfaces
 
-    def _change_ping(self, *, answers: bool) -> None:
-        """Links are made anew with or without echo; what they own is placed on them again in the same turn."""
-        if answers != self._answers_ping:
-            self._answers_ping = answers
+    def _change_sockets(self, wanted: Configure) -> None:
+        """Links are made anew with or without echo and DHCP; what they own is placed on them again in the same turn."""
+        settings = wanted.answers_ping, wanted.watches_dhcp
+        if settings != (self._answers_ping, self._watches_dhcp):
+            self._answers_ping, self._watches_dhcp = settings
             for name in list(self._wires):
                 self._drop(name)
 
@@ -194,17 +213,24 @@ class Lan:
             return
         try:
             link = Link(self._interfaces.by_name()[name], self._templates, answers_ping=self._answers_ping)
+            overhearer = Overhearer(name) if self._watches_dhcp else None
         except MissingPrivilegeError as missing:
             self._trouble(name, str(missing))
             return
         except OSError as fault:  # it vanished in between; netlink will say so
             self._trouble(name, f"cannot be listened on: {fault}")
             return
-        self._wires[name] = Wire(link)
-        self._listen(self._wires[name])
+        wire = self._wires[name] = Wire(link, overhearer=overhearer)
+        if overhearer is not None:
+            self._selector.watch(overhearer.socket.fileno(), lambda _now: self._overhear(wire, overhearer))
+        self._listen(wire)
 
     def _drop(self, name: str) -> None:
-        link = self._wires.pop(name).link
+        wire = self._wires.pop(name)
+        link = wire.link
+        if wire.overhearer is not None:
+            self._selector.forget(wire.overhearer.socket.fileno())
+            wire.overhearer.close()
         for answerer in link.answerers:
             self._selector.forget(answerer.socket.fileno())
         for address in link.owned:
@@ -225,6 +251,11 @@ class Lan:
                 self._hear_claim(wire, claim, now)
 
         return answer
+
+    def _overhear(self, wire: Wire, overhearer: Overhearer) -> None:
+        for said in overhearer.serve():
+            if wire.is_news(said.address):
+                self._tell(dhcp_report(said, wire.link.interface.name))
 
     def _hear_claim(self, wire: Wire, claim: Claim, now: float) -> None:
         """Somebody else uses an address that is ours, or that we probe for."""

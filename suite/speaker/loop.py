@@ -12,6 +12,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from suite import __version__
 from suite.metrics.registry import Registry
@@ -142,7 +143,7 @@ class Speaker:
         reasons = [each for each in (self._lack, self.picture.trouble) if each]
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
-        notes = [*self._peer_faults.values()]
+        notes = [*self._peer_faults.values(), *self.picture.dhcp_notes()]
         if waits_for := standing_by(self._snapshot.nodes.values()):
             notes.append(waits_for.message)
         l2 = self._snapshot.configuration.l2
@@ -204,7 +205,8 @@ class Speaker:
             return None
         states = map(node_state, dict(self.picture.nodes).values())
         owned = dict(self.picture.owned)
-        return picture(self._node, states, self._plan.entries.values(), owned, self._snapshot.is_drained)
+        shown = picture(self._node, states, self._plan.entries.values(), owned, self._snapshot.is_drained)
+        return replace(shown, dhcp=tuple(sorted(map(str, self.picture.given))))
 
     def silent(self) -> dict[Address, Refusal]:
         """Why nobody announces addresses by layer 2, where this node is the only one that could."""
@@ -292,6 +294,7 @@ class Speaker:
             bind_device=BIND_DEVICE if settings.bind_address else None,
             refresh=settings.refresh_interval,
             probe=settings.probe,
+            watches_dhcp=settings.watch_dhcp,
             is_drained=self._snapshot.is_drained(self._node),
         )
 

@@ -19,6 +19,9 @@ Decline = Callable[[Address, str], Awaitable[None]]
 Probed = Callable[[Address], None]
 """Tells that nobody answered for a free address just now."""
 
+MOST_GIVEN = 256
+"""Addresses given out by DHCP that are remembered; the first ones tell enough."""
+
 _CONTEST = ("address", "winner", "loser", "winner")
 
 _log = logging.getLogger(__name__)
@@ -46,6 +49,8 @@ class Picture:
         self.owned: dict[Address, dict[str, str]] = {}
         """Interfaces and MACs each address is announced on."""
         self.nodes: dict[str, Message] = {}
+        self.given: dict[Address, str] = {}
+        """Addresses of pools that DHCP gives out, and the server, where it is known."""
         self.is_drained = False
         self.trouble = ""
         """What keeps layer 2 from working; empty for nothing."""
@@ -73,8 +78,33 @@ class Picture:
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":
                 self._take_conflict(message)
+            case "dhcp":
+                self._take_dhcp(message)
             case "found":
                 self._take_finding(message)
+
+    def dhcp_notes(self) -> list[str]:
+        """One sentence for each pool that shares addresses with DHCP, as long as it holds them."""
+        found: dict[str, list[str]] = {}
+        for address in sorted(self.given, key=lambda each: each.packed):
+            pool = self.snapshot.configuration.pool_of(address)
+            if pool is not None and address in pool:
+                found.setdefault(pool.name, []).append(str(address))
+        return [
+            f"DHCP gives out {addresses[0]}{f' and {len(addresses) - 1} more' if addresses[1:] else ''} of pool {name}: "
+            "divide the range, or exclude it from the pool"
+            for name, addresses in found.items()
+        ]
+
+    def _take_dhcp(self, message: Message) -> None:
+        """A DHCP server gave an address to somebody; only those of pools matter."""
+        address, server = parse_address(message["address"]), message["server"]
+        pool = self.snapshot.configuration.pool_of(address)
+        if pool is None or address not in pool or address in self.given or len(self.given) >= MOST_GIVEN:
+            return
+        self.given[address] = server
+        by = f" by {server}" if server else ""
+        _log.warning("%s of pool %s is given out by DHCP%s on %s", address, pool.name, by, message["interface"])
 
     def _take_owned(self, message: Message) -> None:
         address = parse_address(message["address"])

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from suite.l2.conflict import Conflict
+from suite.l2.dhcp import Given
 from suite.l2.hardware import to_text
 from suite.l2.link import Address, Link
 from suite.l2.probe import Finding
@@ -28,6 +29,12 @@ def conflict_report(conflict: Conflict, interface: str) -> Message:
 def contest_report(contest: Contest) -> Message:
     """Two nodes that hear each other claimed one address."""
     return {"kind": "contest", "address": str(contest.address), "winner": contest.winner, "loser": contest.loser}
+
+
+def dhcp_report(given: Given, interface: str) -> Message:
+    """A DHCP server gave an address to somebody."""
+    server = str(given.server) if given.server else ""
+    return {"kind": "dhcp", "address": str(given.address), "server": server, "interface": interface}
 
 
 def finding_report(finding: Finding, interface: str) -> Message:

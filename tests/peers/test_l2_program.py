@@ -98,3 +98,22 @@ def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(ne
 
         assert eventually(lambda: f"{STRANGER_MAC} answers for it on eth0 too" in lan.log(), within=10, every=0.1)
         assert "declined" not in lan.suite("lease", "list")
+
+
+def test_an_address_of_a_pool_that_dhcp_gives_out_is_told(declined: ProgramLan) -> None:
+    """The client says, as every client does, which address it takes from which server."""
+    message = "01010600" + "00" * 24 + "0200000c0103" + "00" * 202 + "63825363"
+    options = "350103" + "32040a002a63" + "36040a000001" + "ff"
+    code = f"""
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+sender.bind(("", 68))
+sender.sendto(bytes.fromhex("{message}{options}"), ("10.0.255.255", 67))
+"""
+    declined.client.must(sys.executable, "-c", code)
+
+    told = "10.0.42.99 of pool default is given out by DHCP by 10.0.0.1 on eth0"
+    assert eventually(lambda: told in declined.log(), within=5, every=0.1), declined.log()
+    assert "DHCP gives out 10.0.42.99 of pool default" in declined.suite("status")
+    assert "10.0.42.99 in pool default is given out by DHCP" in declined.suite("doctor")

@@ -245,3 +245,17 @@ def test_a_nodes_address_in_a_pool_is_found():
     assert trouble(configuration=replace(CONFIGURATION, nodes=nodes)) == [
         ("pools", "error", "10.0.42.7 in pool lan is node compute1's")
     ]
+
+
+def test_a_node_that_only_the_cluster_knows_is_looked_at_too():
+    nodes = (Node("compute1", addresses=(ip_address("10.0.42.7"),)),)
+
+    assert trouble(nodes=nodes) == [("pools", "error", "10.0.42.7 in pool lan is node compute1's")]
+
+
+def test_an_address_that_dhcp_gives_out_is_found_in_its_pool():
+    found = trouble(dhcp=(ip_address("10.0.42.7"), ip_address("10.0.99.9")))
+
+    assert found == [
+        ("pools", "warning", "10.0.42.7 in pool lan is given out by DHCP: a machine gets it first, or later")
+    ]

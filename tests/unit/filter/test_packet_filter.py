@@ -8,11 +8,13 @@ from suite.l2.frames import templates
 CLIENT = bytes.fromhex("0200000c0103")
 VIPS = [bytes([10, 0, 42, number]) for number in (0, 1, 2, 9)]
 PROGRAM = packet_filter.arp(VIPS)
+ARP = templates().arp
+"""Made here, while sockets may be opened: scapy looks at the interfaces when it is imported."""
 
 
 def question(target: str, sender: str = "10.0.1.3") -> bytes:
     packed = [bytes(map(int, text.split("."))) for text in (sender, target)]
-    return templates().arp[:22] + CLIENT + packed[0] + bytes(6) + packed[1]
+    return ARP[:22] + CLIENT + packed[0] + bytes(6) + packed[1]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,6 @@ def test_instructions_are_packed_as_the_kernel_reads_them() -> None:
 
 
 def test_our_own_replies_prepared_for_an_address_are_what_the_filter_lets_back_in() -> None:
-    request, _ = arp.announcements(templates().arp, VIPS[3], CLIENT)
+    request, _ = arp.announcements(ARP, VIPS[3], CLIENT)
 
     assert packet_filter.run(PROGRAM, request)
