@@ -1,12 +1,10 @@
-"""Disks that fill, servers that go away, processes that die in the middle."""
+"""Disks that fill, servers that go away, clocks that jump."""
 
 import contextlib
 import os
 import select
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -134,59 +132,6 @@ def test_clock_that_jumps_never_moves_the_log_back(db):
     times = [row[0] for row in db.rows("SELECT at FROM event ORDER BY revision, n")]
     assert times == sorted(times)
     assert store.verify().is_good
-
-
-# ---- processes that die -------------------------------------------------------------------------------------------
-
-ALLOCATE = """
-import sys
-from datetime import UTC, datetime
-from ipaddress import ip_address
-from suite.model.changes import Changes
-from suite.model.event import Action, Event
-from suite.model.lease import Lease, LeaseState
-from suite.model.service import Service, ServiceRef
-from suite.store import open_store
-
-store = open_store(sys.argv[1])
-snapshot = store.read()
-number = len(snapshot.leases)
-while True:
-    ref = ServiceRef("default", f"service-{number}")
-    lease = Lease(ip_address("10.0.0.0") + number, ref, "pool", LeaseState.BOUND, str(ref), datetime.now(UTC))
-    changes = Changes(opened=(lease,), services=(Service(ref),), events=(Event(Action.ALLOCATED, ref, lease.address),))
-    snapshot = store.commit(changes, snapshot, now=datetime.now(UTC))
-    number += 1
-    print(number, flush=True)
-"""
-
-
-def killed_after(db, lines, delay):
-    """Start a process that allocates without end, and SIGKILL it some microseconds after it told of `lines` commits."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", ALLOCATE, db.url], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        told = [process.stdout.readline() for _ in range(lines)]
-        until = time.perf_counter() + delay
-        while time.perf_counter() < until:
-            pass
-        process.send_signal(signal.SIGKILL)
-        told += process.stdout.readlines()
-    return int([line for line in told if line.endswith("\n")][-1])
-
-
-def test_every_commit_that_was_told_of_survives_a_kill(db):
-    db.open().close()
-    for turn in range(8):
-        told = killed_after(db, lines=3, delay=turn * 0.00013)
-
-        with open_store(db.url) as store:
-            snapshot = store.read()
-            assert len(snapshot.leases) in {told, told + 1}
-            assert set(snapshot.leases) == {lease.address for lease in store.history(limit=10_000)}
-            assert len(snapshot.services) == len(snapshot.leases)
-            assert store.check() == []
 
 
 # ---- PostgreSQL goes away -----------------------------------------------------------------------------------------
