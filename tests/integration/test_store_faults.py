@@ -23,7 +23,6 @@ from suite.store import open_store
 from suite.store.errors import Unavailable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-REPOSITORY = Path(__file__).parents[2]
 
 
 def allocation(number):
