@@ -142,10 +142,10 @@ class ProgramLan:
         done = self.nodes[node].python("-m", "suite", *words, *where, timeout=60)
         return done.stdout + done.stderr
 
-    def stranger(self, address: str) -> Namespace:
+    def stranger(self, address: str, name: str = "stranger", mac: str = STRANGER_MAC) -> Namespace:
         """A machine that is none of ours."""
-        host = self.switch.lab.namespace("stranger")
-        self.switch.plug(host, addresses=[f"{address}/16"], mac=STRANGER_MAC)
+        host = self.switch.lab.namespace(name)
+        self.switch.plug(host, addresses=[f"{address}/16"], mac=mac)
         return host
 
 

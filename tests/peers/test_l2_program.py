@@ -21,17 +21,20 @@ from suite.web.client import ask
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OTHER_MAC = "02:00:00:00:00:fe"
+
 pytestmark = [pytest.mark.net, pytest.mark.peer]
 
 
 @pytest.fixture(scope="module")
 def declined() -> Iterator[ProgramLan]:
-    """A stranger had 10.0.42.0 before the first Service came."""
+    """A stranger had 10.0.42.0 before the first Service came, and another one has 10.0.42.3."""
     if reason := missing_for_networks():
         pytest.skip(reason)
     require_tools("arping")
     with network() as lab, program_lan(lab) as lan:
         lan.stranger("10.0.42.0")
+        lan.stranger("10.0.42.3", "other", OTHER_MAC)
         lan.serve("coffee")
         lan.start("compute1")
         lan.settle("10.0.42.1")
@@ -84,6 +87,15 @@ def metrics(lan: ProgramLan) -> str:
     """What the program on the first node counts."""
     _, body = ask(lan.folder / "compute1" / "suite.sock", "/metrics")
     return body.decode()
+
+
+def test_a_strangers_address_is_declined_before_any_service_gets_it(declined: ProgramLan) -> None:
+    def row() -> list[tuple[str, str, str]]:
+        rows = json.loads(declined.suite("lease", "list", "--status", "declined", "-o", "json"))
+        return [(each["state"], each["service"], each["note"]) for each in rows if each["address"] == "10.0.42.3"]
+
+    assert eventually(lambda: row() == [("declined", "", OTHER_MAC)], within=10, every=0.3), declined.log()
+    assert f"{OTHER_MAC} answers for 10.0.42.3, before anybody got it" in declined.suite("audit", "log", "-o", "json")
 
 
 def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(netlab: NetLab) -> None:
