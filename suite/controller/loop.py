@@ -277,7 +277,8 @@ class Controller:
         changes = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all)
         if changes:
             committing = perf_counter()
-            self.snapshot = self._store.commit(changes, self.snapshot, now=wall, term=self._term)
+            committed = self._store.commit(changes, self.snapshot, now=wall, term=self._term)
+            self.snapshot = self._with_passwords(committed)
             self._registry.observe(names.COMMIT_SECONDS, perf_counter() - committing)
         self._planner.committed(self.snapshot)
         self._registry.add(names.TURNS, "committed" if changes else "empty")
@@ -327,12 +328,16 @@ class Controller:
         self._start_from(await asyncio.to_thread(self._store.refresh, self.snapshot))
 
     def _start_from(self, snapshot: Snapshot) -> None:
-        """Plan against ``snapshot`` from now on; passwords, which the database does not keep, come from the documents."""
-        wanted = self._wanted_configuration
-        if wanted is not None and wanted.digest == snapshot.configuration.digest:
-            snapshot = replace(snapshot, configuration=wanted)
-        self.snapshot = snapshot
-        self._planner = Planner(snapshot, self._adoptable, self._planner.pending())
+        """Plan against ``snapshot`` from now on."""
+        self.snapshot = self._with_passwords(snapshot)
+        self._planner = Planner(self.snapshot, self._adoptable, self._planner.pending())
+
+    def _with_passwords(self, snapshot: Snapshot) -> Snapshot:
+        """What the database does not keep comes from the documents, after a commit as after a start."""
+        wanted, known = self._wanted_configuration, snapshot.configuration
+        if wanted is None or wanted is known or wanted.digest != known.digest:
+            return snapshot
+        return replace(snapshot, configuration=wanted)
 
     async def _publish(self, publication: Publication) -> None:
         if publication.snapshot.is_complete:

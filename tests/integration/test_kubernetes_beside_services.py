@@ -1,12 +1,15 @@
 """What is read from a cluster beside Services, and only when the configuration says so."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from apiserver.app import Api
-from apiserver.server import running
+from apiserver.server import Running, running
+from cluster_stack import Stack, until
+from cluster_stack import play as stack_play
 from fix_cluster import Told, connected, listening
 
 from suite.cluster.cluster_source import ClusterSource
@@ -151,6 +154,25 @@ def test_the_password_of_a_peer_comes_from_its_secret_and_follows_it(tmp_path):
         await told.until(lambda told: password(told) == "open")
 
     play(tmp_path, api, KubernetesSettings(secrets=True), scenario)
+
+
+def test_a_password_is_in_the_configuration_in_force_but_in_no_log_and_not_in_the_database(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    api = Api()
+    api.install_metallb()
+    api.put(peer())
+    api.put(secret())
+
+    async def life(_: Running, stack: Stack) -> None:
+        await until(lambda: stack.controller.snapshot.configuration.peers)
+        [found] = stack.controller.snapshot.configuration.peers
+        assert found.password == "sesame"
+
+    stack_play(tmp_path, api, life, settings=KubernetesSettings(secrets=True))
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("suite.db*"))
+    assert not any(word in kept for word in (b"sesame", PASSWORD.encode()))
+    assert not any(word in caplog.text for word in ("sesame", PASSWORD))
 
 
 def test_only_secrets_for_passwords_are_asked_for(tmp_path):
