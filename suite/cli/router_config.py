@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from suite.model.snapshot import Snapshot
     from suite.speaker.router_config import Part, Router
 
+UNNUMBERED = ("frr", "unifi")
 VENDORS = ("frr", "bird", "usg", "unifi", "edgeos", "vyos", "mikrotik", "opnsense")
 
 
@@ -22,6 +23,7 @@ VENDORS = ("frr", "bird", "usg", "unifi", "edgeos", "vyos", "mikrotik", "opnsens
     "router-config",
     epilog="\b\nExamples:\n  suite router-config --vendor frr --config suite.yaml --part bgp > suite.conf\n"
     "  suite router-config --vendor usg --config suite.yaml --merge config.gateway.json > new.json\n"
+    "  suite router-config --vendor frr --config suite.yaml --interface eth1 --interface eth2 --asn 64512\n"
     "  suite router-config --vendor edgeos --config suite.yaml --diff running-config.txt\n\n"
     "What to do with it is written to stderr. --diff ends with 1 when something is missing or wrong.",
 )
@@ -35,6 +37,19 @@ VENDORS = ("frr", "bird", "usg", "unifi", "edgeos", "vyos", "mikrotik", "opnsens
     default=8,
     show_default=True,
     help="How many nodes carry the traffic of an address at a time; 1 for one, the others standing by.",
+)
+@click.option(
+    "--interface",
+    "interfaces",
+    multiple=True,
+    metavar="NAME",
+    help="An interface of the router that nodes are behind, for a peer without an address (frr, unifi).",
+)
+@click.option(
+    "--asn",
+    type=click.IntRange(1, 0xFFFFFFFF),
+    help="The router's AS number, for a peer that takes any.",
+    metavar="NUMBER",
 )
 @click.option(
     "--merge",
@@ -53,13 +68,17 @@ def command(
     peer: str,
     part: str | None,
     paths: int,
+    interfaces: tuple[str, ...],
+    asn: int | None,
     merge: Path | None,
     existing: Path | None,
 ) -> None:
     """Write what the router on the other side of a BGP peer needs: neighbors, AS numbers, our prefixes, our zones."""
     if merge is not None and vendor != "usg":
         raise click.UsageError("--merge is for --vendor usg, the one whose configuration is a document")
-    router = _router(snapshot_or_configuration(target), peer, paths)
+    router = _router(snapshot_or_configuration(target), peer, paths, interfaces, asn or 0)
+    if router.address is None and vendor not in UNNUMBERED:
+        raise click.UsageError(f"{vendor} has no sessions without addresses; {' and '.join(UNNUMBERED)} have")
     if existing is not None:
         _compare(router, existing)
         return
@@ -86,11 +105,12 @@ def snapshot_or_configuration(target: Target) -> "Snapshot":
     return snapshot if configuration is None else replace(snapshot, configuration=configuration)
 
 
-def _router(snapshot: "Snapshot", name: str, paths: int) -> "Router":
-    from suite.speaker.router_config import router_of
+def _router(snapshot: "Snapshot", name: str, paths: int, interfaces: tuple[str, ...], asn: int) -> "Router":
+    from suite.speaker.router_config import Own, router_of
 
     nodes = {each.name: each for each in snapshot.configuration.nodes} | dict(snapshot.nodes.items())
-    router = router_of(snapshot.configuration, nodes.values(), _peer(snapshot, name), _zones(snapshot), paths=paths)
+    peer, own = _peer(snapshot, name), Own(interfaces, asn)
+    router = router_of(snapshot.configuration, nodes.values(), peer, _zones(snapshot), paths=paths, own=own)
     if isinstance(router, str):
         raise Fault(router, fix="mend the configuration, then ask again", code=Exit.REFUSED)
     return router

@@ -61,7 +61,7 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
             connect_retry_time=peer.connect_time or CONNECT_TIME,
             passive=peer.passive,
             graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
-            next_hop_v4=_own_address(node, IPv4Address) if peer.address.version == 6 else None,
+            next_hop_v4=_own_address(node, IPv4Address) if peer.address.version == 6 and not peer.interface else None,
             next_hop_v6=_own_address(node, IPv6Address) if peer.address.version == 4 else None,
             extended_next_hop=bool(peer.interface),
         )

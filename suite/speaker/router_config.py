@@ -36,6 +36,17 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What only the operator knows of the router: its interfaces, and its AS number where the peer takes any."""
+
+    interfaces: tuple[str, ...] = ()
+    asn: int = 0
+
+
+NOTHING_SAID = Own()
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """Prefixes of exactly ``length`` inside ``network``."""
 
@@ -53,12 +64,15 @@ class Router:
     """Everything the router of one peer needs to know."""
 
     peer: str
-    address: Address
+    address: Address | None
+    """None where nodes and router find each other on a link (an unnumbered peer)."""
     asn: int
     node_asn: int
     nodes: tuple[Speaker, ...]
     accepted: tuple[Accepted, ...]
     families: tuple[int, ...] = (4,)
+    interfaces: tuple[str, ...] = ()
+    """The router's own, which nodes are behind; of an unnumbered peer only."""
     connects: bool = False
     """Whether the nodes wait for the router to connect, so that it has to know each of them."""
     has_password: bool = False
@@ -117,21 +131,30 @@ class Part:
 
 
 def router_of(
-    configuration: Configuration, nodes: Iterable[Node], peer: Peer, zones: Sequence[str], *, paths: int = PATHS
+    configuration: Configuration,
+    nodes: Iterable[Node],
+    peer: Peer,
+    zones: Sequence[str],
+    *,
+    paths: int = PATHS,
+    own: Own = NOTHING_SAID,
 ) -> Router | str:
     """What the router of ``peer`` has to know, or why that cannot be said."""
-    if peer.address is None:
-        return f"peer {peer.name} names an interface; its router learns the nodes from the link"
+    if peer.address is None and not own.interfaces:
+        return f"peer {peer.name} names an interface of the nodes; say the router's own with --interface"
     nodes = tuple(nodes)
     node_asn = peer.local_asn or peer.my_asn
-    asn = node_asn if peer.dynamic_asn == "internal" else peer.asn
+    asn = node_asn if peer.dynamic_asn == "internal" else peer.asn or own.asn
     if not asn:
-        return f"peer {peer.name} takes any external AS number; write the router's own as peer-asn"
+        return (
+            f"peer {peer.name} takes any external AS number; say the router's own with --asn, or write it as peer-asn"
+        )
     speakers = speakers_of(nodes, peer)
     if not speakers:
-        return f"no node with an IPv{peer.address.version} address has a session with peer {peer.name}; name them under `nodes`"
+        kind = f"IPv{peer.address.version} " if peer.address is not None else ""
+        return f"no node with an {kind}address has a session with peer {peer.name}; name them under `nodes`"
     profile = next((each for each in configuration.bfd_profiles if each.name == peer.bfd_profile), None)
-    families = (4, 6) if peer.dual_stack_address_family else (peer.address.version,)
+    families = (4, 6) if peer.dual_stack_address_family or peer.address is None else (peer.address.version,)
     return Router(
         peer=peer.name,
         address=peer.address,
@@ -140,10 +163,11 @@ def router_of(
         nodes=speakers,
         accepted=tuple(each for each in accepted(configuration, nodes, peer.name) if each.network.version in families),
         families=families,
+        interfaces=own.interfaces if peer.address is None else (),
         connects=peer.passive,
         has_password=bool(peer.password or peer.password_secret),
         bfd=timers(profile) if profile is not None else None,
-        is_beside=any(peer.address in network for network in networks_of(speakers)) and not peer.ebgp_multihop,
+        is_beside=not peer.ebgp_multihop and is_beside(peer.address, speakers),
         hold_time=hold_time(peer),
         hops=8 if peer.ebgp_multihop and not is_internal(peer) else 0,
         paths=paths,
@@ -152,17 +176,20 @@ def router_of(
     )
 
 
+def is_beside(address: Address | None, speakers: Iterable[Speaker]) -> bool:
+    """Whether a peer is on the nodes' own link; an unnumbered one always is."""
+    return address is None or any(address in network for network in networks_of(speakers))
+
+
 def speakers_of(nodes: Iterable[Node], peer: Peer) -> tuple[Speaker, ...]:
     """The nodes that have a session with ``peer``, by the address the router sees."""
-    if peer.address is None:
-        return ()
     found = []
     for node in nodes:
-        own = [each for each in node.addresses if each.version == peer.address.version]
+        own = [each for each in node.addresses if peer.address is None or each.version == peer.address.version]
         if own and any_matches(peer.node_selectors, node.labels):
             name = " ".join(node.name.split())  # it stands in lines of other programs' files
             found.append(Speaker(name, own[0]))
-    return tuple(sorted(found, key=lambda each: int(each.address)))
+    return tuple(sorted(found, key=lambda each: (each.address.version, int(each.address))))
 
 
 def accepted(configuration: Configuration, nodes: Iterable[Node], peer: str) -> tuple[Accepted, ...]:

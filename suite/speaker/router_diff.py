@@ -39,6 +39,11 @@ def _own_as(router: Router, text: str) -> Iterator[str]:
 
 
 def _nodes(router: Router, text: str) -> Iterator[str]:
+    if router.address is None:
+        for interface in router.interfaces:
+            if not re.search(rf"neighbor {re.escape(interface)} interface\b", text):
+                yield f"interface {interface} has no session of its own"
+        return
     ranges = _ranges(text)
     group_as = _first_as(line for line in text.splitlines() if not _addresses(line) or _RANGE.search(line))
     for node in router.nodes:

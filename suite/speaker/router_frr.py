@@ -18,7 +18,10 @@ def frr(router: Router) -> tuple[Part, ...]:
     notes = ["/etc/frr/daemons needs bgpd=yes" + (" and bfdd=yes" if has_bfd(router) else "")]
     if router.bfd is not None and not has_bfd(router):
         notes.append(BLIND)
-    if not router.connects:
+    if router.interfaces:
+        notes.append("a new node needs one more --interface, unless it is behind one of these")
+        notes.append("a router without an IPv4 address needs `bgp router-id` too")
+    elif not router.connects:
         notes.append("a new node in the ranges above needs no edit here")
     bgp = Part(
         "bgp",
@@ -123,7 +126,9 @@ def _group(router: Router) -> Iterator[str]:
         yield f"{name} bfd"
         yield f"{name} bfd profile {GROUP}"
         yield f"{name} bfd check-control-plane-failure"
-    if router.connects:
+    if router.interfaces:
+        yield from (f"neighbor {interface} interface peer-group {GROUP}" for interface in router.interfaces)
+    elif router.connects:
         yield f"{name} update-source {router.address}"  # the nodes know the router by it
         yield f"{name} timers connect 10"
         for node in router.nodes:

@@ -87,6 +87,20 @@ def program(lab: BgpLab, options: str = "graceful-restart: false") -> Iterator[P
         running.wait(20)
 
 
+def configure(lab: BgpLab, frr: Frr) -> None:
+    """The router is told what `suite router-config` writes for it."""
+    where = ("--config", str(lab.folder / "suite.yaml"), "--state", str(lab.folder / "none"))
+    written = lab.node.python(
+        *("-m", "suite", "router-config", "--vendor", "frr", "--part", "bgp", "--interface", "eth0"),
+        *("--asn", "64512", *where),
+    )
+    assert written.returncode == 0, written.stderr
+    path = frr.folder / "suite.conf"
+    path.write_text(written.stdout)
+    told = lab.router.run("vtysh", "--vty_socket", str(frr.folder), "-f", str(path))
+    assert "%" not in told.stdout + told.stderr, told.stdout + told.stderr
+
+
 def link_local(host: object) -> str:
     found = re.search(r"fe80::[0-9a-f:]+", host.ip("-6", "-br", "address", "show", "eth0"))  # type: ignore[attr-defined]
     assert found is not None
@@ -101,12 +115,14 @@ def next_hops(frr: Frr, lab: BgpLab) -> bool:
 
 
 def test_both_families_reach_a_router_that_has_no_address_on_the_link(bgplab: BgpLab) -> None:
-    frr = bgplab.frr(FRR.replace("NEIGHBOR", ""))
+    bgplab.router.ip("address", "add", "192.168.1.1/32", "dev", "lo")  # its router identifier
+    frr = bgplab.frr("")
 
     with program(bgplab) as log:
+        configure(bgplab, frr)
         assert eventually(lambda: next_hops(frr, bgplab), 30, 0.1), log.read_text() + frr.log()
-        kernel = bgplab.router.ip("route", "show", VIP)
-        assert f"via inet6 {link_local(bgplab.node)} dev eth0" in kernel
+        way = f"via inet6 {link_local(bgplab.node)} dev eth0"
+        assert eventually(lambda: way in bgplab.router.ip("route", "show", VIP), 5, 0.1), frr.log()
 
 
 def test_a_silent_node_loses_its_routes_with_bfd_between_link_local_addresses(bgplab: BgpLab) -> None:

@@ -74,7 +74,7 @@ def test_an_unnumbered_peer_carries_both_families_over_the_address_found_on_its_
     config = session(peer).config
 
     assert (str(config.address), config.session.families) == ("fe80::1%eth1", {IPV4, IPV6})
-    assert config.session.extended_next_hop
+    assert (config.session.extended_next_hop, config.session.next_hop_v4) == (True, None)
 
 
 def test_settings_that_contradict_each_other_are_a_reason() -> None:

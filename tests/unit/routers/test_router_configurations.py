@@ -16,7 +16,7 @@ from suite.model.peer import BfdProfile, Peer
 from suite.model.pool import Pool
 from suite.model.selector import Selector
 from suite.speaker.router_bird import bird
-from suite.speaker.router_config import Accepted, Part, Router, router_of
+from suite.speaker.router_config import Accepted, Own, Part, Router, router_of
 from suite.speaker.router_diff import differences
 from suite.speaker.router_frr import frr, unifi
 from suite.speaker.router_other import mikrotik, opnsense
@@ -89,7 +89,28 @@ def test_without_a_node_to_speak_of_there_is_nothing_to_write() -> None:
 def test_a_router_whose_as_number_nobody_wrote_cannot_be_configured() -> None:
     made = router_of(CONFIGURATION, NODES, replace(GATEWAY, asn=0, dynamic_asn="external"), ZONES)
 
-    assert made == "peer gateway takes any external AS number; write the router's own as peer-asn"
+    assert made == "peer gateway takes any external AS number; say the router's own with --asn, or write it as peer-asn"
+
+
+UNNUMBERED = Peer("rack", 64513, dynamic_asn="external", interface="eth1")
+
+
+def test_an_unnumbered_peer_needs_the_router_s_own_interface() -> None:
+    made = router_of(CONFIGURATION, NODES, UNNUMBERED, ZONES)
+
+    assert made == "peer rack names an interface of the nodes; say the router's own with --interface"
+
+
+def test_frr_has_a_session_on_each_interface_that_unnumbered_nodes_are_behind() -> None:
+    made = router_of(CONFIGURATION, NODES, UNNUMBERED, ZONES, own=Own(("eth1", "eth2"), 64512))
+    assert isinstance(made, Router), made
+
+    written = text(frr(made))
+
+    assert " neighbor eth1 interface peer-group suite\n neighbor eth2 interface peer-group suite\n" in written
+    assert "listen range" not in written
+    assert differences(made, written) == []
+    assert differences(made, written.replace("eth2", "eth3")) == ["interface eth2 has no session of its own"]
 
 
 # ---- FRR and UniFi
