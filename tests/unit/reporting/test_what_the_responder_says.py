@@ -1,0 +1,91 @@
+"""What the time-critical process says becomes pictures, counters and orders, and nothing else grows."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from suite.config.document import read_text
+from suite.config.loading import load
+from suite.metrics import names
+from suite.metrics.names import new_registry
+from suite.model.snapshot import Snapshot
+from suite.speaker.picture import Picture
+
+POOLS = "address-pools: [{name: lan, protocol: layer2, addresses: [10.0.42.0/24], excluded: [10.0.42.1]}]"
+VIP = ip_address("10.0.42.0")
+
+
+def watching(told=None, registry=None):
+    async def decline(address, mac):
+        raise AssertionError((address, mac))
+
+    picture = Picture("compute1", registry or new_registry(), decline, (told if told is not None else []).append)
+    picture.snapshot = replace(Snapshot("e", 7), configuration=load(read_text(POOLS)).configuration)
+    return picture
+
+
+def dhcp(address):
+    return {"kind": "dhcp", "address": address, "server": "10.0.0.1", "interface": "eth0"}
+
+
+def found(verdict, mac=None):
+    return {"kind": "found", "address": str(VIP), "interface": "eth0", "verdict": verdict, "mac": mac}
+
+
+def test_silence_about_a_next_address_is_told():
+    told = []
+    picture = watching(told)
+    picture.ahead = frozenset({VIP})
+
+    picture.take(found("clean"))
+
+    assert told == [VIP]
+
+
+def test_silence_about_an_address_that_is_ours_already_is_not():
+    told = []
+
+    watching(told).take(found("clean"))
+
+    assert told == []
+
+
+def test_a_next_address_that_one_of_our_nodes_answers_for_is_not_declined():
+    registry = new_registry()
+    picture = watching(registry=registry)
+    picture.ahead = frozenset({VIP})
+    picture.nodes = {"compute2": {"links": [["eth0", "10.0.0.0/16", "02:00:00:00:10:02", True]]}}
+
+    picture.take(found("taken", "02:00:00:00:10:02"))
+
+    assert registry.value(names.L2_CONFLICTS, str(VIP)) == 0.0
+
+
+def test_addresses_of_pools_that_dhcp_gives_out_are_noted():
+    picture = watching()
+
+    for address in ("10.0.42.7", "10.0.42.8", "10.0.42.1", "192.168.1.7"):
+        picture.take(dhcp(address))
+
+    assert picture.dhcp_notes() == [
+        "DHCP gives out 10.0.42.7 and 1 more of pool lan: divide the range, or exclude it from the pool"
+    ]
+
+
+def test_the_note_goes_when_the_pool_lets_the_address_go():
+    picture = watching()
+    picture.take(dhcp("10.0.42.7"))
+
+    picture.snapshot = Snapshot("e", 8)
+
+    assert picture.dhcp_notes() == []
+
+
+def test_a_flood_of_addresses_is_not_kept():
+    picture = watching()
+    wide = "address-pools: [{name: lan, protocol: layer2, addresses: [10.0.0.0/16]}]"
+    picture.snapshot = replace(Snapshot("e", 7), configuration=load(read_text(wide)).configuration)
+
+    for number in range(300):
+        picture.take(dhcp(f"10.0.{number // 200}.{number % 200}"))
+
+    assert len(picture.given) == 256
