@@ -54,7 +54,10 @@ class Snapshot:
 
     def bound(self, ref: ServiceRef) -> tuple[Lease, ...]:
         """The leases a Service has now, IPv4 first."""
-        leases = [lease for lease in self.holdings.get(ref) or () if lease.state is LeaseState.BOUND]
+        held = self.holdings.get(ref) or ()
+        if len(held) == 1:  # as nearly always: asked for every Service at a start
+            return held if held[0].state is LeaseState.BOUND else ()
+        leases = [lease for lease in held if lease.state is LeaseState.BOUND]
         return tuple(sorted(leases, key=lambda lease: lease.address.version))
 
     def is_drained(self, node: str) -> bool:

@@ -227,7 +227,7 @@ class ZonePlanner:
             self._wanted[source] = wanted
         else:
             self._wanted.pop(source, None)
-        if source[0] == "service":
+        if source[0] == "service" and (wanted.refusals or self._own_refusals):
             self._own_refusals.pop(ServiceRef(*source[1:]), None)
             if wanted.refusals:
                 self._own_refusals[ServiceRef(*source[1:])] = wanted.refusals

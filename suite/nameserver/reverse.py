@@ -45,9 +45,10 @@ class ReverseZone:
         if self.is_classless:
             last = str(int(address) & 0xFF).encode()
             return bytes([len(last)]) + last + self.origin
+        octets = address.packed
         if address.version == 4:
-            return _OCTETS[address.packed[3]] + _OCTETS[address.packed[2]] + _above(address.packed[:2])
-        return b"".join(_NIBBLES[octet] for octet in reversed(address.packed)) + b"\x03ip6\x04arpa\x00"
+            return _OCTETS[octets[3]] + _OCTETS[octets[2]] + _above(octets[:2])
+        return b"".join(_NIBBLES[octet] for octet in reversed(octets)) + b"\x03ip6\x04arpa\x00"
 
 
 class ReverseZones:
