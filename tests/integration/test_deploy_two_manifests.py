@@ -47,3 +47,7 @@ def test_the_nameserver_has_the_address_reserved_for_it(laptop: Namespace) -> No
 
 def test_an_address_that_nobody_leased_is_nobodys(laptop: Namespace) -> None:
     assert answerers(laptop, "10.0.42.99") == set()
+
+
+def test_the_zones_own_nameserver_is_at_that_address(laptop: Namespace) -> None:
+    assert eventually(lambda: name_of(laptop, NODES["node1"], "ns.service") == NAMESERVER, within=PATIENCE, every=0.1)
