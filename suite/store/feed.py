@@ -37,12 +37,22 @@ class Bell:
         self._lock = threading.Lock()
         self._used: set[Stirring] = set()
         self._free: list[Stirring] = []
-        self.is_closed = False
+        self._closed = threading.Event()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody shall wait any more."""
+        return self._closed.is_set()
+
+    def rest(self, seconds: float) -> None:
+        """Let a moment pass, less when it is closed."""
+        self._closed.wait(seconds)
 
     def ring(self, *, close: bool = False) -> None:
         """Wake everybody; with ``close`` for good."""
         with self._lock:
-            self.is_closed |= close
+            if close:
+                self._closed.set()
             for each in (*self._used, *self._free):
                 each.ring()
             while self.is_closed and self._free:
@@ -110,7 +120,7 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
             for each in looks:
                 if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
                     return True
-                time.sleep(each)
+                bell.rest(each)
         return False
 
     return pause
