@@ -12,6 +12,7 @@ READ_ONCE: dict[str, Callable[[Configuration], Any]] = {
     "dns.workers": lambda each: each.dns.workers,
     "web.listen": lambda each: each.web.listen,
     "web.feed-listen": lambda each: each.web.feed_listen,
+    "kubernetes": lambda each: each.kubernetes,
 }
 """By the name that stands in the file."""
 
