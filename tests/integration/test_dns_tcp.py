@@ -50,10 +50,17 @@ def big_zones() -> Zones:
 
 
 @pytest.fixture(scope="module")
-def hasty():
+def large() -> Zones:
+    """A zone whose transfer fills every buffer."""
+    data = tuple(bytes([200]) + number.to_bytes(2) + b"x" * 198 for number in range(300))
+    return zones(*(RRset(from_text(f"n{number}.service."), 16, 30, data) for number in range(100)))
+
+
+@pytest.fixture(scope="module")
+def hasty(large: Zones):
     """A server with short patience and few connections."""
     limits = Limits(connections=8, per_client=6, idle=0.6, write=0.6)
-    with running(big_zones(), TRANSFERS, processes=False, limits=limits) as here:
+    with running(large, TRANSFERS, processes=False, limits=limits) as here:
         yield here
 
 
