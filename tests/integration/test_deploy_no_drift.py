@@ -66,7 +66,7 @@ def _dns(api: Api) -> Object:
 
 @pytest.mark.parametrize("tool", ["argo-cd.yaml", "flux.yaml"])
 def test_the_examples_point_at_files_that_are_there_and_prune_nothing(tool: str):
-    found = list(yaml.safe_load_all((DEPLOY / "examples" / tool).read_text(encoding="utf-8")))
+    found = list(yaml.safe_load_all((DEPLOY / "gitops" / tool).read_text(encoding="utf-8")))
 
     paths = [
         each["spec"].get("path") or each["spec"]["source"]["path"]
