@@ -39,8 +39,9 @@ LOOK_AGAIN = 0.05
 @reason_option
 @format_option
 def command(node: str, target: Target, dry_run: bool, wait: float, reason: str, output: Format) -> None:
-    """Let NODE (default: this machine) announce nothing, until `suite undrain`, and show what moves where.
+    """Let a node announce nothing, and show what moves where.
 
+    NODE is this machine where none is said, and stays silent until `suite undrain`.
     Its layer 2 addresses go to their successors by goodbye, without a gap; its BGP routes are withdrawn while the
     sessions stay.  Leases and names stay as they are.  A restart changes nothing about it.
     """

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @target_options
 @reason_option
 def command(node: str, target: Target, reason: str) -> None:
-    """Let NODE (default: this machine) announce again; the addresses that are its own by election return to it."""
+    """Let a drained node announce again.
+
+    NODE is this machine where none is said. The addresses that are its own by election return to it.
+    """
     from suite.controller.operator import undrain_node
 
     name, given = node or this_node(), order(reason)
