@@ -1,6 +1,6 @@
 """Settings that are read once: what a running program was told to change and will change at its next start."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from suite.model.configuration import Configuration
@@ -17,6 +17,6 @@ READ_ONCE: dict[str, Callable[[Configuration], Any]] = {
 """By the name that stands in the file."""
 
 
-def wait_for_restart(started: Configuration, now: Configuration, overridden: Collection[str] = ()) -> tuple[str, ...]:
-    """The names of settings that differ between the two, but for those that the command line says instead."""
-    return tuple(name for name, value in READ_ONCE.items() if name not in overridden and value(started) != value(now))
+def wait_for_restart(started: Configuration, now: Configuration) -> tuple[str, ...]:
+    """The names of settings that differ between the two."""
+    return tuple(name for name, value in READ_ONCE.items() if value(started) != value(now))

@@ -52,8 +52,6 @@ class Places:
     """A cluster instead of manifests; empty for the pod's own cluster, where there is one."""
     keepsake: Path | None = None
     """Where the last leases are kept beside the database."""
-    overridden: frozenset[str] = frozenset()
-    """Settings that the command line says instead of the configuration."""
 
     @property
     def is_cluster(self) -> bool:
@@ -160,11 +158,11 @@ class Intake:
         await self._controller.configure(self._changed(outcome.configuration), outcome.problems)
 
     def _with_waiting(self, outcome: Outcome) -> Outcome:
-        """With a warning for each setting of the file that only a start reads; a cluster's are never read at a start."""
-        started, now = self._outcome.configuration, outcome.configuration
-        if started is None or now is None or self._cluster is not None:
+        """With a warning for each setting of the file that only a start reads."""
+        if outcome.configuration is None:
             return outcome
-        names = wait_for_restart(started, now, self._places.overridden)
+        file = outcome if self._cluster is None else combined(self._documents, ())
+        names = wait_for_restart(self._change(self._outcome.attempt), self._change(file.attempt))
         source = str(self._places.config or "")
         waiting = tuple(Problem(name, READ_AT_START, "restart", source, is_warning=True) for name in names)
         return replace(outcome, problems=(*outcome.problems, *waiting))

@@ -16,7 +16,3 @@ def test_what_a_running_program_takes_up_waits_for_nothing():
 
 def test_what_only_a_start_reads_is_named_as_in_the_file():
     assert wait_for_restart(STARTED, MOVED) == ("roles", "dns.listen")
-
-
-def test_what_the_command_line_says_instead_waits_for_nothing():
-    assert wait_for_restart(STARTED, MOVED, {"dns.listen"}) == ("roles",)
