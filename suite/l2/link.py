@@ -1,7 +1,8 @@
 """The sockets of one interface: answers, announcements, probes. All decisions are in `arp`, `ndp` and `packet_filter`.
 
 A link has one AF_PACKET socket for ARP and, while it owns or probes IPv6 addresses, one for Neighbor Discovery. Bound to
-one protocol each, they cost other traffic nothing; a kernel filter, renewed whenever the addresses change, keeps foreign
+one protocol each, they cost IPv4 traffic nothing (the one that overhears DHCP has the kernel look at six fields of each
+IPv4 packet; `l2.watch-dhcp: false` spares that); a kernel filter, renewed whenever the addresses change, keeps foreign
 questions away. Needs CAP_NET_RAW. For IPv6 it joins the solicited-node groups, with MLD reports, so that switches which
 snoop on multicast let the questions through.
 """
