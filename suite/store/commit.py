@@ -297,9 +297,7 @@ def _feed(tx: Transaction, writer: Writer, changes: Changes, opened: Sequence[Le
     touched = touched_by(changes, opened)
     many = sum(len(keys) for keys in touched.values() if isinstance(keys, list)) > FULL_READ
     changed = None if many else json.dumps(touched, separators=(",", ":"))
-    tx.execute(
-        "INSERT INTO feed (revision, writer, changed) VALUES (?, ?, ?)",
-        (head.revision, writer.name, changed),
-    )
+    values = [(head.revision, writer.name, changed)]
+    tx.insert("feed (revision, writer, changed)", ("bigint", "text", "text"), values)
     if head.revision % 500 == 0:
         tx.execute("DELETE FROM feed WHERE revision <= ?", (head.revision - FEED_LENGTH,))

@@ -7,7 +7,7 @@ cost as much again.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -69,15 +69,26 @@ class Transaction:
     driver: Any
     """sqlite3's or psycopg's connection."""
     is_sqlite: bool
+    gathered: list[tuple[str, Sequence[Any]]] | None = None
+    """Insertions that wait to become one statement with those that follow; None where each goes out at once."""
 
     def execute(self, text: str, parameters: Sequence[Any] = ()) -> Any:
         """The driver's cursor after one statement."""
+        self.send()
         if self.is_sqlite:
             return self.driver.execute(text, parameters)
         return self.driver.execute(_with_percent(text) if parameters else text, parameters or None)
 
+    def send(self) -> None:
+        """Send the insertions that wait, as one statement; they see nothing of each other."""
+        if self.gathered:
+            texts, parameters = zip(*self.gathered, strict=True)
+            self.gathered.clear()
+            self.driver.execute(_together(texts), [value for each in parameters for value in each])
+
     def execute_many(self, text: str, parameters: Sequence[Sequence[Any]]) -> int:
         """One statement for each of ``parameters``; how many rows they touched together."""
+        self.send()
         cursor = self.driver.cursor()
         cursor.executemany(text if self.is_sqlite else _with_percent(text), parameters)
         return int(cursor.rowcount)
@@ -89,6 +100,7 @@ class Transaction:
 
     def scan(self, text: str) -> Iterator[Sequence[Any]]:
         """Many rows, never all in memory at once; the text takes no parameters."""
+        self.send()
         if self.is_sqlite:
             yield from self.driver.execute(text)
             return
@@ -117,12 +129,18 @@ class Transaction:
             on_conflict: an ``ON CONFLICT ...`` clause.
         """
         if len(rows) == 1:
-            self.execute(_insert_one(into, len(types), on_conflict), rows[0])
+            self._insert(_insert_one(into, len(types), on_conflict), rows[0])
         elif rows and self.is_sqlite:
             self.execute_many(_insert_one(into, len(types), on_conflict), rows)
         elif rows:
             arrays = tuple(list(column) for column in zip(*rows, strict=True))
-            self.execute(_insert_arrays(into, tuple(types), on_conflict), arrays)
+            self._insert(_insert_arrays(into, tuple(types), on_conflict), arrays)
+
+    def _insert(self, text: str, parameters: Sequence[Any]) -> None:
+        if self.gathered is None:
+            self.execute(text, parameters)
+        else:
+            self.gathered.append((text, parameters))
 
     def time_in(self, at: datetime | None) -> Any:
         """A time as the driver takes it."""
@@ -133,6 +151,14 @@ class Transaction:
         if value is None:
             return None
         return time_of(value) if self.is_sqlite else value.astimezone(UTC)
+
+
+@lru_cache(64)
+def _together(texts: tuple[str, ...]) -> str:
+    """One statement of PostgreSQL that carries out all ``texts``."""
+    *others, last = texts
+    parts = ", ".join(f"part_{number} AS ({text})" for number, text in enumerate(others))
+    return _with_percent(f"WITH {parts} {last}" if others else last)
 
 
 @lru_cache(64)
@@ -211,7 +237,9 @@ class Database:
         with self._connected() as tx:
             try:
                 with translated(self.path, tx.driver), tx.driver.pipeline():
-                    yield tx
+                    piped = replace(tx, gathered=[])
+                    yield piped
+                    piped.send()
                     has_asked = True
                     tx.driver.execute("COMMIT", prepare=False)
             except ConnectionLost as error:

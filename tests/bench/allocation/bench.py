@@ -10,7 +10,9 @@ ready      a start with 100,000 leases and their Services: everything read and i
            against one SELECT of the leases into Python rows
 start      the same, and a first full turn over what the source lists, which is what the database knows
 
-Each of the last two is measured in a fresh process, imports apart, and so is its yardstick; both leave the collector as
+asked      `ready`, and every lease and Service asked for once: what a start leaves folded costs this much later (no goal)
+
+Each of the last three is measured in a fresh process, imports apart, and so is its yardstick; both leave the collector as
 Python sets it.  Memory is the most that such a process had: at the end of `ready`, and at the end of `start`, when it holds
 100,000 Services a second time, because a source has its own.
 
@@ -22,6 +24,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -150,14 +153,16 @@ def fill(store: Store, count: int, step: int = 10_000) -> None:
 
 def bench_start(db: DatabaseUnderTest, store: Store, count: int = 100_000, rounds: int = 5) -> None:
     fill(store, count)
-    bare, ready, start = [], [], []
+    bare, ready, start, asked = [], [], [], []
     for _ in range(rounds):
         bare.append(in_a_fresh_process("bare", db)["seconds"])
         ours = in_a_fresh_process("start", db)
         ready.append(ours["ready"])
         start.append(ours["ready"] + ours["turn"])
+        asked.append(in_a_fresh_process("asked", db)["seconds"])
     row("ready", ready, bare, 3)
     row("start", start, bare, 3)
+    row("asked", asked, bare, math.inf)
     print(
         f"  memory   {ours['MB when ready']} MB ready, {ours['MB at last']} MB with the source's own Services (goal 300)"
     )
@@ -171,7 +176,18 @@ def in_a_fresh_process(what: str, db: DatabaseUnderTest) -> dict[str, float]:
 
 def measure(what: str, url: str) -> dict[str, float]:
     """Runs in the fresh process."""
-    return measure_start(url) if what == "start" else measure_bare(url)
+    return {"bare": measure_bare, "start": measure_start, "asked": measure_asked}[what](url)
+
+
+def measure_asked(url: str) -> dict[str, float]:
+    from suite.store import open_store
+
+    with open_store(url, create=False) as store:
+        began = time.perf_counter()
+        snapshot = Planner(store.read()).snapshot
+        for everything in (snapshot.services, snapshot.leases, snapshot.holdings):
+            assert len(list(everything.values())) == len(everything)
+        return {"seconds": time.perf_counter() - began}
 
 
 def measure_bare(url: str) -> dict[str, float]:

@@ -5,7 +5,8 @@
 one        one durable allocation (lease, event, Service) against a bare INSERT + COMMIT of one small row
 many       10,000 new leases with events and Services in one commit against a bare executemany of 10,000 lease rows
 leases     read() with 100,000 leases and no Service against one SELECT of the leases into Python rows
-start      the same with as many Services, against one SELECT of each
+start      the same with as many Services, against one SELECT of each; both leave values folded until somebody asks, and
+           the bench of allocations says what asking costs
 refresh    one change seen by a follower that holds 100,000 leases
 idle       bytes an open store that waits wrote to disk in 10 s
 
