@@ -119,6 +119,14 @@ def test_a_node_has_labels_addresses_and_the_state_of_its_network():
     )
 
 
+@pytest.mark.parametrize(("spec", "is_cordoned"), [({"unschedulable": True}, True), ({}, False), (None, False)])
+def test_a_node_that_takes_no_pods_is_cordoned(spec, is_cordoned):
+    made = convert({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": spec}, in_cluster=True)
+
+    assert made is not None
+    assert made.value == Node("n", is_cordoned=is_cordoned)
+
+
 def test_a_namespace_has_labels():
     document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "x"}}}
 
