@@ -71,10 +71,11 @@ def test_install_yaml_is_the_overlay_rendered():
     assert rest == render(KUSTOMIZE / "overlays/sqlite")
 
 
-def test_the_chart_with_postgresql_is_the_overlay():
-    expected = {key: value for key, value in overlay("postgres").items() if key[0] != "Namespace"}
+@pytest.mark.parametrize("name", ["postgres", "followers"])
+def test_the_chart_with_that_database_is_the_overlay(name: str):
+    expected = {key: value for key, value in overlay(name).items() if key[0] != "Namespace"}
 
-    assert chart(database="postgres") == expected
+    assert chart(database=name) == expected
 
 
 def test_bgp_adds_passwords_and_the_port_of_passive_peers_to_postgresql():
