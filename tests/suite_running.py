@@ -70,7 +70,7 @@ def ask(port: int, name: str, rtype: str = "A") -> tuple[str, list[str]]:
         try:
             sock.connect(("127.0.0.1", port))
             reply = dns.query.udp(dns.message.make_query(name, rtype), "127.0.0.1", 2, port, sock=sock)
-        except (dns.exception.Timeout, OSError):
+        except (dns.exception.DNSException, OSError):  # one may even hear oneself, where the free port was taken for us
             return "TIMEOUT", []
     return dns.rcode.to_text(reply.rcode()), sorted(rdata.to_text() for rrset in reply.answer for rdata in rrset)
 
