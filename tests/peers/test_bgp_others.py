@@ -56,6 +56,7 @@ process dump {{{{ run {sys.executable} {{program}}; encoder json; }}}}
 neighbor {NODE4} {{{{
   router-id {ROUTER4}; local-address {ROUTER4}; local-as {ROUTER_AS}; peer-as {LOCAL_AS}; hold-time 9;
   family {{{{ ipv4 unicast; ipv6 unicast; }}}}
+  capability {{{{ route-refresh enable; }}}}
   static {{{{ route 10.30.0.0/16 next-hop self community [64512:1] large-community [64512:1:2]; }}}}
   api {{{{ processes [dump]; receive {{{{ parsed; update; }}}} }}}}
 }}}}
@@ -63,10 +64,14 @@ neighbor {NODE4} {{{{
 
 DUMP = """
 import sys
+asked = False
 with open({seen!r}, "a") as out:
     for line in sys.stdin:
         out.write(line)
         out.flush()
+        if "10.10.10.10/32" in line and not asked:
+            asked = True
+            print("announce route-refresh ipv4 unicast", flush=True)
 """
 
 
@@ -99,7 +104,7 @@ def test_gobgp_hears_a_shutdown(bgplab: BgpLab) -> None:
         assert eventually(lambda: "10.10.10.10" not in gobgp.gobgp("global", "rib").stdout, 5)
 
 
-def test_exabgp_takes_routes_and_its_own_are_counted(bgplab: BgpLab, tmp_path: Path) -> None:
+def test_exabgp_takes_routes_again_when_it_asks_and_its_own_are_counted(bgplab: BgpLab, tmp_path: Path) -> None:
     require_tools("exabgp")
     seen = tmp_path / "seen.json"
     program = tmp_path / "dump.py"
@@ -122,6 +127,9 @@ def test_exabgp_takes_routes_and_its_own_are_counted(bgplab: BgpLab, tmp_path: P
         )
         assert arrived, (tmp_path / "exabgp.log").read_text()
         assert speaker.call(peer.status).counters["prefixes_received"] == 1
+        asked = eventually(lambda: speaker.call(peer.status).counters.get("route_refresh_received"), 10)
+        assert asked, (tmp_path / "exabgp.log").read_text()
+        assert eventually(lambda: seen.read_text().count("10.10.10.10/32") == 2, 10), seen.read_text()
 
 
 @dataclass(frozen=True)
