@@ -229,6 +229,7 @@ def test_a_secondary_is_told_and_stays_identical(secondary: tuple[RunningSuite, 
         assert transfers["IXFR"] > 0
 
 
+@pytest.mark.timeout(180)
 def test_it_stays_identical_over_a_restart_a_crash_and_its_own(
     secondary: tuple[RunningSuite, int, list[str], Path],
 ) -> None:
