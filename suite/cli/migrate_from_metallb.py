@@ -281,13 +281,17 @@ async def _change_over(
     from suite.cluster.handover import events_version, speakers
 
     heard = Heard()
-    addresses = sorted({move.after for move in found if isinstance(move.after, IPv4Address)})[:MOST_ASKED]
+    addresses = sorted({move.after for move in found if move.successor and isinstance(move.after, IPv4Address)})[
+        :MOST_ASKED
+    ]
     version = await events_version(connection)
     asking = asyncio.create_task(_listen(journey.interface, addresses, heard)) if journey.interface else None
     try:
         began = time.monotonic()
         if asking is not None:
-            await asyncio.sleep(SETTLING / 4)
+            await asyncio.wait({asking}, timeout=SETTLING / 4)
+            if asking.done():
+                await asking  # it cannot be measured, and says why, before anything is removed
         await delete()
 
         async def gone() -> float:
@@ -318,13 +322,14 @@ async def _await_announcements(
     missing, moments = set(refs), list[float]()
 
     async def all_assigned() -> None:
-        if missing:
+        while missing:  # a watch ends when its server likes; what it told before is told again
             async for ref in assigned(connection, version):
                 if ref in missing:
                     missing.discard(ref)
                     moments.append(time.monotonic() - silent)
                 if not missing:
                     return
+            await asyncio.sleep(LOOK_AGAIN)
 
     try:
         async with asyncio.timeout(journey.patience):

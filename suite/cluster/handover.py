@@ -20,6 +20,8 @@ from suite.model.configuration import KubernetesSettings
 from suite.model.service import ServiceRef
 
 OURS = "app.kubernetes.io/name=suite"
+WATCH_AGAIN = 0.2
+"""Seconds after a watch that ended before its time."""
 WORKLOADS = {"DaemonSet": "daemonsets", "Deployment": "deployments"}
 
 Body = dict[str, Any]
@@ -185,6 +187,7 @@ async def speakers(connection: Connection, namespace: str) -> AsyncIterator[list
             yield rivals.keys()
             if not rivals.keys():
                 return
+        await asyncio.sleep(WATCH_AGAIN)
 
 
 async def events_version(connection: Connection) -> str:

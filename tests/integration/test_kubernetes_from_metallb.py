@@ -174,3 +174,17 @@ def test_the_order_is_followed_to_the_end(tmp_path):
         "10.0.42.8",
     ]
     assert "2 Services announced by ours" in errors
+
+
+def test_an_interface_that_cannot_be_measured_on_stops_the_move_before_a_speaker_is_removed(tmp_path):
+    api = metallb()
+    for name in ("coffee", "tea"):  # as if the suite had taken them over
+        body = api.look("services", name)
+        condition = {"type": "suite/AddressAssigned", "status": "True", "reason": "Assigned", "message": ""}
+        api.put({**body, "status": {**body["status"], "conditions": [condition]}})
+
+    code, _, errors = asked(tmp_path, api, "--go", "--interface", "nosuch0")
+
+    assert code == 1
+    assert "nosuch0" in errors
+    assert len(api.every("daemonsets")) == 1
