@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CONFIG = """
 address-pools:
-  - {name: default, protocol: layer2, addresses: [10.0.42.0/24]}
+  - {name: default, protocol: layer2, addresses: [10.0.42.0/23]}
 hold-time: 0
 cooling-time: 0
 """
