@@ -60,7 +60,7 @@ def head_of(row: Sequence[Any], tx: Transaction) -> Head:
 
 def read(tx: Transaction) -> Snapshot:
     """Everything, in the reading transaction ``tx``."""
-    with _without_collector():
+    with without_collector():
         head = read_head(tx)
         fields: dict[str, Any] = {
             field: folding.documents(tx, table) for table, (_, _, field) in rows.DOCUMENTS.items()
@@ -266,7 +266,7 @@ SMALL: dict[str, Callable[[Transaction], dict[str, Any]]] = {
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Hundreds of thousands of new objects and no garbage: the cycle collector would only count them again and again."""
     was_on = gc.isenabled()
     gc.disable()

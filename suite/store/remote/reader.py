@@ -6,6 +6,7 @@ answer counts.  What is left out still weighs in the digest, because that is abo
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from suite.model.snapshot import Snapshot
 from suite.store import rows
 from suite.store.remote import lines
 from suite.store.remote.lines import FeedError, Header, Item, Position, Secrets
+from suite.store.snapshots import without_collector
 
 MOST_LINE = 16 << 20
 """Octets of one line that are read; a configuration with thousands of pools is far below."""
@@ -86,7 +88,8 @@ def _read(source: Iterator[bytes], before: Known) -> Read:
     is_base = header.kind == "base"
     if not is_base and header.after != str(before.position):
         raise FeedError(f"changes after {header.after} were sent to one who stands at {before.position}")
-    gathered = _gather(source)
+    with without_collector() if is_base else nullcontext():
+        gathered = _gather(source)
     if is_base and gathered.configuration is None:
         raise FeedError("there is no configuration in it")
     weights, number = _weighed(gathered, {} if is_base else before.weights, 0 if is_base else before.sum)
