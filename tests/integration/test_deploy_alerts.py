@@ -1,5 +1,6 @@
 """Prometheus' own tool reads the alert rules, and each rule fires when what it is for happens, and not before."""
 
+import json
 import shutil
 import subprocess
 from functools import cache
@@ -77,3 +78,12 @@ def _case(alert: str) -> dict[str, Any]:
             {"expr": fired, "eval_time": f"{minutes + 3}m", "exp_samples": [{"labels": "{}", "value": 1}]},
         ],
     }
+
+
+def test_the_dashboard_asks_in_words_that_prometheus_understands(tmp_path: Path):
+    panels = json.loads((KUSTOMIZE / "monitoring/dashboard.json").read_text(encoding="utf-8"))["panels"]
+    asked = [target["expr"].replace("$__rate_interval", "5m") for panel in panels for target in panel["targets"]]
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(asked)]
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+
+    assert f"{len(asked)} rules found" in promtool("check", "rules", tmp_path / "panels.yaml")
