@@ -355,6 +355,7 @@ def prune(
     events = tx.execute("DELETE FROM event WHERE (revision, n) <= (?, ?)", exported.last[:2]).rowcount
     leases = tx.execute("DELETE FROM lease WHERE valid_to < ?", (tx.time_in(before),)).rowcount
     tx.execute("DELETE FROM announcement WHERE valid_to < ?", (tx.time_in(before),))
+    tx.execute("DELETE FROM bgp_session WHERE valid_to < ?", (tx.time_in(before),))
     tx.execute("INSERT INTO feed (revision, writer, changed) VALUES (?, ?, '{}')", (head.revision, writer.name))
     if (events, leases) != (exported.events, exported.leases):
         raise StoreError("the archive does not hold what would be removed", "try again; nothing was removed")

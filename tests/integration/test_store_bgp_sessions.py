@@ -6,10 +6,13 @@ from ipaddress import ip_address
 import pytest
 
 from suite.model.announcement import Announcement
+from suite.model.changes import Changes
+from suite.model.event import Action, Actor, Event
 from suite.model.peering import SessionState
 
 NOON = datetime(2100, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+ADA = Actor("operator", "ada")
 UP = SessionState("node1", "gateway", "192.168.1.1", True, 64512, "192.168.1.1")
 REFUSED = SessionState("node1", "gateway", "192.168.1.1", False, why="connect: connection refused")
 UNREACHABLE = SessionState("node1", "gateway", "192.168.1.1", False, why="connect: no route to host")
@@ -61,6 +64,18 @@ def test_a_node_that_ends_closes_its_own_rows_only(store):
 
     assert spans(store, node="node1") == [(UP, NOON, NOON + MINUTE)]
     assert spans(store, node="node2") == [(other, NOON, None)]
+
+
+def test_pruning_takes_what_ended_before_and_leaves_what_is_open(store, tmp_path):
+    store.note_sessions("node1", frozenset({UP}), now=NOON)
+    store.note_sessions("node1", frozenset({REFUSED}), now=NOON + MINUTE)
+
+    later = Changes(events=(Event(Action.CONFIGURED, actor=ADA),))
+    store.commit(later, store.read(), now=NOON + 3 * MINUTE)
+
+    store.prune(NOON + 2 * MINUTE, tmp_path / "archive", now=NOON + 4 * MINUTE, actor=ADA)
+
+    assert spans(store) == [(REFUSED, NOON + MINUTE, None)]
 
 
 def test_an_aggregate_is_remembered_for_each_address_it_leads_to(db, store):
