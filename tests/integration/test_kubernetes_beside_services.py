@@ -8,14 +8,15 @@ from typing import Any
 
 from apiserver.app import Api
 from apiserver.server import Running, running
-from cluster_stack import Stack, until
+from cluster_stack import Stack, config_map, until
 from cluster_stack import play as stack_play
 from fix_cluster import Told, connected, listening
+from zone_worlds import records
 
 from suite.cluster.cluster_source import ClusterSource
 from suite.config.loading import load
 from suite.model.configuration import KubernetesSettings
-from suite.model.service import RoutedName, ServiceRef
+from suite.model.service import RoutedName, Service, ServiceRef
 
 FRONT = ServiceRef("default", "front")
 NAMES = KubernetesSettings(hostnames=("ingress", "gateway"))
@@ -80,6 +81,19 @@ def test_the_host_of_an_ingress_is_told_with_the_service_that_serves_it(tmp_path
         await told.until(lambda told: names(told) == ())
 
     play(tmp_path, api, NAMES, scenario)
+
+
+def test_from_an_ingress_to_an_answer_through_the_database(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+    api.put({**FRONT_OBJECT, "status": {}})
+    api.put({**INGRESS, "status": {"loadBalancer": {"ingress": [{"ip": "10.0.42.0"}]}}})
+
+    async def life(_: Running, stack: Stack) -> None:
+        await until(lambda: stack.controller.snapshot.services.get(FRONT, Service(FRONT)).routed)
+        assert "cart.service. A 10.0.42.0" in records(stack.store.read())
+
+    stack_play(tmp_path, api, life, settings=NAMES)
 
 
 def test_a_name_follows_the_address_from_service_to_service(tmp_path):
