@@ -28,6 +28,7 @@ from suite import __version__
 from suite.cluster.connection import Lost
 from suite.config.document import Document
 from suite.controller.configuration_file import Mark, combined, mark_of, read_documents
+from suite.controller.orders import Orders
 from suite.greeting import greeting
 from suite.metrics.names import new_registry
 from suite.model.address import Address, parse_address
@@ -158,7 +159,6 @@ class Suite:
         self._controller: Controller | None = None
         """The origin, where this process has that role."""
         self._remote: RemoteFollower | None = None
-        """The origin, where this process follows another's feed."""
         self._feed: FeedHost | None = None
         self._feed_listener: socket | None = None
         self._intake: Intake | None = None
@@ -215,7 +215,8 @@ class Suite:
                 self._nameserver.versions = store
             self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
             if "web" in self._roles:
-                host = Host(self._options.state, self._settings.web, self._options.kubeconfig, _now)
+                orders = Orders(store, self._origin, _now)
+                host = Host(self._options.state, self._settings.web, self._options.kubeconfig, _now, orders)
                 self._feed = FeedHost(store, self._origin, host, self._probed)
         if opening is not None:
             await opening
@@ -470,9 +471,8 @@ class Suite:
             self._store,
             self._speaker.peerings if self._speaker else tuple,
             self._speaker.layer2 if self._speaker else lambda: None,
-            self._feed.following if self._feed else None,
-            self._feed.doorkeeper if self._feed else None,
         )
+        backend = self._feed.completed(backend) if self._feed else backend
         secured = None
         if self._feed is not None and self._feed_listener is not None:
             secured = await self._feed.secured(self._feed_listener)

@@ -1,6 +1,6 @@
 """The HTTP application: paths, and nothing else.
 
-It is read-only.  Every answer names the snapshot it was made from in the headers Suite-Epoch and Suite-Revision, and
+Every answer names the snapshot it was made from in the headers Suite-Epoch and Suite-Revision, and
 errors are ``{"error": ..., "fix": ...}``.  Importing this module imports the web framework.
 """
 
@@ -49,6 +49,7 @@ from suite.web.elsewhere import live_of
 from suite.web.feed import add_feed
 from suite.web.gauges import Gauges
 from suite.web.layer2 import add_layer2
+from suite.web.orders import add_orders
 
 if TYPE_CHECKING:
     from suite.store.store import Store
@@ -83,6 +84,7 @@ def application(backend: Backend) -> FastAPI:
     add_bgp(app, backend)
     add_layer2(app, backend)
     add_feed(app, backend.following)
+    add_orders(app, backend)
     app.add_middleware(Door, doorkeeper=backend.doorkeeper)
     return app
 

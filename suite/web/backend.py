@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from suite.store.store import Store
     from suite.web.access import Doorkeeper
     from suite.web.following import Following
+    from suite.web.orders import Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,5 @@ class Backend:
     """What other machines follow; None where there is no database to tell from."""
     doorkeeper: "Doorkeeper | None" = None
     """Checks who asks over the network; without one nobody gets what needs a token."""
+    orders: "Orders | None" = None
+    """Carries orders out; None where there is no database to write to."""

@@ -60,9 +60,9 @@ class Door:
 
 
 def is_local(scope: Message) -> bool:
-    """Whether a request came through the unix socket, which belongs to this user alone."""
-    server = scope.get("server")
-    return server is not None and server[1] is None
+    """Whether a request came through the unix socket, which belongs to this user alone: its place is a path, not a host."""
+    host, port = scope.get("server") or ("", 0)
+    return port is None and ("/" in host or host.endswith(".sock"))
 
 
 def _is_same_machine(scope: Message) -> bool:

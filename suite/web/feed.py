@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -26,6 +26,9 @@ LONGEST_WAIT = 20.0
 MEDIA_TYPE = "application/x-ndjson"
 PEM = "application/x-pem-file"
 MOST_REPORTS = 1000
+MOST_TEXT = 253
+"""Characters of a node's, interface's or peer's name, or of a reason."""
+EARLIEST = 1970
 DENIED: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (401, 403, 404, 406, 411, 413, 422, 503)
 }
@@ -92,11 +95,12 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
             raise _error(422, f"at most {MOST_REPORTS} reports travel together")
         for report in document.reports:
             _judge(report, caller)
+        clean = [_parsed(text) for text in document.clean[:MOST_REPORTS]]
         found = _require(following)
         for report in document.reports:
             await _take(found, report)
-        for text in document.clean:
-            found.probed(parse_address(text))
+        for address in clean:
+            found.probed(address)
         return Response(status_code=204)
 
     @app.get("/v1/authority", tags=["feed"], response_class=Response, responses=AUTHORITY)
@@ -134,8 +138,16 @@ async def _answer(following: Following, position: Position | None, scopes: froze
 def _judge(report: ReportDocument, caller: Caller) -> None:
     """Refuse what nobody may say or mean, before anything of the batch is taken down."""
     number = report.serial.rpartition("-")[2]
-    if not report.node or not (number.isascii() and number.isdigit()) or len(report.serial) > 100:
+    if not report.node or not (number.isascii() and number.isdigit()) or not len(number) < len(report.serial) <= 100:
         raise _error(422, "a report has a node and a serial NONCE-NUMBER")
+    if report.at.year < EARLIEST:
+        raise _error(422, f"a report of the year {report.at.year} tells of nothing here")
+    texts = [report.node, report.serial, *(mac for _, mac in report.declined)]
+    told_values: tuple[Announcement | SessionState, ...] = (*(report.announced or ()), *(report.sessions or ()))
+    for each in told_values:
+        texts += [value for value in astuple(each) if isinstance(value, str)]
+    if not all(text.isprintable() and len(text) <= MOST_TEXT for text in texts):
+        raise _error(422, f"names have at most {MOST_TEXT} printable characters")
     if caller.node not in {"", report.node}:
         raise _error(403, f"this token reports for {caller.node}, not for {report.node}")
     told = {each.node for each in report.announced or ()} | {each.node for each in report.sessions or ()}

@@ -7,7 +7,7 @@ replaced in time, while the listener goes on.  In a cluster the authority's cert
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +22,15 @@ from suite.store.errors import StoreError
 from suite.store.remote.feed import Feed
 from suite.store.store import Store
 from suite.web.access import Doorkeeper, Reviewed
+from suite.web.backend import Backend
 from suite.web.following import Following, News
 from suite.web.serve import Secured
 
 if TYPE_CHECKING:
     import ssl
     from socket import socket
+
+    from suite.web.orders import Orders
 
 LOOK = 3600.0
 """Seconds between two looks at the certificate."""
@@ -45,6 +48,7 @@ class Host:
     settings: WebSettings
     kubeconfig: str
     clock: Callable[[], datetime]
+    orders: "Orders | None" = None
 
 
 class FeedHost:
@@ -64,6 +68,10 @@ class FeedHost:
         self.following = Following(feed, self._news, origin, store, lambda: self._authority, probed)
         review = self._review if host.settings.service_accounts else None
         self.doorkeeper = Doorkeeper(store.token, host.clock, self._accounts, review)
+
+    def completed(self, backend: Backend) -> Backend:
+        """What answers come from, with all that a database allows."""
+        return replace(backend, following=self.following, doorkeeper=self.doorkeeper, orders=self._host.orders)
 
     def tell(self, publication: Publication) -> None:
         """There is something new for followers."""
@@ -86,7 +94,8 @@ class FeedHost:
         """Keep the certificate, and let the cluster know the authority, until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._keep_certificate())
+                if self._host.settings.feed_listen is not None:
+                    tasks.create_task(self._keep_certificate())
                 tasks.create_task(self._tell_cluster())
         finally:
             await self._credentials.close()

@@ -326,3 +326,22 @@ async def until(fact):
     async with asyncio.timeout(15):
         while not fact():  # noqa: ASYNC110 - a file sets no event
             await asyncio.sleep(0.02)
+
+
+def test_a_report_that_means_nothing_is_given_up_and_the_others_count(sqlite_db, tmp_path):
+    async def story():
+        async with served(sqlite_db.open(), tmp_path) as site:
+            remote = Remote(site.url, site.token(Scope.SPEAKER), fingerprint=site.fingerprint)
+            follower = RemoteFollower(remote, tmp_path, ignored, Moments(lambda: 0.5, lambda: NOON))
+            await follower.load()
+            await follower.announce("a\nnode", frozenset())
+            await follower.announce("n1", frozenset({CLAIM}))
+            async with running(follower):
+                await until(lambda: not (tmp_path / "reports.journal").exists())
+            return site.origin.store.database.read(lambda tx: tx.execute("SELECT node FROM announcement").fetchall())
+
+    assert asyncio.run(story()) == [("n1",)]
+
+
+async def ignored(_publication):
+    pass

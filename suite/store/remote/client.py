@@ -32,6 +32,10 @@ class Unreachable(Exception):  # noqa: N818 - an outcome that is lived with, tol
     """Nothing was heard from the controller, or it refused; the text says why and what to do."""
 
 
+class Refused(Unreachable):
+    """What was sent means nothing to the controller, and would not mean more when it is sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """Where a controller is, and how each side knows the other."""
@@ -51,6 +55,7 @@ class Client:
     _connection: http.client.HTTPConnection | None = field(default=None, init=False)
     _pinned: str = field(default="", init=False)
     _is_closed: bool = field(default=False, init=False)
+    _is_asking: bool = field(default=False, init=False)
 
     @contextlib.contextmanager
     def snapshot(self, after: Position | None, wait: float) -> Iterator[Iterator[bytes] | None]:
@@ -82,10 +87,12 @@ class Client:
             response.read()
 
     def interrupt(self) -> None:
-        """End what another thread waits for, for good."""
+        """End what another thread waits for, for good; the connection is given up by it, or here when nobody waits."""
         self._is_closed = True
         connection = self._connection
-        if connection is not None and connection.sock is not None:
+        if not self._is_asking:
+            self._drop()
+        elif connection is not None and connection.sock is not None:
             with contextlib.suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -98,7 +105,7 @@ class Client:
     def _asked(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], patience: float
     ) -> Iterator[http.client.HTTPResponse]:
-        is_read = False
+        is_read, self._is_asking = False, True
         try:
             connection = self._connected()
             if connection.sock is not None:
@@ -112,7 +119,8 @@ class Client:
                 raise
             raise Unreachable(_told(self.remote.url, error)) from error
         finally:
-            if not is_read:
+            self._is_asking = False
+            if not is_read or self._is_closed:
                 self._drop()  # what follows on the connection would be the rest of this answer
 
     def _connected(self) -> http.client.HTTPConnection:
@@ -221,6 +229,8 @@ def _require(response: http.client.HTTPResponse, status: int) -> None:
     except ValueError:
         said = {}
     text = "; ".join(filter(None, (said.get("error"), said.get("fix")))) if isinstance(said, dict) else ""
+    if response.status in {http.client.UNPROCESSABLE_ENTITY, http.client.REQUEST_ENTITY_TOO_LARGE}:
+        raise Refused(text)
     raise ConnectionError(text or f"it answered with status {response.status}")
 
 

@@ -21,7 +21,7 @@ from suite.model.snapshot import Snapshot
 from suite.store import rows
 from suite.store.errors import Unavailable
 from suite.store.remote import kept
-from suite.store.remote.client import Client, Remote, Unreachable
+from suite.store.remote.client import Client, Refused, Remote, Unreachable
 from suite.store.remote.journal import NAME as JOURNAL
 from suite.store.remote.journal import Journal
 from suite.store.remote.lines import FeedError
@@ -136,8 +136,9 @@ class RemoteFollower:
     async def note_sessions(self, node: str, sessions: frozenset[SessionState]) -> bool:
         """Put into the journal which BGP sessions of ``node`` are up."""
         adapter = rows.adapter(SessionState)
+        plain = [replace(each, why=_printable(each.why)) for each in sessions]
         return await self._report(
-            {"node": node, "sessions": [adapter.dump_python(each, mode="json") for each in sessions]}
+            {"node": node, "sessions": [adapter.dump_python(each, mode="json") for each in plain]}
         )
 
     def probed(self, address: Address) -> None:
@@ -287,9 +288,16 @@ class RemoteFollower:
         """Runs in a worker thread."""
         if self._journal is None:
             return
-        while (batch := self._journal.first(BATCH)) or self._clean:
+        size = BATCH
+        while (batch := self._journal.first(size)) or self._clean:
             clean, self._clean = self._clean, set()
-            client.report({"reports": batch, "clean": sorted(map(str, clean))})
+            try:
+                client.report({"reports": batch, "clean": sorted(map(str, clean))})
+            except Refused as error:
+                if len(batch) > 1:  # one of them; the others count
+                    size = 1
+                    continue
+                _log.error("the controller does not understand a report of this release, it is given up: %s", error)
             self._journal.delivered(batch)
 
     def _in_trouble(self, text: str) -> None:
@@ -302,6 +310,11 @@ class RemoteFollower:
         if self.trouble:
             _log.info("the controller at %s is heard", self._remote.url)
         self.trouble = ""
+
+
+def _printable(text: str) -> str:
+    """What a router said, as the controller takes it."""
+    return "".join(each if each.isprintable() else " " for each in text)[:200]
 
 
 def _written(announced: frozenset[Announcement]) -> list[object]:
