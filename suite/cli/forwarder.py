@@ -171,5 +171,6 @@ def _line(heard: Heard, subject: Subject, cure: Cure) -> str:
     line = line_for(heard.product, cure, place)
     if line:
         return f"{heard.product.value}: {line}"
-    known = "" if heard.product is Product.UNKNOWN else f" for {heard.product.value}"
-    return f"{PAGE}{known} ({cure.value}); --forwarder-kind says what it is" if not known else f"{PAGE}{known}"
+    if heard.product is Product.UNKNOWN:
+        return f"{PAGE} ({cure.value}); --forwarder-kind says what it is"
+    return f"{PAGE} for {heard.product.value}"

@@ -14,7 +14,7 @@ from suite.nameserver.settings import CookieSecretsError, TsigKeysError, missing
 
 T = TypeVar("T")
 Mark = tuple[int, int, int]
-"""Device time, size and number of a file: what changes when somebody writes or replaces it."""
+"""Time of the last write, size and inode of a file: what changes when somebody writes or replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Secrets:
 
     keys: tuple[Key, ...] = ()
     cookies: tuple[bytes, ...] = field(default=(), repr=False)
-    """None where no file is named."""
+    """Empty where no file is named."""
     troubles: tuple[str, ...] = ()
     marks: tuple[Mark | None, ...] = ()
 

@@ -19,7 +19,7 @@ ROOM = 16 << 20
 LONGEST = 1 << 20
 """Characters of one difference; above that the whole zone costs a secondary less."""
 PRUNE_EVERY = 64
-"""Serials that come to be below a row before the oldest rows are looked for again."""
+"""Rows above :data:`KEPT` that may gather before the oldest are removed, because looking for them walks all."""
 
 _SPACE, _HALF = 1 << 32, 1 << 31
 _COLUMNS = "origin, serial, revision, digest, old_serial, difference"
