@@ -1,0 +1,60 @@
+"""A nameserver that follows a controller: its answers end with the stale limit, a restart from its disk included."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from fix_netns import eventually
+from suite_running import ROOT, ask, free_port, running_suite
+
+PATIENCE = 30.0
+NAME = "coffee.default.service"
+STALE = "  stale-limit: 3s\nweb:\n  feed-listen: 127.0.0.1:{port}\n"
+
+
+def command(suite, *words):
+    line = (sys.executable, "-m", "suite", *words, "--state", str(suite.folder / "state"))
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@contextmanager
+def follower(folder, url, port):
+    """A nameserver without a database or a configuration of its own."""
+    where = ("--follow", url, "--token-file", str(folder / "token"), "--authority", str(folder / "authority.pem"))
+    line = (sys.executable, "-m", "suite", "run", "--role", "nameserver", "--state", str(folder / "follower"))
+    with (folder / "follower.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*line, *where, "--dns-listen", f"127.0.0.1:{port}"], cwd=ROOT, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A controller, and what a follower needs: its address, and a port for its names."""
+    feed = free_port()
+    with running_suite(tmp_path / "ctl", STALE.format(port=feed)) as suite:
+        assert eventually((suite.folder / "state" / "controller.pem").exists, PATIENCE, 0.05), suite.output
+        (tmp_path / "authority.pem").write_text(command(suite, "token", "authority"))
+        (tmp_path / "token").write_text(command(suite, "token", "create", "--role", "nameserver"))
+        yield suite, f"https://127.0.0.1:{feed}", free_port()
+
+
+def test_names_are_answered_until_the_stale_limit_and_not_again_after_a_restart(told, tmp_path):
+    suite, url, port = told
+
+    with follower(tmp_path, url, port):
+        assert eventually(lambda: ask(port, NAME) == ("NOERROR", ["10.0.42.1"]), PATIENCE, 0.05)
+        assert eventually((tmp_path / "follower" / "snapshot.last").exists, PATIENCE, 0.05)
+        suite.stop()
+        assert eventually(lambda: ask(port, NAME)[0] == "SERVFAIL", PATIENCE, 0.05)
+    answers = ["TIMEOUT"]
+    with follower(tmp_path, url, port):
+        assert eventually(lambda: answers.append(ask(port, NAME)[0]) or answers[-1] == "SERVFAIL", PATIENCE, 0.05)
+
+    assert set(answers) == {"TIMEOUT", "SERVFAIL"}
