@@ -115,12 +115,14 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
     slice_ = SLICE if stir.is_told else POLL
 
     def pause(deadline: float) -> bool:
+        nonlocal version
         while (now := time.monotonic()) < deadline:
             looks = SETTLING if stir.wait(min(deadline, now + slice_)) else (0.0,)
             for each in looks:
-                if bell.is_closed or tx.scalar("PRAGMA data_version") != version:
+                before, version = version, tx.scalar("PRAGMA data_version")
+                if bell.is_closed or version != before:  # a commit, though perhaps not of anything that head counts
                     return True
-                bell.rest(each)
+                time.sleep(each)
         return False
 
     return pause
