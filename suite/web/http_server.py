@@ -33,7 +33,8 @@ class ImpatientProtocol(H11Protocol):
     """Closes a connection that did not get on for a while, be it silent, dribbling, or not reading its answer."""
 
     patience = PATIENCE
-    _seen: tuple[int, bool] | None = None
+    _seen: tuple[int, bool, int] | None = None
+    _taken: int = 0
     _look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
@@ -47,10 +48,15 @@ class ImpatientProtocol(H11Protocol):
             self._look.cancel()
         super().connection_lost(exc)
 
+    def resume_writing(self) -> None:
+        """The client took some tens of kilobytes of a long answer."""
+        self._taken += 1
+        super().resume_writing()
+
     def _look_after(self) -> None:
-        """Compare with the last look: another request, or the same one answered, is getting on."""
+        """Compare with the last look: another request, the same one answered, or more of its answer taken, is getting on."""
         cycle = self.cycle
-        now = (id(cycle), getattr(cycle, "response_complete", True))
+        now = (id(cycle), getattr(cycle, "response_complete", True), self._taken)
         if now == self._seen or cycle is None:
             self.transport.abort()
             return
