@@ -122,7 +122,7 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
                 before, version = version, tx.scalar("PRAGMA data_version")
                 if bell.is_closed or version != before:  # a commit, though perhaps not of anything that head counts
                     return True
-                time.sleep(each)
+                bell.rest(each)
         return False
 
     return pause
