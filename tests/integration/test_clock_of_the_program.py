@@ -1,4 +1,7 @@
-"""The program while somebody sets the clock of its machine back and forth (libfaketime, between it and the kernel)."""
+"""The program while somebody sets the clock of its machine back and forth (libfaketime, between it and the kernel).
+
+Beside a real monotonic clock libfaketime breaks `time.sleep` (EINVAL): what serves must wait on events, as it does.
+"""
 
 import os
 import sqlite3
