@@ -118,7 +118,7 @@ def main() -> None:
         statistics.median(each) for each in (bare, *([one[key] for one in ours] for key in ours[0]))
     )
     print(
-        f"SELECT {rows:.2f} s; read {read:.2f} s, names {names:.2f} s: names alone {names / rows:.1f} times (goal {TIMES})"
+        f"CPU time: SELECT {rows:.2f} s; read {read:.2f} s, names {names:.2f} s: names alone {names / rows:.1f} times (goal {TIMES})"
     )
     print(f"memory {size:.0f} MB with the snapshot, {worker:.0f} MB a worker (goal {MEGABYTES})")
 
