@@ -21,7 +21,7 @@ Object = dict[str, Any]
 Objects = dict[tuple[str, str], Object]
 
 _BLOCK = re.compile(
-    r'^\{\{- if eq \.Values\.([a-z.]+) "([a-z]+)" \}\}\n(.*?)^\{\{- end \}\}\n', re.MULTILINE | re.DOTALL
+    r'^\{\{- if (eq|ne) \.Values\.([a-z.]+) "([a-z]+)" \}\}\n(.*?)^\{\{- end \}\}\n', re.MULTILINE | re.DOTALL
 )
 _VALUE = re.compile(r"\{\{ \.(Values\.[A-Za-z.]+|Release\.Namespace) \}\}")
 
@@ -58,12 +58,17 @@ def chart(**changed: str) -> Objects:
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:
-    """What Helm makes of a template that only puts values in and has blocks for one value of a word."""
-    text = _BLOCK.sub(lambda found: found[3] if _value(f"Values.{found[1]}", values) == found[2] else "", template)
+    """What Helm makes of a template that only puts values in and has blocks for one value of a word, or for all others."""
+    text = _BLOCK.sub(lambda found: _block(*found.groups(), values=values), template)
     text = _VALUE.sub(lambda found: str(_value(found[1], values)), text)
     if "{{" in text:
         raise ValueError(f"more than this reader knows: {text[text.index('{{') :][:60]}")
     return text
+
+
+def _block(test: str, path: str, word: str, lines: str, *, values: Mapping[str, Any]) -> str:
+    equal = _value(f"Values.{path}", values) == word
+    return lines if equal == (test == "eq") else ""
 
 
 def _value(path: str, values: Mapping[str, Any]) -> object:

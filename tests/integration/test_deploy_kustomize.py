@@ -86,6 +86,19 @@ def test_bgp_adds_passwords_and_the_port_of_passive_peers_to_postgresql():
     assert container["securityContext"]["capabilities"]["add"] == ["NET_RAW", "NET_BIND_SERVICE"]
 
 
+@pytest.mark.parametrize("name", ["postgres", "bgp", "followers"])
+def test_an_eviction_leaves_one_of_the_pods_that_are_on_every_node(name: str):
+    [budget] = [each["spec"] for (kind, _), each in overlay(name).items() if kind == "PodDisruptionBudget"]
+    labels = {key: each["spec"]["template"]["metadata"]["labels"] for key, each in overlay(name).items() if key in PODS}
+
+    assert budget["minAvailable"] == 1
+    assert [key for key in labels if budget["selector"]["matchLabels"].items() <= labels[key].items()] == [PODS[0]]
+
+
+def test_one_pod_with_a_volume_has_no_budget_that_could_only_stop_a_drain():
+    assert "PodDisruptionBudget" not in {kind for kind, _ in installed()}
+
+
 def test_followers_have_no_right_and_the_controller_no_privilege():
     objects = overlay("followers")
     pods = {kind: objects[kind, name]["spec"]["template"]["spec"] for kind, name in PODS}
@@ -169,5 +182,5 @@ def _as_read(body: Object) -> Any:
     kind = body["kind"]
     words = "".join(f"_{each.lower()}" if each.isupper() else each for each in kind)
     model = getattr(import_module(f"kubernetes.client.models.{version}{words}"), prefix + kind)
-    assert group in {"", "apps", "networking.k8s.io", "rbac.authorization.k8s.io"}
+    assert group in {"", "apps", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
     return json.loads(model.from_dict(body).to_json())

@@ -45,6 +45,7 @@ def test_the_defaults_fit_the_schema():
         pytest.param({"database": "mysql"}, id="a database nobody speaks to"),
         pytest.param({"databse": "sqlite"}, id="a key that is misspelt"),
         pytest.param({"postgres": {"url": "postgresql://me:secret@db/suite", "existingSecret": "s"}}, id="a password"),
+        pytest.param({"disruptionBudget": {"minAvailable": "50%"}}, id="a share of a DaemonSet's pods"),
         pytest.param({"dns": {"port": 53}}, id="a port the pod may not bind"),
         pytest.param({"image": {"repository": "a b", "tag": "1", "pullPolicy": "Always"}}, id="a space"),
     ],
