@@ -331,12 +331,11 @@ class Suite:
             await self._nameserver.stop()
         if self._speaker is not None and self._origin is not None:
             await self._origin.announce(self._node, frozenset())
+            await self._note_sessions(frozenset())
         if self._remote is not None:
             await self._remote.close()
         if self._store is not None:
             with contextlib.suppress(StoreError):
-                if self._speaker is not None:
-                    await asyncio.to_thread(self._store.note_sessions, self._node, frozenset(), now=_now())
                 await asyncio.to_thread(self._store.leave)
                 _log.info("the audit log stands at %s", await asyncio.to_thread(self._store.anchor))
             self._store.close()

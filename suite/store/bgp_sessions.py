@@ -15,7 +15,7 @@ from suite.store.snapshots import read_head
 INTO = "bgp_session (id, node, peer, address, state, asn, identifier, why, valid_from)"
 TYPES = ("bigint", "text", "text", "text", "text", "bigint", "text", "text", "timestamptz")
 COLUMNS = "node, peer, address, state, asn, identifier, why"
-CLOSE = "UPDATE bgp_session SET valid_to = ? WHERE id = ?"
+CLOSE = "UPDATE bgp_session SET valid_to = CASE WHEN valid_from > ? THEN valid_from ELSE ? END WHERE id = ?"
 AMEND = "UPDATE bgp_session SET why = ? WHERE id = ?"
 
 
@@ -25,15 +25,21 @@ def open_rows(tx: Transaction, node: str) -> dict[SessionState, int]:
     return {_state(row[1:]): row[0] for row in tx.execute(text, (node,)).fetchall()}
 
 
-def record(tx: Transaction, node: str, sessions: Iterable[SessionState], now: datetime) -> None:
-    """Make the open rows of ``node`` those of ``sessions``; a session that is down goes on in its row when only the reason changes."""
-    at = tx.time_in(max(now, read_head(tx, lock=True).time))
+def record(
+    tx: Transaction, node: str, sessions: Iterable[SessionState], now: datetime, *, is_late: bool = False
+) -> None:
+    """Make the open rows of ``node`` those of ``sessions``; a session that is down goes on in its row when only the reason changes.
+
+    A report that is late tells of an earlier time, which it keeps.
+    """
+    newest = read_head(tx, lock=True).time
+    at = tx.time_in(now if is_late else max(now, newest))
     known = {each.key: (each, number) for each, number in open_rows(tx, node).items()}
     wanted = {each.key: each for each in sessions}
     amended = [
         (wanted[key].why, number) for key, (each, number) in known.items() if key in wanted and each != wanted[key]
     ]
-    ended = [(at, number) for key, (_, number) in known.items() if key not in wanted]
+    ended = [(at, at, number) for key, (_, number) in known.items() if key not in wanted]
     if amended:
         tx.execute_many(AMEND, amended)
     if ended:

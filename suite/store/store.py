@@ -190,10 +190,28 @@ class Store:
             Unavailable: the database is away, read-only or full.
         """
         known = self.database.read(
-            lambda tx: announcements.open_rows(tx, node).keys() == announced or node_reports.is_taken(tx, node, serial)
+            lambda tx: (
+                announcements.open_rows(tx, node).keys() == announced
+                or node_reports.is_taken(tx, node_reports.Kind.ANNOUNCED, node, serial)
+            )
         )
         if not known:
             self.database.write(lambda tx: node_reports.take(tx, node, serial, announced, at))
+
+    def take_sessions(self, node: str, serial: str, sessions: frozenset[SessionState], *, at: datetime) -> None:
+        """Remember which BGP sessions of ``node`` were up at ``at``, as it reports now; see ``node_reports``.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        known = self.database.read(
+            lambda tx: (
+                bgp_sessions.open_rows(tx, node).keys() == sessions
+                or node_reports.is_taken(tx, node_reports.Kind.SESSIONS, node, serial)
+            )
+        )
+        if not known:
+            self.database.write(lambda tx: node_reports.take_sessions(tx, node, serial, sessions, at))
 
     def touched(self, epoch: str, after: int, until: int) -> Touched | None:
         """What commits after revision ``after`` up to ``until`` touched; None where everything is to be looked at."""

@@ -29,6 +29,8 @@ MOST_REPORTS = 1000
 MOST_TEXT = 253
 """Characters of a node's, interface's or peer's name, or of a reason."""
 EARLIEST = 1970
+HIGHEST_ASN = 2**32 - 1
+"""RFC 6793: AS numbers have four octets."""
 DENIED: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (401, 403, 404, 406, 411, 413, 422, 503)
 }
@@ -153,6 +155,8 @@ def _judge(report: ReportDocument, caller: Caller) -> None:
     told = {each.node for each in report.announced or ()} | {each.node for each in report.sessions or ()}
     if told - {report.node}:
         raise _error(422, f"a report of {report.node} tells of another node")
+    if not all(0 <= (each.asn or 0) <= HIGHEST_ASN for each in report.sessions or ()):
+        raise _error(422, f"AS numbers go from 0 to {HIGHEST_ASN}")
     for address, _ in report.declined:
         _parsed(address)
 
@@ -171,7 +175,8 @@ async def _take(following: Following, report: ReportDocument) -> None:
             announced = frozenset(report.announced)
             await asyncio.to_thread(store.take_report, report.node, report.serial, announced, at=at)
         if report.sessions is not None:
-            await asyncio.to_thread(store.note_sessions, report.node, frozenset(report.sessions), now=at)
+            sessions = frozenset(report.sessions)
+            await asyncio.to_thread(store.take_sessions, report.node, report.serial, sessions, at=at)
         for text, mac in report.declined:
             await _decline(following, report, _parsed(text), mac, at)
     except StoreError as error:

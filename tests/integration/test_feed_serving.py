@@ -19,6 +19,7 @@ from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.configuration import Listen, WebSettings
 from suite.model.event import SYSTEM
+from suite.model.peering import SessionState
 from suite.model.publication import Publication
 from suite.model.service import Service, ServiceRef
 from suite.model.status import Status
@@ -33,6 +34,8 @@ from suite.web.serve import open_tcp, serve
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORDER = Order(SYSTEM)
+UP = SessionState("n1", "gateway", "192.168.1.1", True, 64512, "192.168.1.1")
+DOWN = SessionState("n1", "gateway", "192.168.1.1", False, why="the hold time ended")
 CLAIM = Announcement(ip_address("10.0.42.0"), "n1", "layer2", "eth0")
 
 
@@ -245,6 +248,7 @@ def test_a_report_is_written_with_its_time(on_site):
         (report(announced=[{"address": "10.0.42.0", "node": "n2", "mode": "layer2"}]), "tells of another node"),
         (report(declined=[["10.0.42", "x"]]), "10.0.42"),
         (report(serial="nonsense"), "serial"),
+        (report(sessions=[{"node": "n1", "peer": "p", "address": "x", "is_up": True, "asn": 2**32}]), "AS numbers"),
         ({"reports": [{}] * 2}, "Field required"),
         ({"reports": [report()["reports"][0]] * 1001}, "at most 1000"),
         ([], "Input should be"),
@@ -341,6 +345,29 @@ def test_a_report_that_means_nothing_is_given_up_and_the_others_count(sqlite_db,
             return site.origin.store.database.read(lambda tx: tx.execute("SELECT node FROM announcement").fetchall())
 
     assert asyncio.run(story()) == [("n1",)]
+
+
+def test_sessions_that_changed_while_it_was_cut_off_are_rows_with_their_times_beside_a_report_that_means_nothing(
+    sqlite_db, tmp_path
+):
+    async def story():
+        minutes = iter(range(60))
+        moments = Moments(lambda: 0.5, lambda: NOON + timedelta(minutes=next(minutes)))
+        async with served(sqlite_db.open(), tmp_path) as site:
+            remote = Remote(site.url, site.token(Scope.SPEAKER), fingerprint=site.fingerprint)
+            follower = RemoteFollower(remote, tmp_path, ignored, moments)
+            await follower.load()
+            await follower.note_sessions("n1", frozenset({UP}))
+            await follower.note_sessions("n1", frozenset({replace(UP, node="n2")}))
+            await follower.note_sessions("n1", frozenset({DOWN}))
+            async with running(follower):
+                await until(lambda: not (tmp_path / "reports.journal").exists())
+            return site.origin.store.sessions()
+
+    down, up = asyncio.run(story())
+
+    assert (up.state, up.since, up.until) == (UP, NOON, NOON + timedelta(minutes=2))
+    assert (down.state, down.until) == (DOWN, None)
 
 
 async def ignored(_publication):

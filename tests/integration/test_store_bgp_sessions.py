@@ -66,6 +66,41 @@ def test_a_node_that_ends_closes_its_own_rows_only(store):
     assert spans(store, node="node2") == [(other, NOON, None)]
 
 
+def test_a_report_over_the_network_keeps_its_time_though_the_database_is_further(store):
+    store.commit(Changes(events=(Event(Action.CONFIGURED, actor=ADA),)), store.read(), now=NOON + 9 * MINUTE)
+
+    store.take_sessions("node1", "a-1", frozenset({UP}), at=NOON)
+    store.take_sessions("node1", "a-2", frozenset({REFUSED}), at=NOON + MINUTE)
+
+    assert spans(store) == [(REFUSED, NOON + MINUTE, None), (UP, NOON, NOON + MINUTE)]
+
+
+def test_a_report_that_is_delivered_again_changes_nothing(store):
+    store.take_sessions("node1", "a-1", frozenset({UP}), at=NOON)
+    store.take_sessions("node1", "a-2", frozenset({REFUSED}), at=NOON + MINUTE)
+
+    store.take_sessions("node1", "a-1", frozenset({UP}), at=NOON)
+
+    assert spans(store) == [(REFUSED, NOON + MINUTE, None), (UP, NOON, NOON + MINUTE)]
+
+
+def test_one_report_may_tell_of_announcements_and_of_sessions(store):
+    claim = Announcement(ip_address("10.10.10.10"), "node1", "bgp", peer="gateway")
+    store.take_report("node1", "a-1", frozenset({claim}), at=NOON)
+
+    store.take_sessions("node1", "a-1", frozenset({UP}), at=NOON)
+
+    assert spans(store) == [(UP, NOON, None)]
+
+
+def test_a_row_never_ends_before_it_began(store):
+    store.take_sessions("node1", "a-1", frozenset({UP}), at=NOON)
+
+    store.take_sessions("node1", "b-1", frozenset(), at=NOON - MINUTE)
+
+    assert spans(store) == [(UP, NOON, NOON)]
+
+
 def test_pruning_takes_what_ended_before_and_leaves_what_is_open(store, tmp_path):
     store.note_sessions("node1", frozenset({UP}), now=NOON)
     store.note_sessions("node1", frozenset({REFUSED}), now=NOON + MINUTE)
