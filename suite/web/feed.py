@@ -19,7 +19,7 @@ from suite.store.remote.lines import FORMAT, Position, read_position
 from suite.web.access import Caller
 from suite.web.documents import ErrorDocument
 from suite.web.door import CALLER
-from suite.web.following import Following
+from suite.web.following import Following, is_outdated
 
 LONGEST_WAIT = 20.0
 """Seconds that a follower may wait for news; connections that do not get on for longer are closed."""
@@ -184,9 +184,9 @@ async def _take(following: Following, report: ReportDocument) -> None:
 
 
 async def _decline(following: Following, report: ReportDocument, address: Any, mac: str, at: datetime) -> None:
-    """A stranger was found; who got the address only after that has another story."""
+    """A stranger was found, at somebody's address or at one that comes next."""
     leases = following.origin.snapshot.leases.get(address) or ()
-    if all(lease.valid_from > at for lease in leases):
+    if is_outdated(leases, at, datetime.now(UTC)):
         return
     await following.origin.decline(address, mac[:100], report.node)
     if following.origin.trouble:

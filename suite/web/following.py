@@ -1,13 +1,27 @@
 """What followers are served from, without the web framework: the run loop makes it and wakes who waits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from suite.model.address import Address
+from suite.model.lease import Lease
 from suite.model.publication import Origin
 from suite.store.remote.feed import Feed
 from suite.store.store import Store
+
+NEWS_FOR = timedelta(seconds=60)
+"""How long a stranger at an address that nobody has is news: its speaker asks again far sooner."""
+
+
+def is_outdated(leases: Iterable[Lease], at: datetime, now: datetime) -> bool:
+    """Whether a stranger found at ``at`` is of no account: who got the address only after that has another story.
+
+    At an address without ``leases`` it counts while it is fresh; what waited in a journal was about somebody's address.
+    """
+    begun = [lease.valid_from for lease in leases]
+    return min(begun) > at if begun else now - at > NEWS_FOR
 
 
 class News:

@@ -59,13 +59,14 @@ class FeedHost:
         self._origin = origin
         self._host = host
         self._news = News()
+        self._probed = probed
         self._ahead: tuple[Address, ...] = ()
         self._authority = ""
         self._certificate = ""
         self._context: ssl.SSLContext | None = None
         self._credentials = Credentials(host.kubeconfig)
         feed = Feed(store, lambda: origin.snapshot, lambda: self._ahead)
-        self.following = Following(feed, self._news, origin, store, lambda: self._authority, probed)
+        self.following = Following(feed, self._news, origin, store, lambda: self._authority, self._note_clean)
         review = self._review if host.settings.service_accounts else None
         self.doorkeeper = Doorkeeper(store.token, host.clock, self._accounts, review)
 
@@ -77,6 +78,11 @@ class FeedHost:
         """There is something new for followers."""
         self._ahead = publication.ahead
         self._news.ring()
+
+    def _note_clean(self, address: Address) -> None:
+        """A follower says that nobody has ``address``; only what comes next is worth remembering."""
+        if address in self._ahead:
+            self._probed(address)
 
     async def secured(self, listener: "socket") -> Secured:
         """The listener with its certificate.

@@ -25,6 +25,7 @@ from suite.store.remote.client import Client, Refused, Remote, Unreachable
 from suite.store.remote.journal import NAME as JOURNAL
 from suite.store.remote.journal import Journal
 from suite.store.remote.lines import FeedError
+from suite.store.remote.passing import Passing
 from suite.store.remote.reader import Known, Read, read
 
 WAIT = 10.0
@@ -73,7 +74,7 @@ class RemoteFollower:
         self._announced: frozenset[Announcement] | None = None
         self._announced_at = 0.0
         self._touched_at = 0.0
-        self._clean: set[Address] = set()
+        self._passing = Passing()
         self._left_out: tuple[str, ...] = ()
         self.snapshot = Snapshot()
         self.trouble = "the controller has not answered yet"
@@ -115,7 +116,7 @@ class RemoteFollower:
         if self.snapshot.is_complete:
             if self.trouble:
                 _log.warning("going on with revision %d, kept on the disk", self.snapshot.revision)
-            await self._tell(Publication(self.snapshot, None, self._age))
+            await self._tell(Publication(self.snapshot, None, self._age, self._known.ahead))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep())
@@ -130,8 +131,13 @@ class RemoteFollower:
         return await self._report({"node": node, "announced": _written(announced)})
 
     async def decline(self, address: Address, mac: str, node: str) -> None:
-        """Put into the journal that a stranger has ``address``."""
-        await self._report({"node": node, "declined": [[str(address), mac]]})
+        """Put into the journal that a stranger has ``address``; one that nobody has yet is told now or not at all."""
+        report: dict[str, object] = {"node": node, "declined": [[str(address), mac]]}
+        if address not in self._known.ahead:
+            await self._report(report)
+            return
+        self._passing.stranger(address, self._stamped(report))
+        self._has_report.set()
 
     async def note_sessions(self, node: str, sessions: frozenset[SessionState]) -> bool:
         """Put into the journal which BGP sessions of ``node`` are up."""
@@ -143,7 +149,7 @@ class RemoteFollower:
 
     def probed(self, address: Address) -> None:
         """A free address is nobody's; that is worth knowing for a minute, so it travels with the next reports or not at all."""
-        self._clean.add(address)
+        self._passing.clean(address)
         self._has_report.set()
 
     async def close(self) -> None:
@@ -159,13 +165,15 @@ class RemoteFollower:
     async def _report(self, report: dict[str, object]) -> bool:
         if self._journal is None:
             raise RuntimeError("load() comes first")
-        stamped = {"at": self._moments.clock().isoformat(), **report}
         try:
-            await asyncio.to_thread(self._journal.add, stamped)
+            await asyncio.to_thread(self._journal.add, self._stamped(report))
         except OSError as error:
             _log.warning("a report is only in memory, the journal cannot be written: %s", error.strerror)
         self._has_report.set()
         return True
+
+    def _stamped(self, report: dict[str, object]) -> dict[str, object]:
+        return {"at": self._moments.clock().isoformat(), **report}
 
     async def _follow(self) -> None:
         pause = SHORTEST_PAUSE
@@ -189,7 +197,7 @@ class RemoteFollower:
         found = await self._learn(client)
         if found is not None and self.snapshot.is_complete:
             touched = found.touched if was_complete else None
-            await self._tell(Publication(self.snapshot, touched, ahead=found.ahead))
+            await self._tell(Publication(self.snapshot, touched, ahead=self._known.ahead))
 
     async def _learn(self, client: Client) -> Read | None:
         """Ask once; what is new is known afterwards."""
@@ -286,19 +294,26 @@ class RemoteFollower:
 
     def _send(self, client: Client) -> None:
         """Runs in a worker thread."""
-        if self._journal is None:
-            return
-        size = BATCH
-        while (batch := self._journal.first(size)) or self._clean:
-            clean, self._clean = self._clean, set()
+        passing = self._passing.take()  # first: it is lost with what cannot be sent before it
+        if self._journal is not None:
+            self._send_journal(client, self._journal)
+        if passing is not None:
             try:
-                client.report({"reports": batch, "clean": sorted(map(str, clean))})
+                client.report(passing)
+            except Refused as error:
+                _log.error("the controller does not understand what this release says of free addresses: %s", error)
+
+    def _send_journal(self, client: Client, journal: Journal) -> None:
+        size = BATCH
+        while batch := journal.first(size):
+            try:
+                client.report({"reports": batch})
             except Refused as error:
                 if len(batch) > 1:  # one of them; the others count
                     size = 1
                     continue
                 _log.error("the controller does not understand a report of this release, it is given up: %s", error)
-            self._journal.delivered(batch)
+            journal.delivered(batch)
 
     def _in_trouble(self, text: str) -> None:
         text = f"the controller is not heard: {text}"

@@ -67,7 +67,9 @@ def _content(known: Known) -> Iterator[bytes]:
     """Everything but the checksum; written twice rather than held in memory."""
     snapshot = known.snapshot
     number = lines.digest_text(lines.total(map(lines.weight, lines.base_lines(snapshot))))
-    header = Header("base", snapshot.epoch, snapshot.revision, snapshot.at, number, lines.FORMAT, __version__)
+    header = Header(
+        "base", snapshot.epoch, snapshot.revision, snapshot.at, number, lines.FORMAT, __version__, ahead=known.ahead
+    )
     yield from whole(header, lines.base_lines(snapshot), known.secrets)
 
 

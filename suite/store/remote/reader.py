@@ -37,6 +37,8 @@ class Known:
     weights: dict[Item, int] = field(default_factory=dict, repr=False)
     """Mutable and handed on: only the newest Known has the right ones."""
     sum: int = 0
+    ahead: tuple[Address, ...] = ()
+    """The free addresses that come next, as they were told with the snapshot."""
 
     @property
     def position(self) -> Position | None:
@@ -53,8 +55,6 @@ class Read:
     """None when any Service may differ."""
     left_out: tuple[str, ...] = ()
     """What could not be understood."""
-    ahead: tuple[Address, ...] = ()
-    """The free addresses that come next."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,8 @@ def _read(source: Iterator[bytes], before: Known) -> Read:
     touched = None if is_base else _touched(gathered, before)
     if not is_base:
         weights = _updated(before.weights, gathered)
-    return Read(Known(snapshot, gathered.secrets, weights, number), touched, tuple(gathered.left_out), header.ahead)
+    known = Known(snapshot, gathered.secrets, weights, number, header.ahead)
+    return Read(known, touched, tuple(gathered.left_out))
 
 
 def _header(text: bytes) -> Header:
