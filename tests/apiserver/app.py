@@ -19,6 +19,7 @@ from apiserver.objects import Body, Key, Objects, Refused, Resource, Selects
 from apiserver.patches import apply_patch
 from apiserver.resources import CORE, GATEWAY, METALLB, VERSION, group, groups, openapi, openapi_index, resource_list
 from apiserver.selectors import selection
+from apiserver.tables import shown
 
 OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 """Read before 1.27, as protobuf: no octets are a document that describes nothing, so that kubectl checks nothing itself."""
@@ -185,7 +186,8 @@ class Api:
             fault = await self._fault(call)
             if verb in {"list", "watch"}:
                 return self._collection(request, resource, namespace, name, verb, fault)
-            response = JSONResponse(*await self._one(request, resource, namespace, name, subresource))
+            body, code = await self._one(request, resource, namespace, name, subresource)
+            response = JSONResponse(shown(request.headers.get("accept", ""), resource.plural, body), code)
             return _broken(response) if fault and fault.cut_after is not None else response
         except Refused as refused:
             return _refusal(refused)
@@ -235,15 +237,16 @@ class Api:
         )
         selects = selection(query.get("labelSelector", ""), fields)
         if verb == "watch":
-            stream = self._watch(query, resource, namespace, selects, fault)
+            stream = self._watch(request, resource, namespace, selects, fault)
             return StreamingResponse(stream, media_type="application/json")
         page = self.objects.page(resource, namespace, selects, int(query.get("limit") or 0), query.get("continue", ""))
-        response = JSONResponse(page)
+        response = JSONResponse(shown(request.headers.get("accept", ""), resource.plural, page))
         return _broken(response) if fault and fault.cut_after is not None else response
 
     async def _watch(
-        self, query: Any, resource: Resource, namespace: str, selects: Selects, fault: Fault | None
+        self, request: Request, resource: Resource, namespace: str, selects: Selects, fault: Fault | None
     ) -> AsyncIterator[bytes]:
+        query, accept = request.query_params, request.headers.get("accept", "")
         version = int(query.get("resourceVersion") or self.objects.version)
         ends = time.monotonic() + float(query.get("timeoutSeconds") or 1800)
         left = fault.cut_after if fault and fault.cut_after is not None else None
@@ -261,7 +264,7 @@ class Api:
                     if left is not None and left == 0:
                         raise ConnectionResetError("cut on request")
                     left = left - 1 if left is not None else None
-                    yield _line(type_, body)
+                    yield _line(type_, shown(accept, resource.plural, body))
                 news = asyncio.create_task(self.objects.wait(version, self.bookmark_interval))
                 await asyncio.wait({news, cutting}, return_when=asyncio.FIRST_COMPLETED)
                 if cutting.done() or left == 0:

@@ -82,6 +82,56 @@ def test_apply_then_describe_shows_the_address_and_the_event(tmp_path):
     play(tmp_path, scenario)
 
 
+def test_get_shows_the_external_address(tmp_path):
+    async def scenario(kubectl: Kubectl, world: ServerWorld, told: Told) -> None:
+        await kubectl("apply", "-f", "-", stdin=MANIFEST)
+        pending = (await kubectl("get", "service", "coffee")).split()
+        await told.until(lambda told: COFFEE in told.services)
+        world.teller.tell([Outcome(COFFEE, (ip_address("10.0.42.0"),), "default")])
+        await world.until("coffee", lambda seen: seen["status"]["loadBalancer"].get("ingress"))
+
+        found = (await kubectl("get", "services")).split()
+
+        assert found[:6] == ["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE"]
+        assert (pending[9], found[9]) == ("<pending>", "10.0.42.0")
+        assert found[10].startswith("8080")
+
+    play(tmp_path, scenario)
+
+
+def test_get_shows_other_types_of_services_too(tmp_path):
+    async def scenario(kubectl: Kubectl, world: ServerWorld, _: Told) -> None:
+        for spec in (
+            {"type": "ExternalName", "externalName": "far.example"},
+            {"type": "ClusterIP", "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]},
+        ):
+            named = {"name": spec["type"].lower()}
+            world.server.api.put({"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": spec})
+
+        lines = (await kubectl("get", "services", "--no-headers")).splitlines()
+
+        [inside, outside] = [line.split() for line in lines]
+        assert (inside[1], *inside[3:5]) == ("ClusterIP", "<none>", "53/UDP")
+        assert outside[1:5] == ["ExternalName", "<none>", "far.example", "<none>"]
+
+    play(tmp_path, scenario)
+
+
+def test_get_in_all_namespaces_and_sorted_tells_each_service(tmp_path):
+    async def scenario(kubectl: Kubectl, _: ServerWorld, __: Told) -> None:
+        for name in ("tea", "coffee"):
+            await kubectl("apply", "-f", "-", stdin=MANIFEST.replace("name: coffee", f"name: {name}"))
+
+        found = await kubectl("get", "svc", "-A", "--sort-by=.metadata.name", "--no-headers")
+
+        assert [line.split()[:3] for line in found.splitlines()] == [
+            ["default", "coffee", "LoadBalancer"],
+            ["default", "tea", "LoadBalancer"],
+        ]
+
+    play(tmp_path, scenario)
+
+
 def test_applying_again_leaves_our_annotation_and_status_alone(tmp_path):
     async def scenario(kubectl: Kubectl, world: ServerWorld, told: Told) -> None:
         await kubectl("apply", "-f", "-", stdin=MANIFEST)
