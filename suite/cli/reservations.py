@@ -32,6 +32,7 @@ def read_lines(lines: Iterable[str]) -> list[Line]:
     reader = csv.reader(lines)
     found: list[Line] = []
     places: dict[str, int] | None = None
+    width = len(COLUMNS)
     try:
         for row in reader:
             cells = [cell.strip().lstrip("\ufeff") for cell in row]
@@ -40,9 +41,10 @@ def read_lines(lines: Iterable[str]) -> list[Line]:
             if places is None:
                 places = _header(cells)
                 if places is not None:
+                    width = len(cells)
                     continue
                 places = {name: place for place, name in enumerate(COLUMNS)}
-            found.append(_line(reader.line_num, cells, places))
+            found.append(_line(reader.line_num, cells, places, width))
     except csv.Error as error:
         found.append(Line(reader.line_num, "", fault=str(error)))
     return found
@@ -80,8 +82,12 @@ def _header(cells: Sequence[str]) -> dict[str, int] | None:
     return {name: folded.index(name) for name in COLUMNS if name in folded} if "address" in folded else None
 
 
-def _line(number: int, cells: Sequence[str], places: dict[str, int]) -> Line:
+def _line(number: int, cells: Sequence[str], places: dict[str, int], width: int) -> Line:
     text = ",".join(cells)
+    if any(cells[width:]):
+        return Line(
+            number, text, fault='it has more fields than there are columns; a note with a comma stands in "quotes"'
+        )
     said = {name: cells[place] for name, place in places.items() if place < len(cells)}
     try:
         return Line(number, text, reservation(said.get("address", ""), said.get("name", ""), said.get("note", "")))

@@ -264,7 +264,7 @@ class _Turn:
             self.draft.refuse(service.ref, other_class(service.load_balancer_class, mine))
             return
         before = self.planner.adoptable(service)
-        wishes = [lease.address for lease in self.draft.ledger.of(service.ref)]
+        wishes = [lease.address for lease in sorted(self.draft.ledger.of(service.ref), key=_nearness, reverse=True)]
         outcome = allocate(service, self.terms, (*wishes, *before))
         if isinstance(outcome, Refusal):
             self.draft.refuse(service.ref, outcome)
@@ -354,6 +354,11 @@ def preview(batch: Batch, snapshot: Snapshot, now: datetime, configuration: Conf
     changes = planner.turn(replace(batch, is_full=True), now, configuration, look_at_all=True)
     held_back = planner.held_back
     return Preview(changes, held_back, digest_of(each.lease for each in held_back) if held_back else "")
+
+
+def _nearness(lease: Lease) -> tuple[bool, bool, datetime]:
+    """How much a lease is its Service's own: what it has, then what waits for its name, then what it had last."""
+    return lease.state is LeaseState.BOUND, lease.state is LeaseState.HELD, lease.valid_from
 
 
 def _kept_back(snapshot: Snapshot, configuration: Configuration) -> KeptBack:

@@ -74,6 +74,17 @@ def test_after_the_loss_of_the_database_the_last_snapshot_is_believed() -> None:
     assert (world.has("old"), world.has("new")) == (["10.0.0.0"], ["10.0.0.1"])
 
 
+def test_what_waits_for_a_name_goes_before_what_it_was_moved_away_from() -> None:
+    world = World(pool("default", "10.0.42.0/24"), hold=3600, cooling=660)
+    world.put(load_balancer("coffee"))
+    world.put(load_balancer("coffee", "10.0.42.9"))
+    world.delete("coffee")
+
+    world.put(load_balancer("coffee"))
+
+    assert world.has("coffee") == ["10.0.42.9"]
+
+
 def test_on_a_shared_address_the_ports_of_a_leaving_service_are_held_until_it_is_forgotten() -> None:
     world = World(pool("default", "10.0.0.0/24"), hold=60)
     world.put(load_balancer("a", sharing_key="k"), load_balancer("b", sharing_key="k", ports=(Port(443),)))

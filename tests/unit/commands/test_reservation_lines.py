@@ -71,3 +71,10 @@ def test_a_note_that_no_database_takes_is_refused(note):
 
 def test_a_file_that_is_no_csv_is_told_where_it_stops():
     assert faults('10.0.42.7,coffee,"' + "x" * 200_000) == [(1, "field larger than field limit (131072)")]
+
+
+@pytest.mark.parametrize("header", ["", "address,name,note\n"])
+def test_a_note_with_a_comma_but_without_quotes_is_refused_and_not_cut_off(header):
+    ((_, fault),) = faults(f"{header}10.0.42.7,default/coffee,printed, on the cups\n")
+
+    assert fault == 'it has more fields than there are columns; a note with a comma stands in "quotes"'
