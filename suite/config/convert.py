@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.config.document import NATIVE, Document
+from suite.config.document import NATIVE, SKIPPED, Document
 from suite.config.group import Group, Made
 from suite.config.loading import load
 from suite.config.peer_settings import BFD_PROFILE, BFD_SPEC, PEER
@@ -47,6 +47,10 @@ class Translation:
     def lose(self, at: Cursor, why: str) -> None:
         """Note a setting that the other format cannot say."""
         self.lost.append(Problem(at.path, why, "convert.lost", at.source, at.key_line or at.line, is_warning=True))
+
+    def leave_out(self, document: Document, what: str) -> None:
+        """Note a document that is in the target's format and therefore in no result."""
+        self.lose(document.at, f"{what} already; it is left out, so keep it beside the result")
 
     def group(self, group: Group, at: Cursor, skip: Iterable[str] = ()) -> dict[str, Any]:
         """The settings of a group under their other keys; ``skip`` names fields the caller sees to."""
@@ -105,6 +109,8 @@ def to_resources(documents: Iterable[Document], namespace: str = NAMESPACE) -> C
     for document in documents:
         if document.kind == NATIVE:
             made.add(document.at)
+        elif document.kind != SKIPPED:
+            made.translation.leave_out(document, f"{document.kind} {document.name} is a custom resource")
     return Converted(made.objects(), tuple(made.translation.lost))
 
 
@@ -199,6 +205,9 @@ def to_native(documents: Iterable[Document]) -> Converted:
     """
     documents = tuple(documents)
     translation = Translation(Dialect.RESOURCE, Dialect.NATIVE)
+    for document in _of(documents, NATIVE):
+        if any(document.at.entries()):
+            translation.leave_out(document, "this is our own format")
     made = (
         ("peers", [_named(each, translation, PEER) for each in _of(documents, "BGPPeer")]),
         ("address-pools", _pools(documents, translation)),

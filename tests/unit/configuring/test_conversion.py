@@ -115,3 +115,27 @@ def test_a_pool_announced_in_both_ways_is_told():
 @pytest.mark.parametrize("convert", [to_resources, to_native])
 def test_nothing_becomes_nothing(convert):
     assert convert([]).objects == []
+
+
+MIXED = """\
+address-pools: [{name: a, protocol: layer2, addresses: [10.1.0.0/24]}]
+---
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: guests}
+spec: {addresses: [10.2.0.0/24]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("convert", "told"),
+    [
+        (
+            to_resources,
+            (3, "IPAddressPool guests is a custom resource already; it is left out, so keep it beside the result"),
+        ),
+        (to_native, (1, "this is our own format already; it is left out, so keep it beside the result")),
+    ],
+)
+def test_of_a_mixed_file_what_needs_no_conversion_is_told(convert, told):
+    assert [(problem.line, problem.message) for problem in convert(read_text(MIXED)).lost] == [told]
