@@ -85,7 +85,7 @@ class Controller:
         self.is_stale = False
         self.away = Trouble()
         self.is_leading = False
-        self._has_told = False
+        self._told: tuple[str, int] | None = None
         self._rejected = ""
         self._term = 0
         self._led_at = 0.0
@@ -149,7 +149,7 @@ class Controller:
                 return
             if is_news:
                 await self._turn(look_at_all=True)
-                await self._publish(Publication(self.snapshot))
+                await self._tell_the_rest()
 
     async def announce(self, node: str, announced: frozenset[Announcement]) -> bool:
         """Write what ``node`` announces, when it differs; whether the database has it now."""
@@ -189,7 +189,7 @@ class Controller:
             async with self._turning:
                 await self._reload()
                 await self._turn()
-        elif not self.is_leading and not self._has_told and self._may_turn():
+        elif not self.is_leading and self._told is None and self._may_turn():
             async with self._turning:  # what the leader committed before we came is no news, and still to be told
                 await self._publish(Publication(self.snapshot))
 
@@ -215,7 +215,7 @@ class Controller:
             self._start_from(snapshot)
             if self.is_leading and self._is_complete:
                 await self._turn(look_at_all=True)
-            await self._publish(Publication(self.snapshot))
+            await self._tell_the_rest()
 
     def seconds_to_due(self) -> float | None:
         """How long until a held or cooling address goes on; None when none waits."""
@@ -239,6 +239,7 @@ class Controller:
             return
         attempt = 0
         while self.is_leading:
+            before = _identity(self.snapshot)
             try:
                 touched, has_changed = await asyncio.to_thread(self._plan_and_commit, look_at_all)
             except Conflict:
@@ -248,6 +249,7 @@ class Controller:
                 continue
             except Deposed:
                 self.is_leading = False
+                await self._tell_the_rest()
                 return
             except Unavailable as error:
                 await self._wait_for_database(error, attempt)
@@ -258,8 +260,10 @@ class Controller:
             self._pending = Batch()
             is_first, self._is_complete = not self._is_complete, True
             self.turned.set()
-            if has_changed or is_first:
-                await self._publish(Publication(self.snapshot, None if is_first or look_at_all else touched))
+            if has_changed or is_first or self._told != before:
+                # after a lost race the snapshot holds what others committed too, even where nothing is left to do
+                is_whole = is_first or look_at_all or self._told != before
+                await self._publish(Publication(self.snapshot, None if is_whole else touched))
             return
 
     def _may_turn(self) -> bool:
@@ -274,16 +278,21 @@ class Controller:
         now = max(wall, judged)
         pending = self._pending if self._is_complete else replace(self._pending, is_full=True)
         self._planner.proven, self._planner.judged = self._proven.at(now), judged
-        changes = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all)
+        changes, touched = self._planner.turn(pending, now, self._wanted_configuration, look_at_all=look_at_all), None
         if changes:
-            committing = perf_counter()
+            before, committing = _identity(self.snapshot), perf_counter()
             committed = self._store.commit(changes, self.snapshot, now=wall, term=self._term)
-            self.snapshot = self._with_passwords(committed)
             self._registry.observe(names.COMMIT_SECONDS, perf_counter() - committing)
-        self._planner.committed(self.snapshot)
+            if _identity(committed) == (before[0], before[1] + 1):
+                self.snapshot, touched = self._with_passwords(committed), touched_by(changes)
+                self._planner.committed(self.snapshot)
+            else:  # others committed what does not stand in our way: the snapshot has it, the plan's index has not
+                self._start_from(committed)
+        else:
+            self._planner.committed(self.snapshot)
         self._registry.add(names.TURNS, "committed" if changes else "empty")
         self._registry.observe(names.TURN_SECONDS, perf_counter() - started)
-        return touched_by(changes), bool(changes)
+        return touched, bool(changes)
 
     async def _note_rejection(self, errors: list[Problem]) -> None:
         """Put it into the log that a configuration was kept out, once for each; the lock is held."""
@@ -298,9 +307,10 @@ class Controller:
             )
         except (Conflict, Deposed, Unavailable):
             return  # the log of the program has it; the audit log is for what happened to addresses first
+        is_whole = self._told != _identity(self.snapshot)
         self.snapshot = snapshot
         self._planner.committed(snapshot)
-        await self._publish(Publication(snapshot, frozenset()))
+        await self._publish(Publication(snapshot, None if is_whole else frozenset()))
 
     def _commit_decline(self, address: Address, mac: str, node: str) -> bool:
         """Runs in a worker thread: whether there was anything to decline."""
@@ -339,8 +349,17 @@ class Controller:
             return snapshot
         return replace(snapshot, configuration=wanted)
 
+    async def _tell_the_rest(self) -> None:
+        """What the snapshot took over from others without a turn of its own that told it."""
+        if self._told != _identity(self.snapshot):
+            await self._publish(Publication(self.snapshot))
+
     async def _publish(self, publication: Publication) -> None:
         if publication.snapshot.is_complete:
-            self._has_told = True
+            self._told = _identity(publication.snapshot)
             ahead = self._planner.ahead()
             await self._tell(replace(publication, ahead=ahead, is_leading=self.is_leading))
+
+
+def _identity(snapshot: Snapshot) -> tuple[str, int]:
+    return snapshot.epoch, snapshot.revision

@@ -14,7 +14,7 @@ from suite.cluster.source import Batch
 from suite.controller.loop import Controller
 from suite.controller.operator import Order, drain
 from suite.metrics.names import new_registry
-from suite.model.changes import Changes
+from suite.model.changes import Changes, Closing
 from suite.model.configuration import Configuration
 from suite.model.event import Actor
 from suite.model.problem import Problem
@@ -284,8 +284,60 @@ def test_one_that_follows_finds_back_after_an_outage(postgres_db: "DatabaseUnder
             postgres_server.start()  # type: ignore[attr-defined]
 
             assert await until(lambda: not leader.controller.trouble and not spare.controller.trouble)
-            first = next(desk for desk in (leader, spare) if desk.controller.is_leading)
+            assert await until(lambda: leader.controller.is_leading or spare.controller.is_leading, 20)
+            first = leader if leader.controller.is_leading else spare
             await first.controller.hear(Batch(services=(load_balancer("b"),)))
             assert await until(lambda: leader.has("b") == spare.has("b") == ["10.0.0.1"])
+
+    run(story)
+
+
+async def alone(store: "Store", told: list[Publication]) -> Controller:
+    """A controller that leads and is complete, and hears of other commits only by its own."""
+
+    async def tell(publication: Publication) -> None:
+        told.append(publication)
+
+    clock = Clock()
+    controller = Controller(store, tell, new_registry(), "one", clock, uptime=lambda: clock.uptime)
+    await controller.load()
+    await controller.led(store.lead("one", clock.now), 0.0)
+    await controller.configure(CONFIGURATION, ())
+    await controller.hear(Batch(is_full=True))
+    told.clear()
+    return controller
+
+
+def test_what_another_committed_meanwhile_is_told_with_ones_own(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        told: list[Publication] = []
+        controller = await alone(db.open(), told)
+        other = db.open()
+        other.commit(Changes(services=(load_balancer("other"),)), other.read(), now=Clock().now)
+
+        await controller.configure(replace(CONFIGURATION, hold_time=61, digest="second"), ())
+
+        assert ref("other") in told[0].snapshot.services
+        assert told[0].touched is None
+
+    run(story)
+
+
+def test_a_race_that_leaves_nothing_to_do_is_told_too(db: "DatabaseUnderTest") -> None:
+    async def story() -> None:
+        told: list[Publication] = []
+        controller = await alone(db.open(), told)
+        await controller.hear(Batch(services=(load_balancer("coffee"),)))
+        told.clear()
+        other = db.open()
+        gone = Changes(
+            closed=tuple(Closing(lease, "released") for lease in controller.snapshot.bound(ref("coffee"))),
+            services_gone=(ref("coffee"),),
+        )
+        other.commit(gone, other.read(), now=Clock().now)
+
+        await controller.hear(Batch(services_gone=(ref("coffee"),)))
+
+        assert [ref("coffee") in each.snapshot.services for each in told] == [False]
 
     run(story)
