@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from suite.cli.clock import now
 from suite.cli.desk import ask, carry_out, done, order
@@ -46,14 +47,19 @@ def command(target: Target, manifests: Path | None, digest: str, reason: str, ou
     if digest:
         _confirm(target, digest, reason)
         return
-    is_offline = target.config is not None or manifests is not None
-    document = _from_files(target, manifests) if is_offline else ask(target, "/v1/plan")
+    document = _from_files(target, manifests) if _names_files() else ask(target, "/v1/plan")
     if output in {Format.TABLE, Format.CSV}:
         _show(document, output)
     else:
         show_one(document, output)
     if document["withheld"]:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
+
+
+def _names_files() -> bool:
+    """Whether the command line names files; the environment names those that the running suite reads anyway."""
+    context = click.get_current_context()
+    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in ("config", "manifests"))
 
 
 def _confirm(target: Target, digest: str, reason: str) -> None:

@@ -81,7 +81,9 @@ def _parse(url: str) -> URL:
             "the database URL cannot be understood", "write sqlite:////PATH or postgresql://USER@HOST/NAME"
         ) from error
     if parsed.password:
-        raise StoreError("the database URL carries a password", "put it into a file and name that as password_file")
+        raise StoreError(
+            "the database URL carries a password", "put it into a file: database.password-file, or PGPASSFILE"
+        )
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise StoreError(f"{parsed.get_backend_name()} is not supported", "use sqlite or postgresql")
     return parsed

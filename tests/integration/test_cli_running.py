@@ -37,7 +37,7 @@ class Suite:
     folder: Path
     port: int
 
-    def run(self, *arguments):
+    def run(self, *arguments, **environment):
         """A command in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "suite", *arguments],
@@ -45,7 +45,7 @@ class Suite:
             text=True,
             timeout=30,
             check=False,
-            env={**os.environ, "SUITE_STATE": str(self.folder / "state")},
+            env={**os.environ, "SUITE_STATE": str(self.folder / "state"), **environment},
         )
 
     def told(self, *arguments):
@@ -169,6 +169,8 @@ def test_releases_that_wait_are_shown_and_let_go_by_their_digest(running):
     assert eventually(lambda: running.run("status").returncode == 1)
     plan = running.told("plan")
     assert len(plan["withheld"]) == 12
+    with_environment = running.run("plan", "-o", "json", SUITE_CONFIG=str(running.folder / "suite.yaml"))
+    assert json.loads(with_environment.stdout) == plan
     assert running.run("plan", "--confirm", "000000000000").returncode == 5
     assert running.run("plan", "--confirm", plan["digest"]).returncode == 0
     assert eventually(lambda: set(running.leases()) == {"default/tea"})
