@@ -312,10 +312,12 @@ def test_what_another_committed_meanwhile_is_told_with_ones_own(db: "DatabaseUnd
     async def story() -> None:
         told: list[Publication] = []
         controller = await alone(db.open(), told)
+        await controller.hear(Batch(services=(load_balancer("coffee"),)))
+        told.clear()
         other = db.open()
         other.commit(Changes(services=(load_balancer("other"),)), other.read(), now=Clock().now)
 
-        await controller.configure(replace(CONFIGURATION, hold_time=61, digest="second"), ())
+        await controller.hear(Batch(services=(replace(load_balancer("coffee"), labels=(("shop", "yes"),)),)))
 
         assert ref("other") in told[0].snapshot.services
         assert told[0].touched is None
