@@ -310,8 +310,8 @@ class Suite:
         """Another machine decides; without a configuration of its own this process does as that one says."""
         from suite.store.remote.follower import Moments, RemoteFollower
 
-        moments = Moments(random.SystemRandom().random, _now)
-        follower = self._remote = RemoteFollower(remote, self._options.state, self._tell, moments)
+        state, moments = self._options.state, Moments(random.SystemRandom().random, _now)
+        follower = self._remote = RemoteFollower(remote, state, self._tell, moments, lambda: self.status().instances)
         snapshot = await follower.load()
         if not snapshot.is_complete:
             snapshot = await self._waiting.until_there(follower.meet, "the controller")
@@ -362,7 +362,7 @@ class Suite:
             is_stale=controller.is_stale if controller else False,
             withheld=snapshot.withheld,
             database=origin.trouble,
-            fellows=self._fellows,
+            fellows=(*self._fellows, *(self._feed.fellows() if self._feed else ())),
         )
 
     def _starting(self) -> Status:

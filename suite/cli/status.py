@@ -31,7 +31,8 @@ PAUSE = 0.1
 def command(target: Target, waits: bool, timeout: float, output: Format) -> None:
     """Say what runs, which revision it follows, and what is wrong.
 
-    The suite of this state directory is asked; the database tells it of every other one, on this machine and on others.
+    The suite of this state directory is asked; the database tells it of every other one, on this machine and on others;
+    machines that follow its feed tell it themselves.
     Where none runs here, a database that is named (--database, or the configuration) tells the same.
     """
     document = _await(target, timeout) if waits else _status(target)

@@ -399,7 +399,7 @@ def _instance_document(instance: Instance, fellow: Fellow | None) -> InstanceDoc
         reasons=instance.reasons,
         notes=instance.notes,
         here=fellow is None,
-        pid=fellow.pid if fellow else None,
+        pid=(fellow.pid or None) if fellow else None,
         since=fellow.since if fellow else None,
         gone=fellow.gone if fellow else None,
     )

@@ -1,6 +1,7 @@
 """The part of the API for machines that follow: the feed, their reports, and the certificate they pin."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from suite.model.peering import SessionState
 from suite.model.token import FEED_SCOPES, Scope
 from suite.store.errors import StoreError
 from suite.store.remote.lines import FORMAT, Position, read_position
+from suite.store.remote.standing import read_standing
 from suite.web.access import Caller
 from suite.web.documents import ErrorDocument
 from suite.web.door import CALLER
@@ -74,14 +76,17 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for news")] = 0.0,
         if_none_match: Annotated[str, Header()] = "",
         suite_feed: Annotated[int, Header(ge=1, le=1000)] = FORMAT,
+        suite_roles: Annotated[str, Header(description="How the roles of the follower stand, as JSON")] = "",
     ) -> Response:
         """What changed since, or everything, as lines of JSON; 304 when nothing did within the wait."""
-        scopes = _caller(request).scopes & FEED_SCOPES
+        caller = _caller(request)
+        scopes = caller.scopes & FEED_SCOPES
         if not scopes:
             raise _error(403, "this token is for no feed", "make one with `suite token create --role ...`")
         if suite_feed != FORMAT:
             raise _error(406, f"this controller ({__version__}) speaks feed {FORMAT}, not {suite_feed}", "upgrade")
         found = _require(following)
+        _hear(found, caller, suite_roles)
         position = read_position(after or if_none_match)
         if not await _is_news(found, position, wait):
             return Response(status_code=304, headers={"ETag": f'"{position}"'})
@@ -112,6 +117,13 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
         if not certificate:
             raise _error(404, "this suite has no authority yet", "set web.feed-listen")
         return Response(certificate, media_type=PEM)
+
+
+def _hear(following: Following, caller: Caller, roles: str) -> None:
+    """Note how a follower stands; a token for one node tells of no other."""
+    standing = read_standing(roles) if roles else None
+    if standing is not None and caller.node in {"", standing.node}:
+        following.followers.hear(standing, datetime.now(UTC), time.monotonic())
 
 
 async def _is_news(following: Following, position: Position | None, wait: float) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from suite.model.address import Address
@@ -10,6 +10,7 @@ from suite.model.lease import Lease
 from suite.model.publication import Origin
 from suite.store.remote.feed import Feed
 from suite.store.store import Store
+from suite.web.followers import Followers
 
 NEWS_FOR = timedelta(seconds=60)
 """How long a stranger at an address that nobody has is news: its speaker asks again far sooner."""
@@ -57,3 +58,4 @@ class Following:
     authority: Callable[[], str] = str
     """The certificate that followers pin, in PEM; empty where nothing listens for them."""
     probed: Callable[[Address], None] = lambda _address: None
+    followers: Followers = field(default_factory=Followers)

@@ -6,6 +6,7 @@ replaced in time, while the listener goes on.  In a cluster the authority's cert
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from suite.cluster.credentials import Credentials
 from suite.model.address import Address
 from suite.model.configuration import WebSettings
 from suite.model.publication import Origin, Publication
+from suite.model.status import Fellow
 from suite.model.token import Scope
 from suite.store.errors import StoreError
 from suite.store.remote.feed import Feed
@@ -83,6 +85,10 @@ class FeedHost:
         """A follower says that nobody has ``address``; only what comes next is worth remembering."""
         if address in self._ahead:
             self._probed(address)
+
+    def fellows(self) -> tuple[Fellow, ...]:
+        """The roles of the machines that follow this process."""
+        return self.following.followers.fellows(self._host.clock(), time.monotonic())
 
     async def secured(self, listener: "socket") -> Secured:
         """The listener with its certificate.

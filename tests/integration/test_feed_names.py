@@ -1,5 +1,6 @@
 """A nameserver that follows a controller: its answers end with the stale limit, a restart from its disk included."""
 
+import json
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -58,3 +59,19 @@ def test_names_are_answered_until_the_stale_limit_and_not_again_after_a_restart(
         assert eventually(lambda: answers.append(ask(port, NAME)[0]) or answers[-1] == "SERVFAIL", PATIENCE, 0.05)
 
     assert set(answers) == {"TIMEOUT", "SERVFAIL"}
+
+
+def test_the_controllers_status_tells_of_its_followers_until_they_end(told, tmp_path):
+    suite, url, port = told
+
+    with follower(tmp_path, url, port):
+        assert eventually(lambda: following(suite) == [("nameserver", True)], PATIENCE, 0.2)
+
+    assert eventually(lambda: following(suite) == [], PATIENCE, 0.2)
+
+
+def following(suite):
+    """The roles that ``suite status`` of the controller knows from elsewhere, with whether they are ready."""
+    line = (sys.executable, "-m", "suite", "status", "-o", "json", "--state", str(suite.folder / "state"))
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60).stdout
+    return [(each["role"], each["ready"]) for each in json.loads(said)["instances"] if not each["here"]]

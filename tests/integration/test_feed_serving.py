@@ -22,11 +22,12 @@ from suite.model.event import SYSTEM
 from suite.model.peering import SessionState
 from suite.model.publication import Publication
 from suite.model.service import Service, ServiceRef
-from suite.model.status import Status
+from suite.model.status import Instance, Status
 from suite.model.token import Scope
 from suite.store.remote.client import Client, Remote, Unreachable, fingerprint_of
 from suite.store.remote.follower import Moments, RemoteFollower
 from suite.store.remote.reader import Known, read
+from suite.store.remote.standing import Standing
 from suite.web.authority import is_due, make_authority, make_server_certificate
 from suite.web.backend import Backend
 from suite.web.hosting import FeedHost, Host
@@ -368,6 +369,35 @@ def test_sessions_that_changed_while_it_was_cut_off_are_rows_with_their_times_be
 
     assert (up.state, up.since, up.until) == (UP, NOON, NOON + timedelta(minutes=2))
     assert (down.state, down.until) == (DOWN, None)
+
+
+def test_the_roles_of_a_follower_are_told_until_it_ends(sqlite_db, tmp_path):
+    speaker = Instance("speaker", "n1", "1.0", "e", 3, ("no CAP_NET_RAW",))
+
+    async def story():
+        async with served(sqlite_db.open(), tmp_path) as site:
+            remote = Remote(site.url, site.token(Scope.SPEAKER, node="n1"), fingerprint=site.fingerprint)
+            moments = Moments(lambda: 0.5, lambda: NOON)
+            follower = RemoteFollower(remote, tmp_path, ignored, moments, lambda: (speaker,))
+            await follower.load()
+            async with running(follower):
+                await until(lambda: site.host.fellows() and not follower.trouble)
+                while_it_runs = site.host.fellows()
+            await follower.close()
+            return [(each.instance, each.gone) for each in while_it_runs], site.host.fellows()
+
+    assert asyncio.run(story()) == ([(speaker, None)], ())
+
+
+def test_a_token_for_one_node_tells_of_no_other(on_site):
+    def act(site):
+        token = site.token(Scope.SPEAKER, node="n1")
+        told = Standing("n2", (Instance("speaker", "n2", "1.0"),))
+        with closing(site.client(token_file=token)) as client, client.snapshot(None, 0, told) as lines:
+            list(lines)
+        return site.host.fellows()
+
+    assert on_site(act) == ()
 
 
 async def ignored(_publication):

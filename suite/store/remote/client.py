@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from suite import __version__
 from suite.store.remote.lines import FORMAT, FeedError, Position
 from suite.store.remote.reader import MOST_LINE
+from suite.store.remote.standing import HEADER, Standing, written
 
 NAME = "controller.suite.internal"
 """What every controller's certificate says."""
@@ -58,14 +59,18 @@ class Client:
     _is_asking: bool = field(default=False, init=False)
 
     @contextlib.contextmanager
-    def snapshot(self, after: Position | None, wait: float) -> Iterator[Iterator[bytes] | None]:
-        """The lines of an answer, or None when nothing is new after ``wait`` seconds.
+    def snapshot(
+        self, after: Position | None, wait: float, standing: Standing | None = None
+    ) -> Iterator[Iterator[bytes] | None]:
+        """The lines of an answer, or None when nothing is new after ``wait`` seconds; with how who asks stands.
 
         Raises:
             Unreachable: no answer, or none that may be used.
         """
         place = f"&after={after}" if after else ""
         headers = {"Suite-Feed": str(FORMAT)}
+        if standing is not None:
+            headers[HEADER] = written(standing)
         with self._asked("GET", f"/v1/snapshot?wait={wait:g}{place}", None, headers, wait + GRACE) as response:
             if response.status == http.client.NOT_MODIFIED:
                 response.read()

@@ -18,6 +18,7 @@ from suite.model.announcement import Announcement
 from suite.model.peering import SessionState
 from suite.model.publication import Publication, Tell
 from suite.model.snapshot import Snapshot
+from suite.model.status import Instance
 from suite.store import rows
 from suite.store.errors import Unavailable
 from suite.store.remote import kept
@@ -27,6 +28,7 @@ from suite.store.remote.journal import Journal
 from suite.store.remote.lines import FeedError
 from suite.store.remote.passing import Passing
 from suite.store.remote.reader import Known, Read, read
+from suite.store.remote.standing import Standing
 
 WAIT = 10.0
 """Seconds after which the controller answers also when nothing is new: the follower then knows that it is current."""
@@ -61,11 +63,20 @@ class Moments:
 class RemoteFollower:
     """Follows one controller; files go to the directory ``state``."""
 
-    def __init__(self, remote: Remote, state: Path, tell: Tell, moments: Moments) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        state: Path,
+        tell: Tell,
+        moments: Moments,
+        roles: Callable[[], tuple[Instance, ...]] = tuple,
+    ) -> None:
         self._remote = remote
         self._state = state
         self._tell = tell
         self._moments = moments
+        self._roles = roles
+        self._said: Standing | None = None
         self._known = Known()
         self._age = kept.UNKNOWN_AGE
         self._has_changed = asyncio.Event()
@@ -153,10 +164,11 @@ class RemoteFollower:
         self._has_report.set()
 
     async def close(self) -> None:
-        """Try once to deliver what waits; the rest is for the next start."""
-        if self._journal is not None and self._journal.waiting and not self.trouble:
+        """Try once to deliver what waits and to say that this ends; the rest is for the next start."""
+        has_words = self._said is not None or (self._journal is not None and self._journal.waiting)
+        if has_words and not self.trouble:
             client = Client(self._remote)
-            task = asyncio.create_task(asyncio.to_thread(self._send, client))
+            task = asyncio.create_task(asyncio.to_thread(self._take_leave, client))
             await asyncio.wait({task}, timeout=LAST_WORDS)
             client.interrupt()
             await asyncio.gather(task, return_exceptions=True)
@@ -201,6 +213,7 @@ class RemoteFollower:
 
     async def _learn(self, client: Client) -> Read | None:
         """Ask once; what is new is known afterwards."""
+        self._said = self._standing()
         found = await asyncio.to_thread(self._ask, client)
         self._recovered()
         self._note_contact()
@@ -217,12 +230,24 @@ class RemoteFollower:
     def _ask(self, client: Client) -> Read | None:
         """Runs in a worker thread."""
         is_whole = self._known.sum >= 0
-        with client.snapshot(self._known.position if is_whole else None, WAIT) as lines:
+        with client.snapshot(self._known.position if is_whole else None, WAIT, self._said) as lines:
             if lines is None:
                 return None
             answer = read(lines, self._known)
         self._require_newer(answer.known)
         return answer
+
+    def _standing(self) -> Standing | None:
+        """What is said of this program's roles with the next question."""
+        roles = self._roles()
+        return Standing(roles[0].node, roles) if roles else None
+
+    def _take_leave(self, client: Client) -> None:
+        """Runs in a worker thread."""
+        self._send(client)
+        if self._said is not None:
+            with client.snapshot(self._known.position, 0, replace(self._said, is_ending=True)):
+                pass
 
     def _require_newer(self, known: Known) -> None:
         old, new = self._known.position, known.position
