@@ -152,11 +152,16 @@ _BFD_FIELDS = (
     Field(
         "echo_interval",
         INTERVAL,
-        "Fastest echo packets we accept, in milliseconds (10 to 60000).",
+        "For echo mode, in milliseconds (10 to 60000); without effect.",
         None,
         code=OUT_OF_RANGE,
     ),
-    Field("echo_mode", Flag(), "Use the echo function (IPv4 only).", False),
+    Field(
+        "echo_mode",
+        Flag(),
+        "MetalLB's echo mode (IPv4 only); without effect: sessions are watched by control packets.",
+        False,
+    ),
     Field("passive_mode", Flag(), "Wait for the peer's first packet.", False),
     Field("minimum_ttl", Number(1, 254), "Least TTL of packets over several hops (1 to 254).", None, code=OUT_OF_RANGE),
 )

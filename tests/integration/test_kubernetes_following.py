@@ -305,7 +305,10 @@ def test_custom_resources_are_read_where_they_exist_each_kind_once(tmp_path):
         await told.until(lambda told: len(told.documents or ()) == 2)
         api.delete("ipaddresspools", "default", "metallb-system")
         await told.until(lambda told: [document.name for document in told.documents or ()] == ["second"])
-        assert {call.resource for call in api.calls if call.verb == "watch"} >= {"ipaddresspools", "bgppeers"}
+        expected = {"ipaddresspools", "bgppeers"}
+        async with asyncio.timeout(10):
+            while not {call.resource for call in api.calls if call.verb == "watch"} >= expected:
+                await asyncio.sleep(0.01)
 
     follow(tmp_path, scenario, api)
 

@@ -53,6 +53,5 @@ def test_the_story_with_external_peers_both_families_on_one_session_and_a_server
 
         assert "local AS number 64999" in frr.vtysh("show bgp summary")
         for family, address in (("-4", VIP), ("-6", VIP6)):
-            assert "the dashboard, from" in lan.ask(
-                "curl", family, "-sS", "-m", "5", "http://k8s-dashboard.service/"
-            ), address
+            curl = ("curl", family, "-sS", "-m", "5", "http://k8s-dashboard.service/")
+            assert eventually(lambda curl=curl: "the dashboard, from" in lan.ask(*curl), 15, 0.5), address

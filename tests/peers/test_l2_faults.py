@@ -158,6 +158,10 @@ def test_who_has_not_learnt_of_an_address_is_passed_over_until_it_has(fleet: Pro
     """The main program of the node that should own it stands still; the process that answers goes on with what it knows."""
     settled(fleet)
     first = fleet.ranked("10.0.42.1")[0]
+    fleet.kill(first)  # it must not be the one that leads: who leads and stands still leases nothing for a while
+    fleet.start(first)
+    assert eventually(lambda: all_ready(fleet), within=40, every=0.5), fleet.log()
+    settled(fleet)
     fleet.hold(first)
 
     fleet.serve("tea")

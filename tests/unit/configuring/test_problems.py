@@ -143,6 +143,12 @@ def test_echo_mode_and_ipv6_routes_do_not_go_together():
     assert errors(text) == ["peer.echo_mode_with_ipv6"]
 
 
+def test_echo_mode_that_is_not_offered_is_told():
+    text = "bfd-profiles: [{name: e, echo-mode: true}]\n" + PEER % "bfd-profile: e"
+
+    assert warnings(text) == ["peer.no_echo"]
+
+
 @pytest.mark.parametrize(
     ("host", "code"),
     [
