@@ -79,7 +79,9 @@ def _check_peers(draft: Draft, reading: Reading) -> None:
             reading.fault(placed.place("bfd_profile"), "peer.unknown_bfd_profile", message, transient=True)
         elif peer.bfd_profile and profiles[peer.bfd_profile].echo_mode:
             _check_echo(placed, draft, reading)
-            message = "echo mode is not offered; control packets alone find a dead path, at the intervals of the profile"
+            message = (
+                "echo mode is not offered; control packets alone find a dead path, at the intervals of the profile"
+            )
             reading.warn(placed.place("bfd_profile"), "peer.no_echo", message)
         if peer.local_asn and peer.local_asn == peer.my_asn:
             message = "the local AS number is ours anyway; remove it"
