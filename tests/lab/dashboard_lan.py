@@ -90,6 +90,9 @@ POD = """
 import http.server as h, socket, sys
 class Server(h.ThreadingHTTPServer):
     address_family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+    def server_bind(self):  # without the question for its own name, which nobody answers here and which takes its time
+        super(h.HTTPServer, self).server_bind()
+        self.server_name, self.server_port = sys.argv[2], 80
 class Dashboard(h.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
