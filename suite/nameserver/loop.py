@@ -4,10 +4,9 @@ Beside that it watches how long ago the last contact was, and counts answers.
 """
 
 import asyncio
-import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, nullcontext
 
 from suite import __version__
 from suite.dns import name, rrtype
@@ -30,6 +29,7 @@ from suite.nameserver.plan import ZonePlan, ZonePlanner
 from suite.nameserver.secondaries import Secondaries
 from suite.nameserver.secret_files import Secrets, marks_of, read_secrets
 from suite.nameserver.settings import serves_transfers, settings_of, targets_of
+from suite.store.collector import without_collector
 
 RETRY = 2.0
 """Seconds before addresses that could not be bound are tried again."""
@@ -164,7 +164,7 @@ class Nameserver:
     def _plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None) -> ZonePlan:
         if self._planner is None:
             raise RuntimeError("follow() makes the planner")
-        with _without_collector() if touched is None else nullcontext():
+        with without_collector() if touched is None else nullcontext():
             return self._planner.plan(snapshot, touched)
 
     async def _resume(self, snapshot: Snapshot) -> None:
@@ -242,20 +242,6 @@ class Nameserver:
             self._is_stale = is_stale
             await self._publish([SetState(ready=self._snapshot.is_complete, stale=is_stale)])
         _log.warning("the last contact is %s than %d s ago", "more" if is_stale else "less", limit)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A whole plan makes millions of objects and no garbage: without walks over them it takes a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.freeze()  # and unfreeze: all of it counts as old, without a walk over it
-            gc.unfreeze()
-            gc.enable()
 
 
 def _origin(update: ReplaceZone | ChangeZone) -> bytes:

@@ -5,11 +5,9 @@ All three must come to the same; a property test compares them.
 
 from __future__ import annotations  # HashTrieMap takes no subscript at run time
 
-import gc
 import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +20,7 @@ from suite.model.lease import Lease, Reservation
 from suite.model.persistent import PersistentMap
 from suite.model.snapshot import Snapshot
 from suite.store import folding, rows
+from suite.store.collector import without_collector
 from suite.store.database import Transaction
 from suite.store.folding import in_order
 
@@ -263,17 +262,3 @@ SMALL: dict[str, Callable[[Transaction], dict[str, Any]]] = {
     "secret": _secrets,
 }
 """Tables that are read whole when anything in them changed."""
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Hundreds of thousands of new objects and no garbage: the cycle collector would only count them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.freeze()  # and unfreeze: all of it counts as old, without a walk over it
-            gc.unfreeze()
-            gc.enable()

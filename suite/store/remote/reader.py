@@ -17,9 +17,9 @@ from suite.model.persistent import PersistentMap
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import rows
+from suite.store.collector import without_collector
 from suite.store.remote import lines
 from suite.store.remote.lines import FeedError, Header, Item, Position, Secrets
-from suite.store.snapshots import without_collector
 
 MOST_LINE = 16 << 20
 """Octets of one line that are read; a configuration with thousands of pools is far below."""
