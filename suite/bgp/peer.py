@@ -19,7 +19,7 @@ from suite.bgp.notification import Cease, Notification
 from suite.bgp.prefix import Address, Prefix
 from suite.bgp.rib import Routes
 from suite.bgp.session import Session, Stop
-from suite.bgp.socket_option import MD5_KEY_LIMIT, Option, device_option, md5_option, session_options
+from suite.bgp.socket_option import MD5_KEY_LIMIT, Option, device_option, floor_option, md5_option, session_options
 from suite.bgp.status import Connect, Disconnect, SessionStatus, StateChanged
 
 CLOSING_LIMIT = 16  # connections of one peer that may linger at a time; more are reset at once
@@ -373,6 +373,7 @@ class Listener:
             self._sockets.append(sock)
             for peer in self._peers.values():
                 self._set_key(sock, peer.config, peer.config.password or "")
+            self._set_floor(sock)
             self._servers.append(await loop.create_server(lambda: _Incoming(self), sock=sock, backlog=BACKLOG))
 
     def add(self, peer: Peer) -> None:
@@ -380,12 +381,14 @@ class Listener:
         self._peers[peer.config.address] = peer
         for sock in self._sockets:
             self._set_key(sock, peer.config, peer.config.password or "")
+            self._set_floor(sock)
 
     def remove(self, peer: Peer) -> None:
         """Refuse them again."""
         if self._peers.pop(peer.config.address, None) is not None:
             for sock in self._sockets:
                 self._set_key(sock, peer.config, "")
+                self._set_floor(sock)
 
     def close(self) -> None:
         """Stop listening; connections that were accepted live on."""
@@ -397,6 +400,16 @@ class Listener:
     def peer_at(self, remote: Address) -> Peer | None:
         """The peer of an address."""
         return self._peers.get(remote)
+
+    def _set_floor(self, sock: socket.socket) -> None:
+        """Where every peer of the family has to be near (RFC 5082), the kernel drops what is not before it is a connection.
+
+        Beside a peer that may be anywhere the check begins with the connection itself, in `_Incoming`.
+        """
+        family = 4 if sock.family == socket.AF_INET else 6
+        hops = [peer.config.security_hops for address, peer in self._peers.items() if address.version == family]
+        known = [each for each in hops if each is not None]
+        sock.setsockopt(*floor_option(family, max(known) if known and len(known) == len(hops) else None))
 
     @staticmethod
     def _set_key(sock: socket.socket, config: PeerConfig, password: str) -> None:

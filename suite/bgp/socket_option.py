@@ -43,6 +43,12 @@ def session_options(address: Address, *, ttl: int | None, security_hops: int | N
         yield level, hops, ttl
 
 
+def floor_option(family: int, hops: int | None) -> Option:
+    """How far away what reaches a socket of family 4 or 6 may come from, listening ones too; None for anywhere."""
+    level, least = (_IPPROTO_IP, _IP_MINTTL) if family == 4 else (_IPPROTO_IPV6, _IPV6_MINHOPCOUNT)
+    return level, least, 0 if hops is None else 256 - hops
+
+
 def device_option(device: str) -> Option:
     """Bind to an interface or to a VRF's device."""
     return _SOL_SOCKET, _SO_BINDTODEVICE, device.encode() + b"\0"

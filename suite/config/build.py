@@ -139,6 +139,9 @@ def _check_ends(form: Form, peer: Peer, reading: Reading) -> None:
     if peer.asn == peer.my_asn and peer.asn and peer.ebgp_multihop:
         message = "both ends have the same AS number: a session inside one AS is always multihop; remove it"
         reading.fault(form.place("ebgp_multihop"), "peer.multihop_inside_as", message)
+    if peer.ebgp_multihop and peer.ttl_security:
+        message = f"{form.keys['ttl_security']} says how far the peer may be; remove {form.keys['ebgp_multihop']}"
+        reading.fault(form.place("ttl_security"), "peer.multihop_and_ttl_security", message)
     if "address" in form.given and peer.interface:
         message = "an address and an interface; a peer has one of them"
         reading.fault(form.place("interface"), "peer.address_and_interface", message)

@@ -124,6 +124,13 @@ PEER = Group(
             "ebgp-multihop",
             "ebgpMultiHop",
         ),
+        Field(
+            "ttl_security",
+            Number(0, 254),
+            "At most so many hops away, 1 for the same link: packets from further are not heard (RFC 5082); 0: no check.",
+            0,
+            resource="-",
+        ),
         Field("vrf", Text(), "The VRF of the host the session runs in.", ""),
         Field("dual_stack_address_family", Flag(), "Both families over this one session.", False),
         Field("disable_mp", Flag(), "Deprecated; no effect.", False, resource="disableMP"),

@@ -52,6 +52,8 @@ class Peer:
     bfd_profile: str = ""
     graceful_restart: bool = False
     ebgp_multihop: bool = False
+    ttl_security: int = 0
+    """How many hops away the peer may be at most (RFC 5082); 0 for no such check."""
     vrf: str = ""
     dual_stack_address_family: bool = False
     disable_mp: bool = False

@@ -67,7 +67,13 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
         )
         # Without a TTL of its own a session reaches peers behind a router, as MetalLB's native mode does.
         config = PeerConfig(
-            session, peer.address, peer.port, peer.source_address, peer.vrf or None, peer.password or None
+            session,
+            peer.address,
+            peer.port,
+            peer.source_address,
+            peer.vrf or None,
+            peer.password or None,
+            security_hops=peer.ttl_security or None,
         )
     except ValueError as error:
         return f"peer {peer.name}: {error}"

@@ -6,7 +6,7 @@ import pytest
 from bgp_wire import config
 
 from suite.bgp.peer import PeerConfig
-from suite.bgp.socket_option import device_option, md5_option, session_options
+from suite.bgp.socket_option import device_option, floor_option, md5_option, session_options
 
 V4, V6 = IPv4Address("10.9.0.1"), IPv6Address("2001:db8::1")
 
@@ -29,6 +29,10 @@ def test_ttl_security_sends_255_and_takes_only_what_is_near() -> None:
     v6 = list(session_options(V6, ttl=None, security_hops=3))
 
     assert (v4[2:], v6[2:]) == ([(0, 2, 255), (0, 21, 255)], [(41, 16, 255), (41, 73, 253)])
+
+
+def test_what_a_listening_socket_hears_may_be_limited_to_what_is_near() -> None:
+    assert (floor_option(4, 1), floor_option(6, 2), floor_option(4, None)) == ((0, 21, 255), (41, 73, 254), (0, 21, 0))
 
 
 def test_a_device_is_a_name_with_a_zero_behind() -> None:

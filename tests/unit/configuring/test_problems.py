@@ -129,6 +129,12 @@ def test_a_session_inside_one_as_is_multihop_anyway():
     ]
 
 
+def test_ttl_security_says_already_that_a_peer_may_be_far_away():
+    text = "peers: [{peer-address: 192.0.2.1, peer-asn: 1, my-asn: 2, ebgp-multihop: true, ttl-security: 3}]"
+
+    assert errors(text) == ["peer.multihop_and_ttl_security"]
+
+
 def test_the_same_peer_twice_is_refused_and_the_same_router_twice_doubted():
     one = "{peer-address: 192.0.2.1, peer-asn: 1, my-asn: 2"
 

@@ -48,6 +48,12 @@ def test_both_families_on_one_session_where_it_is_asked_for() -> None:
     assert session(peer).config.session.families == {IPV4, IPV6}
 
 
+def test_ttl_security_says_how_many_hops_away_the_peer_may_be() -> None:
+    near, anywhere = Peer("gateway", 64512, 64512, address=GATEWAY, ttl_security=1), Peer("g", 1, 1, address=GATEWAY)
+
+    assert (session(near).config.security_hops, session(anywhere).config.security_hops) == (1, None)
+
+
 def test_the_other_family_of_a_session_leads_to_the_node_s_own_address() -> None:
     node = Node("node1", addresses=(ip_address("10.10.0.101"), ip_address("2001:db8::101")))
     peer = Peer("gateway", 64512, 64512, address=GATEWAY, dual_stack_address_family=True)
