@@ -72,8 +72,7 @@ class Picture:
             case "state":
                 self._take_state(message)
             case "node":
-                self.nodes[message["name"]] = message
-                self._registry.set(names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.nodes.values()))
+                self._take_node(message)
             case "contest":
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":
@@ -105,6 +104,18 @@ class Picture:
         self.given[address] = server
         by = f" by {server}" if server else ""
         _log.warning("%s of pool %s is given out by DHCP%s on %s", address, pool.name, by, message["interface"])
+
+    def _take_node(self, message: Message) -> None:
+        """Somebody is heard or not: the log keeps every change, so that a short silence shows afterwards as well."""
+        name, known = message["name"], self.nodes.get(message["name"])
+        self.nodes[name] = message
+        self._registry.set(names.SPEAKERS_ALIVE, sum(bool(each["live"]) for each in self.nodes.values()))
+        if name == self._node or message["live"] == (known is not None and known["live"]):
+            return
+        if message["live"]:
+            _log.info("node %s is heard", name)
+        else:
+            _log.warning("node %s is not heard any more", name)
 
     def _take_owned(self, message: Message) -> None:
         address = parse_address(message["address"])
@@ -163,6 +174,8 @@ class Picture:
             for text in link["owned"]:
                 owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
         self.owned = owned
+        for each in message["nodes"]:
+            self._take_node(each)
         self.nodes = {each["name"]: each for each in message["nodes"]}
         self.is_drained = bool(message["drained"])
         counted = counts(message["links"])

@@ -89,3 +89,22 @@ def test_a_flood_of_addresses_is_not_kept():
         picture.take(dhcp(f"10.0.{number // 200}.{number % 200}"))
 
     assert len(picture.given) == 256
+
+
+def node(name, *, live):
+    return {"kind": "node", "name": name, "live": live, "links": []}
+
+
+def test_a_short_silence_of_a_node_stands_in_the_log_afterwards(caplog):
+    caplog.set_level("INFO")
+    picture = watching()
+
+    for live in (False, True, True, False, True):
+        picture.take(node("compute2", live=live))
+        picture.take(node("compute1", live=live))
+
+    assert caplog.messages == [
+        "node compute2 is heard",
+        "node compute2 is not heard any more",
+        "node compute2 is heard",
+    ]
