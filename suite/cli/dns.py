@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from suite.cli.waiting import await_names, wait_option
 
 if TYPE_CHECKING:
     from suite.cli.resolver import Reply
-    from suite.dns.zone import Zone
     from suite.dns.zonefile import Reading
     from suite.model.changes import Changes
     from suite.model.configuration import Listen
@@ -247,26 +247,10 @@ def _own_server(target: Target) -> "Listen":
 
 
 def _records(snapshot: "Snapshot") -> Iterator[dict[str, Any]]:
+    from suite.dns.listing import records
     from suite.nameserver.plan import ZonePlanner
 
     planner = ZonePlanner()
     planner.plan(snapshot)
     for origin in sorted(planner.zones):
-        yield from _zone_records(planner.zones[origin])
-
-
-def _zone_records(zone: "Zone") -> Iterator[dict[str, Any]]:
-    from suite.dns.name import canonical_key, to_text
-    from suite.dns.presentation import rdata_text
-    from suite.dns.rrtype import type_to_text
-
-    for owner in sorted(zone.nodes.keys(), key=canonical_key):
-        for rrset in zone.nodes[owner].rrsets:
-            for rdata in rrset.rdatas:
-                yield {
-                    "zone": to_text(zone.origin),
-                    "name": to_text(rrset.name),
-                    "ttl": rrset.ttl,
-                    "type": type_to_text(rrset.rtype),
-                    "data": rdata_text(rrset.rtype, rdata),
-                }
+        yield from map(asdict, records(planner.zones[origin]))

@@ -1,6 +1,7 @@
 """Announcements: which node tells the network about an address, and how."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from suite.model.address import Address
 
@@ -18,3 +19,14 @@ class Announcement:
     mac: str = ""
     prefix: str = ""
     """The route that leads to the address (BGP): the address itself, or the aggregate that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementSpan:
+    """An announcement from when until when; ``id`` is its place among all, in the order in which they were told."""
+
+    id: int
+    announcement: Announcement
+    since: datetime
+    until: datetime | None = None
+    end_reason: str = ""

@@ -157,6 +157,10 @@ class Nameserver:
             found.update(_addresses_in(zone))
         return found
 
+    def zones(self) -> tuple[Zone, ...]:
+        """What is served, by origin; for any thread, as no zone ever changes."""
+        return tuple(zone for _, zone in sorted(self._zones.copy().items()))
+
     @property
     def _zones(self) -> dict[bytes, Zone]:
         return self._planner.zones if self._planner else {}

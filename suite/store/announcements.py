@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from suite.model.address import address_from_key, address_key
-from suite.model.announcement import Announcement
+from suite.model.address import Address, address_from_key, address_key
+from suite.model.announcement import Announcement, AnnouncementSpan
 from suite.store.database import Transaction
+from suite.store.history import Filter
 from suite.store.snapshots import read_head
 
 INTO = "announcement (id, family, address, addr_key, node, mode, interface, peer, mac, prefix, valid_from, end_reason)"
@@ -46,6 +47,34 @@ def begun_since(tx: Transaction, number: int) -> tuple[list[Announcement], int]:
     )
     rows = tx.execute(text, (number, last)).fetchall()
     return [Announcement(address_from_key(bytes(key)), *rest) for key, *rest in rows], last
+
+
+def spans(
+    tx: Transaction,
+    *,
+    address: Address | None = None,
+    node: str = "",
+    mode: str = "",
+    at: datetime | None = None,
+    before_id: int | None = None,
+    limit: int,
+) -> list[AnnouncementSpan]:
+    """What is announced by any node, or was at a time, the newest first; pages end where ``before_id`` goes on."""
+    wanted = Filter(tx)
+    wanted.add_address(address)
+    wanted.add("node = ?", node or None)
+    wanted.add("mode = ?", mode or None)
+    wanted.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
+    wanted.add("id < ?", before_id)
+    if at is None:
+        wanted.add("valid_to IS NULL")
+    select = "SELECT id, addr_key, node, mode, interface, peer, mac, prefix, valid_from, valid_to, end_reason FROM announcement"
+    return [
+        AnnouncementSpan(
+            number, Announcement(address_from_key(bytes(key)), *rest), tx.time_out(since), tx.time_out(until), why
+        )
+        for number, key, *rest, since, until, why in wanted.run(select, "id DESC", limit)
+    ]
 
 
 def record(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from suite.model.address import Address, Range
-from suite.model.announcement import Announcement
+from suite.model.announcement import Announcement, AnnouncementSpan
 from suite.model.changes import Changes
 from suite.model.event import Action, Actor
 from suite.model.lease import Lease
@@ -154,6 +154,23 @@ class Store:
     def sessions(self, *, node: str = "", peer: str = "", limit: int = PAGE) -> list[SessionSpan]:
         """BGP sessions with their times, the newest first."""
         return self.database.read(lambda tx: bgp_sessions.spans(tx, node=node, peer=peer, limit=limit))
+
+    def announcing(
+        self,
+        *,
+        address: Address | None = None,
+        node: str = "",
+        mode: str = "",
+        at: datetime | None = None,
+        before_id: int | None = None,
+        limit: int = PAGE,
+    ) -> list[AnnouncementSpan]:
+        """What every node announces, or did at a time, the newest first; see ``announcements.spans``."""
+        return self.database.read(
+            lambda tx: announcements.spans(
+                tx, address=address, node=node, mode=mode, at=at, before_id=before_id, limit=limit
+            )
+        )
 
     def last_announcement(self) -> int:
         """The number of the newest announcement, for :meth:`announced_since`.

@@ -13,6 +13,7 @@ from suite.model.status import Status
 from suite.web.documents import PlanDocument
 
 if TYPE_CHECKING:
+    from suite.dns.zone import Zone
     from suite.store.store import Store
     from suite.web.access import Doorkeeper
     from suite.web.following import Following
@@ -37,6 +38,8 @@ class Backend:
     """The BGP sessions of this node."""
     layer2: Callable[[], Layer2 | None] = lambda: None
     """What this node's speaker knows of layer 2; None where it announces nothing that way."""
+    zones: "Callable[[], tuple[Zone, ...]]" = tuple
+    """The zones that are served, or would be."""
     following: "Following | None" = None
     """What other machines follow; None where there is no database to tell from."""
     doorkeeper: "Doorkeeper | None" = None

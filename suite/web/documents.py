@@ -317,10 +317,11 @@ def event_document(logged: "LoggedEvent") -> EventDocument:
     )
 
 
-def reservation_documents(snapshot: Snapshot) -> list[ReservationDocument]:
-    """Every reservation, the configuration's too, in the order of addresses."""
+def reservation_documents(snapshot: Snapshot, after: Address | None = None) -> list[ReservationDocument]:
+    """Every reservation, the configuration's too, in the order of addresses; those behind the address ``after``."""
     everything = (*snapshot.configuration.reservations, *snapshot.reservations.values())
-    ordered = sorted(everything, key=lambda each: _number(each.address))
+    behind = [each for each in everything if after is None or _number(each.address) > _number(after)]
+    ordered = sorted(behind, key=lambda each: _number(each.address))
     return [reservation_document(each) for each in ordered]
 
 
