@@ -98,7 +98,7 @@ def explain(snapshot: Snapshot, ref: ServiceRef, live: Live | None = None) -> Ex
         links.append(stage(view))
         if links[-1].verdict is Verdict.BROKEN:
             return Explanation(ref, tuple(links))
-    links += [stage(view) for stage in _AFTER_ADDRESS]
+    links += [_endpoints(view), _announcement(view), *_ping(view), _name(view), _answer(view)]
     return Explanation(ref, tuple(links))
 
 
@@ -256,8 +256,7 @@ def _announcement(view: _View) -> Link:
         return Link("announcement", Verdict.BROKEN, waits_for.message, waits_for.reason)
     if view.live is not None:
         owners = [owner for lease in view.leases if (owner := view.live.owner(lease.address)) is not None]
-        here = [place for lease in view.leases for place in view.live.announced.get(lease.address, ())]
-        places = [*here, *(place for lease in view.leases for place in view.live.told.get(lease.address, ()))]
+        places = [place for lease in view.leases for place in _places(view.live, lease.address)]
         if places:
             why = "".join(f"; {owner.why}" for owner in owners[:1])
             return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")
@@ -275,12 +274,17 @@ def _announcement(view: _View) -> Link:
     return _announcers(view, fitting)
 
 
+def _places(live: Live, address: Address) -> tuple[str, ...]:
+    """Where it is announced from: by this process, then by others."""
+    return (*live.announced.get(address, ()), *live.told.get(address, ()))
+
+
 def _owned(snapshot: Snapshot, owner: Owner) -> Link:
     """By layer 2, and not by the node that was asked, or not yet."""
     if not owner.node:
         names = {each.name for each in snapshot.configuration.nodes} | {*snapshot.nodes.keys(), *snapshot.drained_nodes}
         are_drained = bool(names) and all(map(snapshot.is_drained, names))
-        reason = Reason.NODE_DRAINED if are_drained else Reason.NO_USABLE_LINK
+        reason = Reason.NODE_DRAINED if are_drained else owner.reason or Reason.NO_USABLE_LINK
         return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}", reason)
     return Link(
         "announcement", Verdict.UNKNOWN, f"to be announced by {owner.node} (layer2), say its heartbeats; {owner.why}"
@@ -363,4 +367,32 @@ def _answer(view: _View) -> Link:
     return Link("answer", Verdict.OK, f"{', '.join(names)} is answered with {_addresses(view)}")
 
 
-_AFTER_ADDRESS: tuple[Callable[[_View], Link], ...] = (_endpoints, _announcement, _name, _answer)
+def _ping(view: _View) -> list[Link]:
+    """What an echo request meets, for people who test with ``ping``; said only where layer 2 announces the address.
+
+    Nothing on the owner has the address, and kube-proxy takes only the Service's ports, so that the kernel forwards the
+    request into the LAN it came from, and says so: ICMP type 5, code 1 (RFC 792).
+    """
+    live, settings = view.live, view.snapshot.configuration.l2
+    places = [place for lease in view.leases for place in (_places(live, lease.address) if live is not None else ())]
+    owner = next((place.split(" ", 1)[0] for place in places if " (layer2, " in place), "")
+    if not owner:
+        return []
+    if settings.answer_ping:
+        return [Link("ping", Verdict.OK, f"the speaker of {owner} answers it (l2.answer-ping)")]
+    if settings.bind_address:
+        return [Link("ping", Verdict.OK, f"the kernel of {owner} answers it, for it has the address (l2.bind-address)")]
+    text = (
+        f'no answer, or "Redirect Host" from {owner}, is healthy: kube-proxy takes only the ports of the Service, and the kernel '
+        f"of {owner} forwards the rest; try `{_trial(view)}` instead, or set l2.answer-ping"
+    )
+    return [Link("ping", Verdict.OK, text)]
+
+
+def _trial(view: _View) -> str:
+    """A command that shows whether the Service is reached."""
+    address = view.leases[0].address
+    port = next((port for port in view.service.ports if port.protocol == "TCP"), None)
+    if port is not None:
+        return f"nc -vz {address} {port.port}"
+    return f"arping {address}" if address.version == 4 else f"ndisc6 {address} INTERFACE"

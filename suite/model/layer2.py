@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from suite.model.refusal import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
@@ -42,6 +44,8 @@ class Owner:
     interfaces: tuple[str, ...] = ()
     """Of the node that was asked, where it announces the address now."""
     mac: str = ""
+    reason: Reason | None = None
+    """Why nobody can; None where somebody does."""
 
 
 @dataclass(frozen=True, slots=True)

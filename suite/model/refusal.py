@@ -45,6 +45,8 @@ class Reason(StrEnum):
     """Another load balancer's speakers announce it still."""
     NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
     NO_USABLE_LINK = "NoUsableLink"
+    NETWORK_ADDRESS = "NetworkAddress"
+    """It is the number or the broadcast address of the network on the nodes' own links."""
     NO_PRIVILEGE = "NoPrivilege"
     # An address, but not under this name.
     NAME_TAKEN = "NameTaken"

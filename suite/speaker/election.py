@@ -31,6 +31,8 @@ class Exclusion(StrEnum):
     """It said goodbye."""
     NO_LINK = "no_link"
     """It has no usable interface on the address's subnet."""
+    NETWORK_ADDRESS = "network_address"
+    """It has, but the address is that subnet's own number or its broadcast address."""
     OUTDATED = "outdated"
     """The snapshot it acts on is older than the address's present plan."""
 

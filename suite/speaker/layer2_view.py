@@ -6,11 +6,12 @@ from ipaddress import ip_network
 from suite.l2.hardware import NOBODY, from_text
 from suite.model.address import Address
 from suite.model.layer2 import Layer2, LinkState, NodeState, Owner
+from suite.model.refusal import Reason
 from suite.speaker.control import Message
 from suite.speaker.election import Exclusion
 from suite.speaker.heartbeat import Standing, UsableLink
 from suite.speaker.membership import NodeView
-from suite.speaker.ownership import Entry, standings
+from suite.speaker.ownership import Entry, Roll, barred_link, standings
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -67,7 +68,11 @@ def owner(
     excluded = dict(election.excluded)
     winner = election.winner or ""
     ahead = entry.order[: entry.order.index(winner)] if winner else entry.order
-    passed = [f"{name} {_objection(name, excluded, is_drained)}" for name in ahead]
+    barred = {name for name, exclusion in excluded.items() if exclusion is Exclusion.NETWORK_ADDRESS}
+    passed = [
+        f"{name} {_barred(entry, nodes[name]) if name in barred else _objection(name, excluded, is_drained)}"
+        for name in ahead
+    ]
     order = " before ".join(entry.order)
     if winner:
         why = f"{winner} is the only candidate" if len(entry.order) == 1 else f"the order is {order}"
@@ -76,7 +81,38 @@ def owner(
         why = f"no candidate can: {', '.join(passed)}"
     here = where or {}
     mac = next(iter(here.values()), "")
-    return Owner(str(entry.address), winner, why, election.order[1:], tuple(sorted(here)), mac)
+    reason = None if winner else Reason.NETWORK_ADDRESS if barred else Reason.NO_USABLE_LINK
+    return Owner(str(entry.address), winner, why, election.order[1:], tuple(sorted(here)), mac, reason)
+
+
+def barred_notes(node: NodeView, known: Callable[[Address], Entry | None]) -> list[str]:
+    """One sentence for each address that is to be announced and that a link of ``node`` says no machine may have.
+
+    ``known`` is the plan; two addresses of each link are looked up in it, whatever its size.
+    """
+    edges = {
+        address for link in node.links for address in (link.network.network_address, link.network.broadcast_address)
+    }
+    roll = Roll({node.name: node})
+    entries = [
+        entry for address in edges if (entry := known(address)) is not None and not roll.has_link(entry, node.name)
+    ]
+    ordered = sorted(entries, key=lambda entry: (entry.address.version, int(entry.address)))
+    return [f"{entry.address} is not announced here: {node.name} {_barred(entry, node)}" for entry in ordered]
+
+
+def _barred(entry: Entry, node: NodeView) -> str:
+    """Which link of the node, and what the address is there."""
+    link = barred_link(entry, node)
+    if link is None:
+        return WORDS[Exclusion.NO_LINK]
+    if entry.address.version == 6:
+        what = "the routers' anycast address (RFC 4291)"
+    elif entry.address == link.network.broadcast_address:
+        what = "the broadcast address"
+    else:
+        what = "the number"
+    return f"has {link.network} on {link.name}, and it is {what} of that network"
 
 
 def _objection(name: str, excluded: Mapping[str, Exclusion], is_drained: Callable[[str], bool]) -> str:

@@ -29,7 +29,7 @@ from suite.speaker.ahead import own_ahead
 from suite.speaker.control import ASK, DRAIN, Configure, Message, look_ahead
 from suite.speaker.heartbeat import Standing
 from suite.speaker.host import heartbeat_keys, may_open_packet_sockets
-from suite.speaker.layer2_view import node_state, node_view, owner, picture
+from suite.speaker.layer2_view import barred_notes, node_state, node_view, owner, picture
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.own_networks import own_networks
 from suite.speaker.paths import Paths
@@ -146,6 +146,8 @@ class Speaker:
         notes = [*self._peer_faults.values(), *self.picture.dhcp_notes()]
         if waits_for := standing_by(self._snapshot.nodes.values()):
             notes.append(waits_for.message)
+        if mine := self.picture.nodes.get(self._node):
+            notes += barred_notes(node_view(node_state(mine)), self._plan.entries.get)
         l2 = self._snapshot.configuration.l2
         has_key = bool(l2.heartbeat_key_file or self._snapshot.heartbeat_keys)
         if not has_key and len(known_nodes(self._snapshot, self._node)) > 1:

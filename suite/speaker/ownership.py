@@ -235,7 +235,7 @@ def _reason_against(entry: Entry, name: str, roll: Roll) -> Exclusion | None:
     if node.is_draining:
         return Exclusion.DRAINING
     if not roll.has_link(entry, name):
-        return Exclusion.NO_LINK
+        return Exclusion.NETWORK_ADDRESS if barred_link(entry, node) else Exclusion.NO_LINK
     return None if roll.knows(entry, node) else Exclusion.OUTDATED
 
 
@@ -249,6 +249,14 @@ def usable_range(network: Network) -> tuple[int, int]:
     if network.max_prefixlen - network.prefixlen <= 1:
         return low, high
     return low + 1, high - (network.version == 4)
+
+
+def barred_link(entry: Entry, node: NodeView) -> UsableLink | None:
+    """The link of a node whose network holds the address, though no machine there may have it."""
+    chosen = entry.interfaces.get(node.name)
+    return next(
+        (link for link in node.links if entry.address in link.network and (chosen is None or link.name in chosen)), None
+    )
 
 
 def placements(entry: Entry, name: str, links: Iterable[UsableLink]) -> frozenset[str]:

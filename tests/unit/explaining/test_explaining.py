@@ -9,8 +9,9 @@ from rpds import HashTrieMap
 
 from suite.model.address import parse_range
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
-from suite.model.configuration import Configuration, DnsSettings
+from suite.model.configuration import Configuration, DnsSettings, L2Settings
 from suite.model.explain import Live, Verdict, explain, names_of, selects_pool
+from suite.model.layer2 import Owner
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import EXCLUDE_LABEL, Node
 from suite.model.pool import Pool, ServiceAllocation
@@ -77,11 +78,64 @@ def test_a_service_that_is_reached_is_explained_from_wish_to_answer():
         ("address", "ok", "it has 10.0.42.0 since 2026-11-22 12:00:00 UTC"),
         ("endpoints", "ok", "1 of 1 are ready, on node1"),
         ("announcement", "ok", "announced by node1 (layer2, eth0)"),
+        (
+            "ping",
+            "ok",
+            (
+                'no answer, or "Redirect Host" from node1, is healthy: kube-proxy takes only the ports of the Service, and the '
+                "kernel of node1 forwards the rest; try `nc -vz 10.0.42.0 8080` instead, or set l2.answer-ping"
+            ),
+        ),
         ("name", "ok", "its names are coffee.default.service."),
         ("answer", "ok", "coffee.default.service. is answered with 10.0.42.0"),
     ]
     assert chain.verdict is Verdict.OK
     assert chain.broken is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        pytest.param(
+            L2Settings(answer_ping=True), "the speaker of node1 answers it (l2.answer-ping)", id="answer-ping"
+        ),
+        pytest.param(
+            L2Settings(bind_address=True),
+            "the kernel of node1 answers it, for it has the address (l2.bind-address)",
+            id="bind-address",
+        ),
+    ],
+)
+def test_who_answers_a_ping_is_told_where_somebody_does(settings, text):
+    known = snapshot(service(), leases=(lease(),))
+    known = replace(known, configuration=replace(known.configuration, l2=settings))
+
+    chain = explain(known, COFFEE, Live(told={ADDRESS: ("node1 (layer2, eth0)",)}))
+
+    assert link(chain, "ping") == ("ok", text)
+
+
+def test_a_service_without_tcp_is_tried_with_the_question_for_its_address():
+    chain = explain(
+        snapshot(service(ports=(Port(53, "UDP"),)), leases=(lease(),)), COFFEE, Live({ADDRESS: ("n (layer2, eth0)",)})
+    )
+
+    assert "try `arping 10.0.42.0` instead" in link(chain, "ping")[1]
+
+
+def test_nothing_is_said_of_ping_where_layer_2_does_not_announce():
+    chain = explain(snapshot(service(), leases=(lease(),)), COFFEE, Live({ADDRESS: ("n (bgp, gateway)",)}))
+
+    assert "ping" not in [each.stage for each in chain.links]
+
+
+def test_an_address_that_no_machine_may_have_is_refused_with_its_own_reason():
+    why = "no candidate can: n1 has 10.0.42.0/24 on eth0, and it is the number of that network"
+    live = Live(owner=lambda address: Owner(str(address), "", why, reason=Reason.NETWORK_ADDRESS))
+
+    chain = explain(snapshot(service(), leases=(lease(),)), COFFEE, live)
+
+    assert (chain.broken.text, chain.broken.reason) == (f"nobody announces it: {why}", Reason.NETWORK_ADDRESS)
 
 
 def test_without_a_running_suite_the_last_links_are_unknown():

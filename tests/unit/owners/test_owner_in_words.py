@@ -2,9 +2,12 @@
 
 from ipaddress import ip_address
 
+import pytest
+
 from suite.model.layer2 import LinkState, NodeState, Owner
+from suite.model.refusal import Reason
 from suite.speaker.heartbeat import Standing
-from suite.speaker.layer2_view import all_healthy, node_state, node_view, owner, picture
+from suite.speaker.layer2_view import all_healthy, barred_notes, node_state, node_view, owner, picture
 from suite.speaker.ownership import Entry, moves_without
 from suite.speaker.reports import node_report
 
@@ -62,6 +65,41 @@ def test_an_address_on_nobodys_network_has_no_owner():
 
     assert (told.node, told.successors) == ("", ())
     assert told.why.startswith("no candidate can: compute2 has no usable interface on its network")
+    assert told.reason is Reason.NO_USABLE_LINK
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "what"),
+    [
+        ("10.0.255.255", "10.0.0.0/16", "the broadcast address"),
+        ("10.0.42.0", "10.0.42.0/24", "the number"),
+        ("fd00:42::", "fd00:42::/64", "the routers' anycast address (RFC 4291)"),
+    ],
+    ids=["broadcast", "number", "anycast"],
+)
+def test_an_address_that_a_link_s_own_subnet_forbids_names_the_link_and_the_subnet(address, network, what):
+    entry = Entry(ip_address(address), ("compute1",))
+
+    told = owner(entry, {"compute1": node_view(node("compute1", network=network))})
+
+    assert (told.node, told.reason) == ("", Reason.NETWORK_ADDRESS)
+    assert told.why == f"no candidate can: compute1 has {network} on eth0, and it is {what} of that network"
+
+
+def test_a_node_tells_which_addresses_of_the_plan_its_own_subnet_forbids():
+    plan = {address: Entry(address, ("compute1",)) for address in map(ip_address, ("10.0.255.255", "10.0.42.0"))}
+
+    notes = barred_notes(node_view(node("compute1")), plan.get)
+
+    assert notes == [
+        "10.0.255.255 is not announced here: compute1 has 10.0.0.0/16 on eth0, and it is the broadcast address of that network"
+    ]
+
+
+def test_a_node_that_announces_on_any_subnet_forbids_nothing():
+    entry = Entry(ip_address("10.0.255.255"), ("compute1",), any_subnet=True)
+
+    assert barred_notes(node_view(node("compute1")), {entry.address: entry}.get) == []
 
 
 def test_a_report_survives_the_way_to_the_command_line():
