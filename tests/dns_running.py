@@ -63,8 +63,19 @@ class Running:
 
 def receive(sock: socket.socket) -> bytes | None:
     """Read one framed message; None when the peer closed."""
-    head = sock.recv(2, socket.MSG_WAITALL)
-    return sock.recv(int.from_bytes(head), socket.MSG_WAITALL) if len(head) == 2 else None
+    head = _exactly(sock, 2)
+    return _exactly(sock, int.from_bytes(head)) if head is not None else None
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes | None:
+    """So many octets, however they arrive (a socket with a timeout does not wait for all of them by itself)."""
+    octets = b""
+    while len(octets) < size:
+        more = sock.recv(size - len(octets))
+        if not more:
+            return None
+        octets += more
+    return octets
 
 
 @contextmanager

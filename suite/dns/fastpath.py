@@ -31,10 +31,11 @@ from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from suite.dns.answer import Answer
     from suite.dns.catalogue import Zones
+    from suite.dns.conversation import Replies
     from suite.dns.feed import Update
     from suite.dns.settings import Settings
     from suite.dns.zone import Zone
@@ -296,30 +297,31 @@ class Compiled:
         if self._log is not None:
             self._log(querylog.line(packet, client, octets, self.transport, self.clock()))
 
-    def converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
-        """Give the replies to one packet that came over TCP."""
-        replies = self._converse(packet, client)
-        if self.is_logging:
-            first = next(replies, None)
-            self.note(packet, client, first)
-            replies = replies if first is None else chain((first,), replies)
-        yield from replies
-
-    def _converse(self, packet: bytes, client: bytes) -> Iterator[bytes]:
+    def converse(self, packet: bytes, client: bytes) -> Replies:
+        """Give the replies to one packet that came over TCP: a tuple, or for a transfer the stream of its messages."""
         quick = self.quick(packet[2:], client)
-        if quick is not None:
-            yield packet[:2] + quick
-            return
+        replies = self._unusual(packet, client) if quick is None else (packet[:2] + quick,)
+        return self._noted(packet, client, replies) if self.is_logging else replies
+
+    def _unusual(self, packet: bytes, client: bytes) -> Replies:
         context = Context(self.settings, client, self.clock(), tcp=True)
         request = understand(packet, context)
         if isinstance(request, Request) and is_transfer(request):
             sent = transfer(self.zones, self.journal, request, context)
             self.counts[self._counter(sent.kind, sent.rcode)] += 1
-            yield from sent.messages
-            return
+            return sent.messages
         full = reply(self.zones, request, context) if isinstance(request, Request) else request
-        if self._counted(packet, full) is not None and full is not None:
-            yield full
+        self._counted(packet, full)
+        return () if full is None else (full,)
+
+    def _noted(self, packet: bytes, client: bytes, replies: Replies) -> Replies:
+        """The same replies, the first of them in the query log."""
+        if isinstance(replies, tuple):
+            self.note(packet, client, replies[0] if replies else None)
+            return replies
+        first = next(replies)  # a stream has one message at least
+        self.note(packet, client, first)
+        return chain((first,), replies)
 
     def _counted(self, packet: bytes, octets: bytes | None) -> bytes | None:
         if octets is not None:

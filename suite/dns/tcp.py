@@ -1,7 +1,8 @@
 """TCP (RFC 7766): pipelined queries, limits on time and memory, streams of messages for transfers.
 
 Each connection may be idle for a while, shorter when many are open; a message must arrive whole within the same time,
-and a client that does not read stops being read. All replies to what one segment carried leave in one write.
+and a client that does not read stops being read. All replies to what one segment carried leave in one write, each as
+soon as it is ready (`conversation`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from suite.dns.conversation import TURN, Conversation
 
-    Converse = Callable[[bytes, bytes], Iterator[bytes]]
+if TYPE_CHECKING:
+    from suite.dns.conversation import Converse
 
 _BUSY_IDLE = 2.0
-_PER_TURN = 64
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST
 
 
@@ -49,7 +49,7 @@ def open_listener(address: str, port: int) -> socket.socket:
 
 
 class TcpServer:
-    """Serves listening sockets on the running loop. `converse(packet, client)` gives the messages of a reply, lazily."""
+    """Serves listening sockets on the running loop. `converse(packet, client)` gives the replies to a message."""
 
     def __init__(self, converse: Converse, limits: Limits) -> None:
         self.converse = converse
@@ -100,10 +100,10 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: TcpServer) -> None:
         self.server = server
         self.client = b""
-        self._buffer = bytearray()
+        self._conversation = Conversation(server.converse, b"")
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
-        self._stream: Iterator[bytes] | None = None
+        self._next: asyncio.Handle | None = None
         self._is_writable = True
         self._is_ended = False
 
@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.client = packed(peer[0]) if peer else b""
+        self._conversation = Conversation(self.server.converse, self.client)
         if not self.server.admit(self):
             transport.abort()
             return
@@ -119,9 +120,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server.leave(self)
-        self._stream = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._conversation.end()
+        for handle in (self._timer, self._next):
+            if handle is not None:
+                handle.cancel()
 
     def abort(self) -> None:
         """Reset the connection: what the client did not read leaves the kernel's memory too."""
@@ -131,75 +133,55 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        was_empty = not self._buffer
-        self._buffer += data
+        was_partial = self._conversation.is_partial
+        self._conversation.feed(data)
         self._work()
-        if was_empty or not self._buffer:
+        if not was_partial or not self._conversation.is_partial:
             self._arm(self.server.idle)
 
     def eof_received(self) -> bool:
         """Answer what came before the client's half-close, then close."""
         self._is_ended = True
         self._work()
-        return self._stream is not None or bool(self._transport.get_write_buffer_size())
+        return True
 
     def pause_writing(self) -> None:
         self._is_writable = False
-        self._transport.pause_reading()
+        self._pace()
         self._arm(self.server.limits.write)
 
     def resume_writing(self) -> None:
         self._is_writable = True
-        self._transport.resume_reading()
         self._arm(self.server.idle)
         self._work()
 
     def _work(self) -> None:
-        """Answer what is buffered, as long as the client takes it; a turn is bounded so that others get theirs."""
-        for _ in range(_PER_TURN):
-            if not self._is_writable or self._transport.is_closing():
-                return
-            out = self._replies()
-            if out:
-                self._transport.write(out)
-            elif self._stream is None:
-                break
-        else:
-            asyncio.get_running_loop().call_soon(self._work)
+        """Do one turn, if the client takes it and none is waiting already; others get theirs before the next."""
+        if self._next is not None or not self._is_writable or self._transport.is_closing():
             return
-        if self._is_ended and self._stream is None:
+        out = self._conversation.turn()
+        if out:
+            self._transport.write(out)
+        if self._conversation.is_broken:
             self._transport.close()
-
-    def _replies(self) -> bytes:
-        """Collect up to 64 kB of framed replies from the running stream and the buffered queries."""
-        out = bytearray()
-        while len(out) < 0x10000:
-            if self._stream is None:
-                packet = self._next_packet()
-                if packet is None:
-                    break
-                self._stream = self.server.converse(packet, self.client)
-            message = next(self._stream, None)
-            if message is None:
-                self._stream = None
-            else:
-                out += len(message).to_bytes(2)
-                out += message
-        return bytes(out)
-
-    def _next_packet(self) -> bytes | None:
-        if len(self._buffer) < 2:
-            return None
-        size = int.from_bytes(self._buffer[:2])
-        if size < 12:
+        elif self._conversation.is_streaming or len(out) >= TURN:
+            self._next = asyncio.get_running_loop().call_soon(self._work_on)
+        elif self._is_ended:
             self._transport.close()
-            self._buffer.clear()
-            return None
-        if len(self._buffer) < 2 + size:
-            return None
-        packet = bytes(self._buffer[2 : 2 + size])
-        del self._buffer[: 2 + size]
-        return packet
+        self._pace()
+
+    def _pace(self) -> None:
+        """Read on only while questions find room here; the others wait in the kernel, and then at the client."""
+        if not self._is_writable or self._conversation.is_full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _work_on(self) -> None:
+        self._next = None
+        if self._conversation.is_streaming:
+            self._arm(self.server.idle)
+        self._work()
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:
@@ -208,8 +190,9 @@ class Connection(asyncio.Protocol):
 
     def _expire(self) -> None:
         """End a connection that idles or drips; one that does not read is reset."""
-        if self._is_writable and self._stream is None:
+        if self._is_writable and not self._conversation.is_streaming and not self._transport.is_closing():
             self._transport.close()
+            self._arm(self.server.limits.write)
         else:
             self.abort()
 

@@ -43,12 +43,6 @@ def server():
         yield here
 
 
-def big_zones() -> Zones:
-    """6 MB to transfer."""
-    texts = tuple(bytes([200]) + number.to_bytes(2) + b"x" * 198 for number in range(300))
-    return zones(*(RRset(from_text(f"n{number}.service."), 16, 30, texts) for number in range(100)))
-
-
 @pytest.fixture(scope="module")
 def large() -> Zones:
     """A zone whose transfer fills every buffer."""
@@ -195,13 +189,70 @@ def test_one_client_gets_no_more_than_its_share_of_connections(hasty):
             sock.close()
 
 
-def test_a_transfer_comes_whole():
-    with running(big_zones(), TRANSFERS, processes=False) as here:
-        host, port = here.address()
+def test_a_transfer_comes_whole(patient):
+    host, port = patient.address()
 
-        answers = list(dns.query.xfr(host, "service.", port=port, lifetime=60, relativize=False))
+    answers = list(dns.query.xfr(host, "service.", port=port, lifetime=60, relativize=False))
 
     assert sum(len(rrset) for message in answers for rrset in message.answer) == 3 + 100 * 300
+
+
+def transfer_of(ident: int) -> bytes:
+    return dns.message.make_query("service.", "AXFR", id=ident).to_wire()
+
+
+def idents(sock: socket.socket) -> list[int]:
+    """The IDs of all messages that come until the server closes."""
+    found = []
+    while (message := receive(sock)) is not None:
+        found.append(int.from_bytes(message[:2]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def patient(large: Zones):
+    with running(large, TRANSFERS, processes=False) as here:
+        yield here
+
+
+@pytest.fixture
+def reader(patient):
+    """A connection whose small receive buffer leaves most of a transfer at the server."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.settimeout(PATIENCE)
+        sock.connect(patient.address())
+        yield sock
+
+
+def test_a_question_overtakes_a_transfer_that_began_before_it(reader):
+    reader.sendall(framed(transfer_of(1)))
+    assert receive(reader)[:2] == b"\0\1"
+    reader.sendall(framed(query(7)))
+    reader.shutdown(socket.SHUT_WR)
+
+    order = idents(reader)
+
+    assert 7 in order[:-1]
+    assert 300 < order.count(1) < 450
+
+
+def test_two_transfers_of_one_connection_run_side_by_side(reader):
+    reader.sendall(framed(transfer_of(1), transfer_of(2)))
+
+    order = {int.from_bytes(receive(reader)[:2]) for _ in range(4)}
+
+    assert order == {1, 2}
+
+
+def test_a_half_closed_client_gets_its_transfer_whole(reader):
+    reader.sendall(framed(query(7), transfer_of(1)))
+    reader.shutdown(socket.SHUT_WR)
+
+    order = idents(reader)
+
+    assert order[0] == 7
+    assert 300 < order.count(1) < 450
 
 
 def test_keepalive_that_was_not_asked_for_is_not_told(server):

@@ -1,0 +1,114 @@
+"""One TCP client's questions and their answers, without the socket.  Pure: octets in, octets out, turn by turn.
+
+What can be answered at once leaves at once, also past a transfer that began before it: answers carry their ID and need not
+keep the order of the questions (RFC 7766 section 6.2.1.1).  Transfers share what is left of each turn, one message after
+the other, so none of them stands still and none holds up another.
+
+Everything is bounded: a turn by `TURN` octets and one message, running transfers by `STREAMS`; a question that finds no
+room stays in the buffer, and `is_full` says when the buffer needs no more octets to make a whole question.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from suite.dns.message import HEADER_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Replies = tuple[bytes, ...] | Iterator[bytes]
+    """Messages that are ready, or a stream of them, each made when it is asked for."""
+    Converse = Callable[[bytes, bytes], Replies]
+
+STREAMS = 8
+"""Transfers of one connection that run side by side; with more, the next question waits until one has ended."""
+TURN = 0x10000
+_LENGTH = 2
+_LONGEST = _LENGTH + 0xFFFF
+
+
+class Conversation:
+    """The two directions of one connection. `converse(packet, client)` gives the replies to one message."""
+
+    def __init__(self, converse: Converse, client: bytes) -> None:
+        self._converse, self._client = converse, client
+        self._buffer = bytearray()
+        self._streams: deque[Iterator[bytes]] = deque()
+        self.is_broken = False
+        """Whether the client announced less than a header: nothing behind it can be trusted to be a message."""
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a transfer has messages left."""
+        return bool(self._streams)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether octets wait that are no whole message yet, or one that has no room."""
+        return bool(self._buffer)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the buffer holds a whole message at least, so that more of them can wait outside."""
+        return len(self._buffer) >= _LONGEST
+
+    def feed(self, octets: bytes) -> None:
+        """Take what arrived."""
+        self._buffer += octets
+
+    def turn(self) -> bytes:
+        """Give the next framed replies, at most `TURN` octets and one message; nothing when all is said."""
+        out = bytearray()
+        while True:
+            self._answer(out)
+            if not self._streams:
+                break
+            self._go_on(out)
+            if len(out) >= TURN:
+                break
+        return bytes(out)
+
+    def end(self) -> None:
+        """Drop what was not said."""
+        self._streams.clear()
+        self._buffer.clear()
+
+    def _answer(self, out: bytearray) -> None:
+        """Answer the questions that wait, and begin their transfers, while there is room."""
+        while len(out) < TURN and len(self._streams) < STREAMS and (packet := self._next_packet()) is not None:
+            replies = self._converse(packet, self._client)
+            if isinstance(replies, tuple):
+                for message in replies:
+                    _frame(out, message)
+            else:
+                self._streams.append(replies)
+
+    def _go_on(self, out: bytearray) -> None:
+        """The next message of the transfer that waited longest."""
+        stream = self._streams.popleft()
+        message = next(stream, None)
+        if message is not None:
+            _frame(out, message)
+            self._streams.append(stream)
+
+    def _next_packet(self) -> bytes | None:
+        if len(self._buffer) < _LENGTH:
+            return None
+        size = int.from_bytes(self._buffer[:_LENGTH])
+        if size < HEADER_SIZE:
+            self.is_broken = True
+            self._buffer.clear()
+            return None
+        end = _LENGTH + size
+        if len(self._buffer) < end:
+            return None
+        packet = bytes(self._buffer[_LENGTH:end])
+        del self._buffer[:end]
+        return packet
+
+
+def _frame(out: bytearray, message: bytes) -> None:
+    out += len(message).to_bytes(_LENGTH)
+    out += message
