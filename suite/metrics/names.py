@@ -70,7 +70,9 @@ SPEAKERS_ALIVE = _gauge("suite_speakers_alive", "Speakers this node hears, itsel
 TAKEOVERS = _counter("suite_speaker_takeovers_total", "Addresses that this node took over")
 BGP_SESSION_UP = _gauge("metallb_bgp_session_up", "1 while the session is established", "peer")
 BGP_UPDATES = _counter("metallb_bgp_updates_total", "UPDATE messages sent", "peer")
-BGP_ANNOUNCED = _gauge("metallb_bgp_announced_prefixes_total", "Prefixes announced", "peer")
+BGP_ANNOUNCED = _gauge(
+    "metallb_bgp_announced_prefixes_total", "Prefixes the peer has of us; 0 while the session is down", "peer"
+)
 BGP_PENDING = _gauge("metallb_bgp_pending_prefixes_total", "Prefixes that wait to be announced", "peer")
 BGP_OPENS_SENT = _counter("metallb_bgp_opens_sent", "OPEN messages sent", "peer")
 BGP_OPENS_RECEIVED = _counter("metallb_bgp_opens_received", "OPEN messages received", "peer")
@@ -84,8 +86,46 @@ BGP_RECEIVED = _counter("metallb_bgp_total_received", "BGP messages received", "
 BFD_SESSION_UP = _gauge("metallb_bfd_session_up", "1 while the BFD session is up", "peer")
 BFD_INPUT = _counter("metallb_bfd_control_packet_input", "BFD control packets received", "peer")
 BFD_OUTPUT = _counter("metallb_bfd_control_packet_output", "BFD control packets sent", "peer")
+BFD_ECHO_INPUT = _counter(
+    "metallb_bfd_echo_packet_input", "BFD echo packets received: always 0, the echo function is not used", "peer"
+)
+BFD_ECHO_OUTPUT = _counter(
+    "metallb_bfd_echo_packet_output", "BFD echo packets sent: always 0, the echo function is not used", "peer"
+)
 BFD_UP_EVENTS = _counter("metallb_bfd_session_up_events", "BFD sessions that came up", "peer")
 BFD_DOWN_EVENTS = _counter("metallb_bfd_session_down_events", "BFD sessions that went down", "peer")
+BFD_NOTIFICATIONS = _counter(
+    "metallb_bfd_zebra_notifications",
+    "How often BGP was told that a BFD session came up or went down; there is no zebra between",
+    "peer",
+)
+OWN_BGP_UP = _gauge("suite_bgp_session_up", "1 while the session is established", "peer")
+OWN_BGP_PREFIXES = _gauge(
+    "suite_bgp_prefixes",
+    "Prefixes of a peer: wanted by the plan, announced (the peer has them), pending (waiting to be sent)",
+    "peer",
+    "state",
+)
+OWN_BGP_MESSAGES = _counter(
+    "suite_bgp_messages_total", "BGP messages, by kind and direction", "peer", "message", "direction"
+)
+OWN_BGP_ENDED = _counter("suite_bgp_sessions_ended_total", "Established sessions that ended", "peer")
+OWN_BGP_FAULTS = _counter(
+    "suite_bgp_update_faults_total", "Faults in received UPDATEs that end no session (RFC 7606)", "peer"
+)
+OWN_BGP_RECEIVED_PREFIXES = _counter(
+    "suite_bgp_received_prefixes_total", "Prefixes the peer announced to us; they are dropped", "peer"
+)
+OWN_BFD_UP = _gauge("suite_bfd_session_up", "1 while the BFD session is up", "peer")
+OWN_BFD_DETECTION = _gauge(
+    "suite_bfd_detection_seconds",
+    "Silence after which the path is dead, as agreed with the peer; 0 while unknown",
+    "peer",
+)
+OWN_BFD_PACKETS = _counter(
+    "suite_bfd_packets_total", "BFD control packets: sent, received, dropped as not meant for us", "peer", "direction"
+)
+OWN_BFD_CHANGES = _counter("suite_bfd_changes_total", "BFD sessions that came up or went down", "peer", "state")
 
 # Names.
 DNS_QUERIES = _counter(

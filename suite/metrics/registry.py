@@ -89,6 +89,10 @@ class Registry:
         """These are all values of a gauge: a pool or Service that is gone leaves no stale number behind."""
         self._numbers[metric.name] = dict(values)
 
+    def forget(self, metric: Metric, *labels: str) -> None:
+        """What these labels stand for is gone: no number is left behind."""
+        self._numbers[metric.name].pop(labels, None)
+
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Put ``value`` into its bucket; a bound belongs to the bucket below it (``le`` means at most)."""
         series = self._series[metric.name].get(labels)

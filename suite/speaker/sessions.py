@@ -14,7 +14,6 @@ from time import monotonic
 
 from suite.bgp.bfd import BfdChange
 from suite.bgp.bfd_link import BfdPeer
-from suite.bgp.bfd_packet import BfdState
 from suite.bgp.export import RouteAttributes
 from suite.bgp.fsm import State
 from suite.bgp.notification import Cease
@@ -23,14 +22,14 @@ from suite.bgp.prefix import Prefix
 from suite.bgp.session import Stop
 from suite.bgp.status import SessionStatus, StateChanged
 from suite.metrics import names
-from suite.metrics.registry import Metric, Registry
+from suite.metrics.registry import Registry
 from suite.model.address import Address, Network
 from suite.model.peering import Peering
 from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, told
 from suite.speaker.paths import Paths
 from suite.speaker.peerings import peering
 from suite.speaker.plan import Plan
-from suite.speaker.session_metrics import grown, totals
+from suite.speaker.session_metrics import GAUGES, PREFIX_STATES, Reading, grown, standing, totals
 
 LISTEN_PORT = 179
 COUNT_INTERVAL = 2.0
@@ -46,7 +45,7 @@ class _Running:
     neighbour: Neighbour
     peer: Peer
     told: dict[Prefix, RouteAttributes]
-    counted: Mapping[Metric, int] = field(default_factory=dict)
+    counted: Mapping[Reading, int] = field(default_factory=dict)
 
 
 class Sessions:
@@ -112,8 +111,6 @@ class Sessions:
         await asyncio.gather(*ending)
         if self._counting is not None:
             self._counting.cancel()
-        if self._listener is not None:
-            self._listener.close()
 
     async def _begin(self, neighbour: Neighbour, routes: dict[Prefix, RouteAttributes]) -> None:
         """A session, with the routes it has from its first moment on.
@@ -127,12 +124,11 @@ class Sessions:
             config = replace(config, session=replace(config.session, restarting=True))
         peer = Peer(config, self._random, partial(self._note, neighbour.name))
         self._running[neighbour.name] = _Running(neighbour, peer, routes)
-        self._registry.set(names.BGP_SESSION_UP, 0, neighbour.name)
-        self._registry.set(names.BGP_ANNOUNCED, len(routes), neighbour.name)
         if config.session.passive:
             await self._listen(neighbour, peer)
         peer.announce(routes)
         peer.start()
+        self._count_one(self._running[neighbour.name])
         if self._counting is None:
             self._count()
 
@@ -153,6 +149,16 @@ class Sessions:
         else:
             self._listens.add(place)
 
+    def _unlisten(self, peer: Peer) -> None:
+        """Refuse a peer; with the last that may connect to us the port is given back too."""
+        if self._listener is None:
+            return
+        self._listener.remove(peer)
+        if not any(running.neighbour.config.session.passive for running in self._running.values()):
+            self._listener.close()
+            self._listener = None
+            self._listens.clear()
+
     def _tell(self, running: _Running, plan: Plan) -> None:
         """The difference that the touched prefixes make to this peer."""
         name, known = running.neighbour.name, running.told
@@ -166,21 +172,22 @@ class Sessions:
                 changed[prefix] = known[prefix] = wanted
         if changed or withdrawn:
             running.peer.change(changed, withdrawn)
-            self._registry.set(names.BGP_ANNOUNCED, len(known), name)
+            self._show(running, running.peer.status())
 
     async def _end(self, name: str, how: Stop, text: str) -> None:
         """End one session; unless the peer keeps our routes, it hears that they are gone before the session is."""
         running = self._running.pop(name)
-        if self._listener is not None:
-            self._listener.remove(running.peer)
+        self._unlisten(running.peer)
         if how is Stop.GRACEFUL:
             await running.peer.stop(how, text)
         else:
             await running.peer.drain(text)
             self._paths.unwatch(name)
         self._count_one(running)
-        self._registry.set(names.BGP_SESSION_UP, 0, name)
-        self._registry.set(names.BGP_ANNOUNCED, 0, name)
+        for metric in GAUGES:
+            self._registry.forget(metric, name)
+        for state in PREFIX_STATES:
+            self._registry.forget(names.OWN_BGP_PREFIXES, name, state)
 
     def _count(self) -> None:
         """Take up what the sessions counted, again and again."""
@@ -189,24 +196,32 @@ class Sessions:
         self._counting = asyncio.get_running_loop().call_later(COUNT_INTERVAL, self._count)
 
     def _count_one(self, running: _Running) -> None:
-        name, status = running.neighbour.name, running.peer.status()
-        bfd = self._paths.status_of(name)
-        if running.neighbour.bfd is not None:
-            self._registry.set(names.BFD_SESSION_UP, bfd is not None and bfd.state is BfdState.UP, name)
-        now = totals(status, bfd)
-        for metric, step in grown(running.counted, now).items():
-            self._registry.add(metric, name, by=step)
+        name, has_bfd, status = running.neighbour.name, running.neighbour.bfd is not None, running.peer.status()
+        now = totals(status, self._paths.status_of(name), has_bfd=has_bfd)
+        for (metric, labels), step in grown(running.counted, now).items():
+            self._registry.add(metric, name, *labels, by=step)
         running.counted = now
-        self._registry.set(names.BGP_PENDING, status.pending, name)
+        self._show(running, status)
+
+    def _show(self, running: _Running, status: SessionStatus) -> None:
+        """The gauges of one session."""
+        name, has_bfd = running.neighbour.name, running.neighbour.bfd is not None
+        for metric, value in standing(status, self._paths.status_of(name), has_bfd=has_bfd).items():
+            self._registry.set(metric, value, name)
+        prefixes = (len(running.told), status.announced, status.pending)
+        for state, count in zip(PREFIX_STATES, prefixes, strict=True):
+            self._registry.set(names.OWN_BGP_PREFIXES, count, name, state)
 
     def _note(self, name: str, change: StateChanged) -> None:
         is_up = change.new is State.ESTABLISHED
-        self._registry.set(names.BGP_SESSION_UP, is_up, name)
         if is_up or change.old is State.ESTABLISHED:
             why = f" ({change.cause.text})" if change.cause else ""
             _log.info("BGP session with %s: %s%s", name, change.new, why)
         running = self._running.get(name)
-        if is_up and running is not None:
+        if running is None:
+            return
+        self._show(running, running.peer.status())
+        if is_up:
             self._watch(running)
 
     def _watch(self, running: _Running) -> None:
@@ -221,8 +236,6 @@ class Sessions:
 
     def _judge(self, running: _Running, change: BfdChange) -> None:
         """A path that was up and is dead takes its session with it at once (RFC 5882 section 4.2)."""
-        name, up = running.neighbour.name, change.new is BfdState.UP
-        self._registry.set(names.BFD_SESSION_UP, up, name)
-        self._registry.add(names.BFD_UP_EVENTS if up else names.BFD_DOWN_EVENTS, name)
+        self._count_one(running)
         if change.is_failure:
             running.peer.reset(Cease.BFD_DOWN)

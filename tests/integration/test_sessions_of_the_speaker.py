@@ -198,3 +198,80 @@ async def test_what_a_session_counted_is_in_the_metrics_when_it_ends() -> None:
         assert registry.value(names.BGP_OPENS_SENT, "gateway") == 1
         assert registry.value(names.BGP_NOTIFICATIONS_SENT, "gateway") == 1
         assert registry.value(names.BGP_UPDATES, "gateway") >= 2
+
+
+@on_a_loop
+async def test_the_gauge_of_announced_prefixes_follows_the_session_down() -> None:
+    registry = new_registry()
+    ours = Sessions(random.Random(2).random, registry, UNWATCHED)
+    async with router() as peer:
+        await ours.follow([towards(peer)], announcing(ONE, TWO))
+        await eventually(lambda: registry.value(names.BGP_ANNOUNCED, "gateway") == 2)
+
+    await eventually(lambda: registry.value(names.BGP_ANNOUNCED, "gateway") == 0)
+    assert registry.value(names.OWN_BGP_PREFIXES, "gateway", "wanted") == 2
+    await ours.stop()
+
+
+@on_a_loop
+async def test_a_peer_that_is_gone_leaves_no_gauge_that_an_alert_could_take_for_a_fault() -> None:
+    registry = new_registry()
+    ours = Sessions(random.Random(2).random, registry, UNWATCHED)
+    async with router() as peer:
+        await ours.follow([towards(peer)], announcing(ONE))
+        await eventually(lambda: registry.value(names.BGP_SESSION_UP, "gateway") == 1)
+
+        await ours.follow([], announcing())
+
+        told = registry.readings().numbers
+        assert not {"metallb_bgp_session_up", "suite_bgp_prefixes", "suite_bgp_session_up"} & set(told)
+        assert told["metallb_bgp_opens_sent"] == {("gateway",): 1}
+        await ours.stop()
+
+
+@pytest.mark.parametrize(("is_passive", "is_free"), [(False, True), (True, False)], ids=["we connect", "we wait"])
+@on_a_loop
+async def test_the_port_of_bgp_is_left_to_others_unless_a_peer_shall_connect_to_us(
+    is_passive: bool, is_free: bool
+) -> None:
+    async with router() as peer:
+        port = free_port()
+        ours = Sessions(random.Random(2).random, new_registry(), UNWATCHED, listen_port=port)
+
+        await ours.follow([towards(peer, passive=is_passive, source_address=OWN)], announcing(ONE))
+
+        assert is_bindable(port) is is_free
+        await ours.stop()
+
+
+@on_a_loop
+async def test_the_port_is_given_back_with_the_last_peer_that_shall_connect_to_us() -> None:
+    async with router() as peer:
+        port = free_port()
+        ours, plan = Sessions(random.Random(2).random, new_registry(), UNWATCHED, listen_port=port), announcing(ONE)
+        await ours.follow([towards(peer, passive=True, source_address=OWN)], plan)
+
+        await ours.follow([towards(peer, source_address=OWN)], plan)
+
+        assert is_bindable(port)
+        await ours.stop()
+
+
+OWN = ip_address("127.0.0.3")
+"""An address that nobody else of these tests listens on."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((str(OWN), 0))
+        return int(probe.getsockname()[1])
+
+
+def is_bindable(port: int) -> bool:
+    """Whether another daemon of this node could listen there."""
+    with socket.socket() as other:
+        try:
+            other.bind((str(OWN), port))
+        except OSError:
+            return False
+        return True
