@@ -31,7 +31,7 @@ from suite.controller.configuration_file import Mark, combined, mark_of, read_do
 from suite.controller.orders import Orders
 from suite.greeting import greeting
 from suite.metrics.names import new_registry
-from suite.model.address import Address, parse_address
+from suite.model.address import Address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.peering import SessionState
@@ -39,11 +39,12 @@ from suite.model.publication import Origin, Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance, Status
 from suite.nameserver.loop import Nameserver
+from suite.nameserver.places import everywhere
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
 from suite.store.remote.client import Remote
 from suite.web.hosting import FeedHost, Host
-from suite.web.serve import NoSocket, open_tcp, open_unix
+from suite.web.serve import NoSocket, Places, open_tcp, open_unix
 from suite.web.waiting import WaitingRoom
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
 SOCKET = "suite.sock"
 DATABASE = "suite.db"
-DNS_PORT = 53
 CONTACT_INTERVAL = 1.0
 MEETING_INTERVAL = 1.0
 """Seconds between two looks at who else runs on the database; nothing is written while this process says the same."""
@@ -83,6 +83,8 @@ class RunOptions:
     """A SQLAlchemy URL without a password; empty for the configuration's, else suite.db in the state directory."""
     follow: Remote | None = None
     """A controller's feed instead of a database."""
+    probe_listen: Listen | None = None
+    """Where any process tells whether it lives, is ready, and what it counts; nowhere without."""
     dns_listen: tuple[Listen, ...] = ()
     """Instead of the configuration's; empty for those."""
     roles: tuple[str, ...] = ()
@@ -152,7 +154,7 @@ class Suite:
         self._node = options.node or os.environ.get("NODE_NAME") or os.uname().nodename
         self._registry = new_registry()
         self._stop_web = asyncio.Event()
-        self._listeners: list[socket] = []
+        self._places = Places()
         self._nameserver: Nameserver | None = None
         self._store: Store | None = None
         self._origin: Origin | None = None
@@ -164,7 +166,7 @@ class Suite:
         self._intake: Intake | None = None
         self._speaker: Speaker | None = None
         self._fellows: tuple[Fellow, ...] = ()
-        self._waiting = WaitingRoom(self.status, self._registry, self._listeners)
+        self._waiting = WaitingRoom(self.status, self._registry, self._places)
         self._has_greeted = False
 
     async def run(self, known: Mark) -> None:
@@ -186,7 +188,7 @@ class Suite:
                 tasks.create_task(self._speaker.run())
                 tasks.create_task(tell_announcements(self._speaker, self._node, origin))
                 tasks.create_task(tell_sessions(self._speaker, self._note_sessions))
-            if "web" in self._roles:
+            if self._places:
                 tasks.create_task(self._serve_web(origin))
             if self._feed is not None:
                 tasks.create_task(self._feed.run())
@@ -228,13 +230,15 @@ class Suite:
         return roles if self._options.follow is None else tuple(role for role in roles if role != "controller")
 
     def _open_socket(self) -> None:
-        if "web" in self._roles and not self._listeners:
-            self._listeners.append(open_unix(self._options.state / SOCKET))
+        if self._options.probe_listen is not None and not self._places.probes:
+            self._places.probes.append(open_tcp(self._options.probe_listen))
+        if "web" in self._roles and not self._places.listeners:
+            self._places.listeners.append(open_unix(self._options.state / SOCKET))
 
     def _open_web(self) -> None:
         self._open_socket()
         if "web" in self._roles and self._settings.web.listen is not None:
-            self._listeners.append(open_tcp(self._settings.web.listen))
+            self._places.listeners.append(open_tcp(self._settings.web.listen))
         if "web" in self._roles and self._settings.web.feed_listen is not None and self._options.follow is None:
             self._feed_listener = open_tcp(self._settings.web.feed_listen)
 
@@ -323,8 +327,7 @@ class Suite:
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""
         self._stop_web.set()
-        for listener in self._listeners:
-            listener.close()
+        self._places.close()
         if self._speaker is not None:
             await self._speaker.stop()
         if self._nameserver is not None:
@@ -475,7 +478,7 @@ class Suite:
         secured = None
         if self._feed is not None and self._feed_listener is not None:
             secured = await self._feed.secured(self._feed_listener)
-        await serve(backend, self._listeners, self._stop_web, secured)
+        await serve(backend, self._places, self._stop_web, secured)
 
 
 def _nobody_knows(_address: Address) -> None:
@@ -491,9 +494,3 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def everywhere() -> tuple[Listen, ...]:
-    """Port 53 of every address: where DNS answers when nobody says where."""
-    hosts = ("0.0.0.0", "::") if Path("/proc/net/if_inet6").exists() else ("0.0.0.0",)  # noqa: S104 - a DNS server's place
-    return tuple(Listen(parse_address(host), DNS_PORT) for host in hosts)

@@ -15,6 +15,7 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     epilog="\b\nExamples:\n"
     "  suite run --config config.yaml --manifests manifests/\n"
     "  suite run --config config.yaml --dns-listen 127.0.0.1:1053 --state .state\n"
+    "  suite run --role nameserver --database postgresql://suite@db/suite --probe-listen 0.0.0.0:17953\n"
     "  suite run --role speaker --follow https://10.0.10.1:7473 --token-file token --fingerprint sha256:0123...",
 )
 @target_options
@@ -59,6 +60,11 @@ ROLES = ("controller", "speaker", "nameserver", "web")
     help="Answer DNS there instead of where the configuration says.",
 )
 @click.option(
+    "--probe-listen",
+    metavar="ADDRESS:PORT",
+    help="Tell there, whatever the roles, whether the program lives (/healthz), is ready (/readyz) and what it counts (/metrics); nothing else.",
+)
+@click.option(
     "--role",
     "roles",
     multiple=True,
@@ -81,6 +87,7 @@ def command(
     authority: Path | None,
     fingerprint: str,
     dns_listen: tuple[str, ...],
+    probe_listen: str | None,
     roles: tuple[str, ...],
     node: str,
     verbose: int,
@@ -106,6 +113,7 @@ def command(
         state=target.state,
         follow=Remote(follow, token_file, authority, fingerprint) if follow else None,
         dns_listen=tuple(map(read_listen, dns_listen)),
+        probe_listen=read_listen(probe_listen) if probe_listen else None,
         roles=roles,
         node=node,
         verbose=verbose,

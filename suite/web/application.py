@@ -47,14 +47,14 @@ from suite.web.documents import (
 from suite.web.door import Door
 from suite.web.elsewhere import live_of
 from suite.web.feed import add_feed
-from suite.web.gauges import Gauges
+from suite.web.gauges import Gauges, newest_hash
 from suite.web.layer2 import add_layer2
 from suite.web.orders import add_orders
+from suite.web.probes import METRICS, ready_document
 
 if TYPE_CHECKING:
     from suite.store.store import Store
 
-TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 MOST_ROWS = 10_000
 """How many rows one answer holds at most."""
 
@@ -100,16 +100,15 @@ def _add_health(app: FastAPI, backend: Backend) -> None:
     @app.get("/readyz", tags=["health"], responses={503: {"model": ReadyDocument}})
     def readyz(response: Response) -> ReadyDocument:
         """Whether every role does its work, and why not."""
-        status = backend.status()
-        response.status_code = 200 if status.is_ready else 503
-        reasons = {f"{each.role}@{each.node}": list(each.reasons) for each in status.instances if each.reasons}
-        return ReadyDocument(status.is_ready, reasons)
+        document = ready_document(backend.status())
+        response.status_code = 200 if document.ready else 503
+        return document
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     def metrics() -> Response:
         """Everything that is counted, in Prometheus' text format."""
-        gauges.record(backend.snapshot(), backend.status(), _head(backend))
-        return Response(exposition(backend.registry), media_type=TEXT_FORMAT)
+        gauges.record(backend.snapshot(), backend.status(), newest_hash(backend.store))
+        return Response(exposition(backend.registry), media_type=METRICS)
 
 
 def _add_state(app: FastAPI, backend: Backend) -> None:
@@ -203,15 +202,6 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
                 limit=limit,
             )
         return [event_document(event) for event in found]
-
-
-def _head(backend: Backend) -> str:
-    """The hash of the newest event; empty without a database, or while it is away."""
-    try:
-        newest = backend.store.events(limit=1) if backend.store is not None else []
-    except StoreError:
-        return ""
-    return newest[0].hash if newest else ""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from suite import __version__
 from suite.ipam.usage import Usage, pool_usage
@@ -10,6 +11,10 @@ from suite.metrics import names
 from suite.metrics.registry import Labels, Registry
 from suite.model.snapshot import Snapshot
 from suite.model.status import Status
+from suite.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
 
 STATES = ("free", "bound", "held", "cooling", "declined", "reserved")
 
@@ -31,6 +36,15 @@ class Gauges:
             _count(self._registry, snapshot)
             self._counted = snapshot
         _tell(self._registry, snapshot, status, head)
+
+
+def newest_hash(store: "Store | None") -> str:
+    """The hash of the newest event; empty without a database, or while it is away."""
+    try:
+        newest = store.events(limit=1) if store is not None else []
+    except StoreError:
+        return ""
+    return newest[0].hash if newest else ""
 
 
 def _count(registry: Registry, snapshot: Snapshot) -> None:

@@ -1,16 +1,21 @@
 """The HTTP server as this project wants it: no signals of its own, and no client that may hold a place for ever.
 
-Importing this module imports the web framework.
+Importing this module imports uvicorn, and no web framework.
 """
 
 import asyncio
 import contextlib
 import ssl
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from suite.web.probes import Probes
 
 MOST_CONNECTIONS = 256
 """Connections of one listener; beyond them the answer is 503."""
@@ -65,7 +70,7 @@ class ImpatientProtocol(H11Protocol):
 
 
 def make_server(
-    app: FastAPI, protocol: type[H11Protocol] = ImpatientProtocol, tls: ssl.SSLContext | None = None
+    app: "FastAPI | Probes", protocol: type[H11Protocol] = ImpatientProtocol, tls: ssl.SSLContext | None = None
 ) -> Server:
     """A server for one listener; each has its own limit, so that a crowd on one does not shut the other."""
     return Server(

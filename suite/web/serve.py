@@ -9,8 +9,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,36 +83,58 @@ class Secured:
     context: ssl.SSLContext
 
 
-async def serve(
-    backend: Backend, listeners: Sequence[socket.socket], stop: asyncio.Event, secured: Secured | None = None
-) -> None:
-    """Serve on ``listeners`` until ``stop`` is set; the listeners are closed at the end.
+@dataclass(slots=True)
+class Places:
+    """Where a process answers HTTP."""
+
+    listeners: list[socket.socket] = field(default_factory=list)
+    """For everything."""
+    probes: list[socket.socket] = field(default_factory=list)
+    """For what :mod:`suite.web.probes` answers, and nothing else."""
+
+    def __bool__(self) -> bool:
+        return bool(self.listeners or self.probes)
+
+    def copy(self) -> "Places":
+        """The same places with sockets of their own."""
+        return Places([each.dup() for each in self.listeners], [each.dup() for each in self.probes])
+
+    def close(self) -> None:
+        """Take no more connections."""
+        for each in (*self.listeners, *self.probes):
+            each.close()
+
+
+async def serve(backend: Backend, places: Places, stop: asyncio.Event, secured: Secured | None = None) -> None:
+    """Serve at ``places`` until ``stop`` is set; the listeners are closed at the end.
 
     The framework is imported in a thread, because it takes a quarter of a second that DNS should not wait for.
     """
-    contexts = [(listener, None) for listener in listeners]
-    places = contexts if secured is None else [*contexts, (secured.listener, secured.context)]
-    servers = await asyncio.to_thread(_servers, backend, [context for _, context in places])
-    serving = [
-        asyncio.create_task(server.serve(sockets=[listener]))
-        for server, (listener, _) in zip(servers, places, strict=True)
-    ]
+    servers = await asyncio.to_thread(_servers, backend, places, secured)
+    serving = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        for server in servers:
+        for server, _ in servers:
             server.should_exit = True
         await asyncio.gather(*serving)
 
 
-def _servers(backend: Backend, contexts: Sequence[ssl.SSLContext | None]) -> "list[Server]":
-    from suite.web.application import application
+def _servers(backend: Backend, places: Places, secured: Secured | None) -> "list[tuple[Server, socket.socket]]":
+    """A server for each listener."""
     from suite.web.http_server import make_server
+    from suite.web.probes import Probes
 
-    app = application(backend)
-    return [make_server(app, tls=context) for context in contexts]
+    found = [(make_server(Probes(backend)), listener) for listener in places.probes]
+    if places.listeners or secured is not None:
+        from suite.web.application import application
+
+        app = application(backend)
+        found += [(make_server(app), listener) for listener in places.listeners]
+        found += [(make_server(app, tls=each.context), each.listener) for each in (secured,) if each is not None]
+    return found
 
 
 def _clear(path: Path) -> None:

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
-from socket import socket
 from typing import TypeVar
 
 from suite.metrics.registry import Registry
@@ -13,7 +12,7 @@ from suite.model.snapshot import Snapshot
 from suite.model.status import Status
 from suite.store.errors import Unavailable, Unusable
 from suite.web.backend import Backend
-from suite.web.serve import serve
+from suite.web.serve import Places, serve
 
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, ... new try."""
@@ -28,10 +27,10 @@ _log = logging.getLogger(__name__)
 class WaitingRoom:
     """What a process without a database does: it says why, once in the log and whenever it is asked."""
 
-    def __init__(self, status: Callable[[], Status], registry: Registry, listeners: Sequence[socket]) -> None:
+    def __init__(self, status: Callable[[], Status], registry: Registry, places: Places) -> None:
         self._status = status
         self._registry = registry
-        self._listeners = listeners
+        self._places = places
         self.trouble = ""
         """Why the database cannot be used; empty when it can, and before anybody tried."""
 
@@ -72,11 +71,11 @@ class WaitingRoom:
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
         """Serve inside the block; whoever serves on the same listeners afterwards finds them open."""
-        if not self._listeners:
+        if not self._places:
             yield
             return
         backend, stop = Backend(Snapshot, self._status, self._registry), asyncio.Event()
-        serving = asyncio.create_task(serve(backend, [each.dup() for each in self._listeners], stop))
+        serving = asyncio.create_task(serve(backend, self._places.copy(), stop))
         try:
             yield
         finally:

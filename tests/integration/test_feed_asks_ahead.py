@@ -21,7 +21,7 @@ from suite.store.remote.client import Remote, fingerprint_of
 from suite.store.remote.follower import Moments, RemoteFollower
 from suite.web.backend import Backend
 from suite.web.hosting import FeedHost, Host
-from suite.web.serve import open_tcp, serve
+from suite.web.serve import Places, open_tcp, serve
 
 CONFIGURATION = Configuration((pool("default", "10.0.0.0/24"),), hold_time=0, cooling_time=0, digest="first")
 NEXT = tuple(ip_address(f"10.0.0.{number}") for number in range(4))
@@ -81,7 +81,7 @@ async def led(store, folder):
     backend = Backend(lambda: controller.snapshot, Status, new_registry(), store=store,
                       following=host.following, doorkeeper=host.doorkeeper)  # fmt: skip
     await controller.load()
-    tasks = [asyncio.create_task(controller.run()), asyncio.create_task(serve(backend, [], stop, secured))]
+    tasks = [asyncio.create_task(controller.run()), asyncio.create_task(serve(backend, Places(), stop, secured))]
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     remote = Remote(url, folder / "token", fingerprint=fingerprint_of(store.authority()[0]))
     try:

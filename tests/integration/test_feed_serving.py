@@ -31,7 +31,7 @@ from suite.store.remote.standing import Standing
 from suite.web.authority import is_due, make_authority, make_server_certificate
 from suite.web.backend import Backend
 from suite.web.hosting import FeedHost, Host
-from suite.web.serve import open_tcp, serve
+from suite.web.serve import Places, open_tcp, serve
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORDER = Order(SYSTEM)
@@ -91,7 +91,7 @@ async def served(store, folder):
     secured = await host.secured(listener)
     backend = Backend(lambda: origin.snapshot, Status, new_registry(), store=store,
                       following=host.following, doorkeeper=host.doorkeeper)  # fmt: skip
-    serving = asyncio.create_task(serve(backend, [], stop, secured))
+    serving = asyncio.create_task(serve(backend, Places(), stop, secured))
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     try:
         yield Site(origin, host, url, fingerprint_of(store.authority()[0]), folder)

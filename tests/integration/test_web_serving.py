@@ -28,7 +28,7 @@ from suite.web.application import application
 from suite.web.backend import Backend
 from suite.web.client import ask
 from suite.web.http_server import ImpatientProtocol, make_server
-from suite.web.serve import SocketTaken, open_tcp, open_unix, serve
+from suite.web.serve import Places, SocketTaken, open_tcp, open_unix, serve
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 COFFEE, TEA = ServiceRef("default", "coffee"), ServiceRef("default", "tea")
@@ -59,7 +59,7 @@ class Serving:
         self._stop = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         listeners = [open_unix(path), *more]
-        run = serve(backend, listeners, self._stop)
+        run = serve(backend, Places(listeners), self._stop)
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(run,))
         self._thread.start()
 
