@@ -285,9 +285,12 @@ def _is_usable(conditions: Mapping[str, Any]) -> bool:
 
 # --- Node, Namespace
 
+REMOVAL_TAINT = "ToBeDeletedByClusterAutoscaler"
+"""What kube-proxy and the cloud controllers take for a node that drains (KEP-3836), too."""
+
 
 def _node(key: Key, document: Mapping[str, Any], _: bool) -> tuple[Node, tuple[Problem, ...]]:
-    status = _mapping(document, "status", "status")
+    spec, status = _mapping(document, "spec", "spec"), _mapping(document, "status", "status")
     conditions = _list(status, "conditions", "status.conditions")
     node = Node(
         name=key.name,
@@ -297,7 +300,10 @@ def _node(key: Key, document: Mapping[str, Any], _: bool) -> tuple[Node, tuple[P
             isinstance(each, dict) and each.get("type") == "NetworkUnavailable" and str(each.get("status")) == "True"
             for each in conditions
         ),
-        is_cordoned=_mapping(document, "spec", "spec").get("unschedulable") is True,
+        is_cordoned=spec.get("unschedulable") is True,
+        is_being_removed=any(
+            isinstance(each, dict) and each.get("key") == REMOVAL_TAINT for each in _list(spec, "taints", "spec.taints")
+        ),
     )
     return node, ()
 

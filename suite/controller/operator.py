@@ -146,6 +146,10 @@ def undrain_node(snapshot: Snapshot, node: str, order: Order) -> Changes | Refus
     if refusal := _unknown_node(snapshot, node):
         return refusal
     if snapshot.is_drained(node):
+        if snapshot.nodes[node].is_being_removed:
+            return Refusal(
+                Reason.NODE_DRAINED, f"the cluster is removing node {node}, says its taint; nothing brings it back here"
+            )
         return Refusal(Reason.NODE_DRAINED, f"node {node} is cordoned in the cluster; kubectl uncordon {node}")
     return Changes()
 

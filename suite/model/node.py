@@ -23,6 +23,9 @@ class Node:
     is_cordoned: bool = False
     """Its ``spec.unschedulable`` is set, as ``kubectl cordon`` and ``kubectl drain`` do."""
 
+    is_being_removed: bool = False
+    """A taint says that the machine goes away, as the cluster's autoscaler sets it before it drains a node."""
+
     is_occupied: bool = False
     """A speaker of another load balancer, for which ours stand by, runs on it."""
 

@@ -61,11 +61,22 @@ class Snapshot:
         return tuple(sorted(leases, key=lambda lease: lease.address.version))
 
     def is_drained(self, node: str) -> bool:
-        """Whether a node is to announce nothing: an operator says so, or it is cordoned and the configuration heeds that."""
-        if node in self.drained_nodes:
-            return True
-        known = self.nodes.get(node) if self.configuration.drain_cordoned else None
-        return known is not None and known.is_cordoned
+        """Whether a node is to announce nothing.
+
+        An operator says so, the cluster removes it, or it is cordoned and the configuration heeds that.
+        """
+        known = self.nodes.get(node)
+        if node in self.drained_nodes or known is None:
+            return node in self.drained_nodes
+        return known.is_being_removed or (self.configuration.drain_cordoned and known.is_cordoned)
+
+    def may_not_return(self, node: str) -> bool:
+        """Whether a suite that ends on this node may be away for long: it is drained, or cordoned for whatever comes next.
+
+        No router shall keep routes for it then, graceful restart or not.
+        """
+        known = self.nodes.get(node)
+        return self.is_drained(node) or (known is not None and known.is_cordoned)
 
     def open_leases(self) -> Iterator[Lease]:
         """Every open lease."""

@@ -203,6 +203,25 @@ def test_a_cordoned_node_is_drained_where_the_configuration_says_so(text, told):
     assert reasons(snapshot((service(COFFEE), "10.10.10.7"), nodes=nodes, configuration=CONFIGURATION + text)) == told
 
 
+def test_a_node_that_the_cluster_removes_is_drained_whatever_the_configuration_says():
+    nodes = (Node("a", is_being_removed=True), Node("b"))
+
+    assert reasons(snapshot((service(COFFEE), "10.10.10.7"), nodes=nodes)) == [Reason.NODE_DRAINED]
+
+
+@pytest.mark.parametrize(
+    ("node", "may_stay_away"),
+    [(Node("a"), False), (Node("a", is_cordoned=True), True), (Node("a", is_being_removed=True), True)],
+    ids=["at work", "cordoned", "being removed"],
+)
+def test_a_suite_that_ends_on_a_node_that_drains_may_stay_away(node, may_stay_away):
+    assert snapshot(nodes=(node, Node("b"))).may_not_return("a") is may_stay_away
+
+
+def test_a_suite_that_ends_on_a_drained_node_may_stay_away():
+    assert snapshot(drained=["a"]).may_not_return("a")
+
+
 def test_while_metallb_speaks_on_one_node_ours_announce_nothing_on_any():
     given = snapshot(
         (service(COFFEE), "10.0.42.0"), (service(TEA), "10.10.10.7"), nodes=(Node("a"), Node("b", is_occupied=True))

@@ -127,6 +127,16 @@ def test_a_node_that_takes_no_pods_is_cordoned(spec, is_cordoned):
     assert made.value == Node("n", is_cordoned=is_cordoned)
 
 
+@pytest.mark.parametrize(("key", "is_removed"), [("ToBeDeletedByClusterAutoscaler", True), ("dedicated", False)])
+def test_a_node_that_the_cluster_removes_says_so_by_its_taint(key, is_removed):
+    spec = {"taints": [{"key": key, "effect": "NoSchedule"}]}
+
+    made = convert({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": spec}, in_cluster=True)
+
+    assert made is not None
+    assert made.value == Node("n", is_being_removed=is_removed)
+
+
 def test_a_namespace_has_labels():
     document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "x"}}}
 

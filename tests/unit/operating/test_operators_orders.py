@@ -325,3 +325,9 @@ def test_a_cordoned_node_is_uncordoned_in_the_cluster():
 
     assert undrain_node(heeded, "compute1", ANNA).reason is Reason.NODE_DRAINED
     assert undrain_node(cordoned, "compute1", ANNA) == Changes()
+
+
+def test_a_node_that_the_cluster_removes_cannot_be_undrained_here():
+    given = snapshot(nodes=HashTrieMap({"compute1": Node("compute1", is_being_removed=True)}))
+
+    assert "the cluster is removing node compute1" in undrain_node(given, "compute1", ANNA).message
