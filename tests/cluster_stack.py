@@ -76,7 +76,7 @@ class Stack:
             str(kubeconfig),
             instance=instance,
             now=lambda: datetime.now(UTC),
-            may_write=lambda: self.controller.may_write,
+            may_write=self.controller.may_write,
             settings=settings,
             epoch=self.store.read().epoch,
         )

@@ -1,12 +1,12 @@
 """One cluster, to read from and to tell: connection, source and writer under one roof.
 
-cluster = KubernetesCluster(kubeconfig, instance=node, now=clock, may_write=lambda: controller.is_leading)
+cluster = KubernetesCluster(kubeconfig, instance=node, now=clock, may_write=controller.may_write)
 await cluster.run(controller.hear)               # a Source
 cluster.tell(outcomes_of(snapshot, touched))     # a Teller, called after each commit
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from suite.cluster.cluster_source import ClusterSource
@@ -14,7 +14,7 @@ from suite.cluster.guard import Guard, holder_of
 from suite.cluster.kubernetes import connect
 from suite.cluster.source import Batch, Deliver
 from suite.cluster.status import Note, Outcome
-from suite.cluster.writer import StatusWriter
+from suite.cluster.writer import StatusWriter, always
 from suite.model.configuration import KubernetesSettings
 from suite.model.problem import Problem
 from suite.model.service import ServiceRef
@@ -28,7 +28,7 @@ class KubernetesCluster:
         context: one of the file's contexts; empty for its current one.
         instance: the name of this controller, for Events.
         now: the clock.
-        may_write: whether this instance leads.
+        may_write: whether this instance leads, as the database says then.
         settings: what is read beside Services, and where.
         epoch: of the database, for the Lease that guards against a second one.
     """
@@ -40,7 +40,7 @@ class KubernetesCluster:
         context: str = "",
         instance: str,
         now: Callable[[], datetime],
-        may_write: Callable[[], bool] = lambda: True,
+        may_write: Callable[[], Awaitable[bool]] = always,
         settings: KubernetesSettings | None = None,
         epoch: str = "",
     ) -> None:
@@ -92,8 +92,8 @@ class KubernetesCluster:
             return self._guard.trouble
         return f"the Lease {lease} is not held yet" if (lease := self._settings.guard_lease) else ""
 
-    def _is_ours_to_write(self) -> bool:
-        return self._may_write() and (self._guard is None or self._guard.is_fresh)
+    async def _is_ours_to_write(self) -> bool:
+        return (self._guard is None or self._guard.is_fresh) and await self._may_write()
 
     def tell(self, outcomes: Iterable[Outcome]) -> None:
         """These Services stand so in the database now; returns at once."""

@@ -9,14 +9,14 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from suite.cluster.backoff import Backoff
 from suite.cluster.connection import ApiError, Connection, Lost
-from suite.cluster.status import Note, Outcome, Standing, event_again, event_body, plan_writes, problem_note
+from suite.cluster.status import Note, Outcome, Standing, Writes, event_again, event_body, plan_writes, problem_note
 from suite.model.problem import Problem
 from suite.model.service import ServiceRef, parse_ref
 
@@ -60,6 +60,11 @@ class Standings(Protocol):
         ...
 
 
+async def always() -> bool:
+    """Nobody else writes."""
+    return True
+
+
 class StatusWriter:
     """Brings objects to say what the database says.
 
@@ -68,7 +73,7 @@ class StatusWriter:
         standings: what the objects say.
         instance: the name of this controller, for Events.
         now: the clock.
-        may_write: whether this instance still leads; asked before every request.
+        may_write: whether this instance still leads, asked before every write: what is found out after the question counts.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class StatusWriter:
         *,
         instance: str,
         now: Callable[[], datetime],
-        may_write: Callable[[], bool] = lambda: True,
+        may_write: Callable[[], Awaitable[bool]] = always,
     ) -> None:
         self._connection = connection
         self._standings = standings
@@ -90,6 +95,7 @@ class StatusWriter:
         self._busy: set[ServiceRef] = set()
         self._failures: dict[ServiceRef, Backoff] = {}
         self._parked: set[ServiceRef] = set()
+        self._has_parked = asyncio.Event()
         self._written: dict[ServiceRef, _Written] = {}
         self._news = asyncio.Event()
         self._with_ip_mode = True
@@ -132,6 +138,7 @@ class StatusWriter:
         self._with_ip_mode = await self._knows_ip_mode()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send_notes(), name="event writer")
+            group.create_task(self._unpark(), name="parked writes")
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"status writer {number}")
 
@@ -141,7 +148,7 @@ class StatusWriter:
             self._note_news.clear()
             while self._notes:
                 kind, ref, note = self._notes.popleft()
-                if self._may_write():
+                if await self._may_write():
                     await self._try_event(note, ref, self._standings.uid(kind, ref), kind)
 
     def _on_standing(self, ref: ServiceRef) -> None:
@@ -185,13 +192,15 @@ class StatusWriter:
                 await self._again(ref, str(error), error.retry_after)
 
     async def _write(self, ref: ServiceRef) -> None:
-        outcome, standing = self._outcomes.get(ref), self._standings.standing(ref)
-        if outcome is None or standing is None:
+        if not self._planned(ref):  # nothing to say costs no question
             return
-        if not self._may_write():
+        if not await self._may_write():
             self._park(ref)
             return
-        writes = plan_writes(standing, outcome, now=self._now(), with_ip_mode=self._with_ip_mode)
+        outcome, standing = self._outcomes.get(ref), self._standings.standing(ref)
+        writes = self._planned(ref)  # the answer took a while
+        if outcome is None or standing is None or not writes:
+            return
         path = f"/api/v1/namespaces/{ref.namespace}/services/{ref.name}"
         if writes.status is not None:
             if not self._may_insist(outcome):
@@ -200,23 +209,34 @@ class StatusWriter:
             self._wrote(outcome)
         for note in writes.notes:  # before anything else can fail: once the status is written, nothing calls for them
             await self._try_event(note, ref, standing.uid)
-        if writes.metadata is not None and self._may_write():
+        if writes.metadata is not None:
+            if not await self._may_write():
+                self._park(ref)
+                return
             metadata = self._current(writes.metadata, ref)
             self._standings.restate(await self._connection.patch(path, metadata))
 
+    def _planned(self, ref: ServiceRef) -> Writes:
+        """What is to be said of a Service now."""
+        outcome, standing = self._outcomes.get(ref), self._standings.standing(ref)
+        if outcome is None or standing is None:
+            return Writes()
+        return plan_writes(standing, outcome, now=self._now(), with_ip_mode=self._with_ip_mode)
+
     def _park(self, ref: ServiceRef) -> None:
         """Another instance leads; should this one lead later, it says what is still to be said."""
-        if not self._parked:
-            asyncio.get_running_loop().call_later(LEAD_INTERVAL, self._unpark)
         self._parked.add(ref)
+        self._has_parked.set()
 
-    def _unpark(self) -> None:
-        if not self._may_write():
-            asyncio.get_running_loop().call_later(LEAD_INTERVAL, self._unpark)
-            return
-        parked, self._parked = self._parked, set()
-        for ref in parked:
-            self._enqueue(ref)
+    async def _unpark(self) -> None:
+        while True:
+            await self._has_parked.wait()
+            await asyncio.sleep(LEAD_INTERVAL)
+            if await self._may_write():
+                parked, self._parked = self._parked, set()
+                self._has_parked.clear()
+                for ref in parked:
+                    self._enqueue(ref)
 
     def _may_insist(self, outcome: Outcome) -> bool:
         """Whether to write now; what was written before and undone by somebody waits longer each time."""

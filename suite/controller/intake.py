@@ -125,7 +125,7 @@ class Intake:
                 self._places.kubeconfig,
                 instance=self._node,
                 now=self._clock,
-                may_write=lambda: self._controller.may_write,
+                may_write=self._controller.may_write,
                 settings=self._outcome.attempt.kubernetes,
                 epoch=snapshot.epoch,
             )

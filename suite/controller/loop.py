@@ -10,9 +10,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from time import CLOCK_BOOTTIME, clock_gettime, monotonic, perf_counter
+from time import CLOCK_BOOTTIME, clock_gettime, perf_counter
 
 from suite.cluster.source import Batch
+from suite.controller.confirmation import Confirmation
 from suite.controller.merge import everything, merged
 from suite.controller.plan import Adoptable, Planner, Preview, preview
 from suite.controller.proven import Proven
@@ -34,9 +35,6 @@ from suite.model.snapshot import Snapshot
 from suite.store.errors import Conflict, Deposed, Unavailable
 from suite.store.store import Store
 
-LEAD_IS_FRESH = 5.0
-"""Seconds for which an answer that this instance leads holds for writes to others; the database waits twice as long before it
-lets another lead, so a process that was frozen and wakes up asks before it writes."""
 RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the database is tried again after the first, second, ... fault."""
 
@@ -88,17 +86,22 @@ class Controller:
         self._told: tuple[str, int] | None = None
         self._rejected = ""
         self._term = 0
-        self._led_at = 0.0
+        self._told_term = 0
+        """The last term in which a turn told what it left: what others committed before it is known by then."""
+        self._confirmation = Confirmation(self._ask_for_term)
 
     @property
     def trouble(self) -> str:
         """Why the database cannot be used; empty when it can."""
         return str(self.away)
 
-    @property
-    def may_write(self) -> bool:
-        """Whether this instance surely leads: what is written elsewhere than into the database has no term to check."""
-        return self.is_leading and monotonic() - self._led_at < LEAD_IS_FRESH
+    async def may_write(self) -> bool:
+        """Whether the database says, after this call, that our term goes on: a cluster knows no term that it could check.
+
+        Who is deposed between the answer and the write is late by one request, and the write names the version of the
+        object it was made for: where the next leader wrote first it is a conflict, and before trying again this is asked.
+        """
+        return self.is_leading and await self._confirmation.answer()
 
     async def run(self) -> None:
         """Follow the clock, the database and the question who leads, until cancelled."""
@@ -156,8 +159,19 @@ class Controller:
         return await announce(self._store, node, announced, self._clock())
 
     def probed(self, address: Address) -> None:
-        """A speaker found that nobody answers for ``address``, which is free."""
+        """A speaker found that nobody answers for ``address``, which is free; another instance that leads hears of it too."""
         self._proven.note(address, self._clock())
+        if not self.is_leading:
+            self._store.say_clean(address)
+
+    def hear_clean(self, addresses: tuple[Address, ...]) -> None:
+        """The same, found by speakers beside other programs on the database; only what comes next is worth remembering."""
+        for address in set(addresses).intersection(self._planner.ahead() if addresses else ()):
+            self._proven.note(address, self._clock())
+
+    def proven(self) -> tuple[Address, ...]:
+        """Addresses that the network was asked for a moment ago, and that nobody has."""
+        return self._proven.at(self._clock())
 
     def not_ready(self) -> tuple[str, ...]:
         """Why this controller does not do its work; empty when it does."""
@@ -179,9 +193,8 @@ class Controller:
         batch = everything(self.snapshot, self._planner.pending())
         return preview(batch, self.snapshot, self._clock(), self._wanted_configuration)
 
-    async def led(self, term: int | None, asked_at: float) -> None:
+    async def led(self, term: int | None) -> None:
         """Who leads was asked; whoever begins to lead plans against what is in the database by then."""
-        self._led_at = asked_at
         was_leading, self.is_leading = self.is_leading, term is not None
         self._term = term or 0
         self._registry.set(names.IS_LEADER, self.is_leading)
@@ -227,6 +240,14 @@ class Controller:
         async with self._turning:
             await self._turn()
 
+    async def _ask_for_term(self) -> bool:
+        """Whether the term goes on; a database that is away confirms nothing, and what is to be written waits."""
+        try:
+            return self._told_term == self._term and await asyncio.to_thread(self._store.is_term, self._term)
+        except Unavailable as error:
+            _log.debug("whether this instance still leads cannot be found out: %s", error)
+            return False
+
     def _judged(self, wall: datetime) -> datetime:
         return self._steady.judged(wall, self._uptime(), self.snapshot.configuration.cooling_time)
 
@@ -264,6 +285,7 @@ class Controller:
                 # after a lost race the snapshot holds what others committed too, even where nothing is left to do
                 is_whole = is_first or look_at_all or self._told != before
                 await self._publish(Publication(self.snapshot, None if is_whole else touched))
+            self._told_term = self._term
             return
 
     def _may_turn(self) -> bool:

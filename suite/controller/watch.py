@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from time import monotonic
 from typing import Protocol
 
 from suite.controller.trouble import Trouble
+from suite.model.address import Address
 from suite.model.snapshot import Snapshot
 from suite.store.errors import Unavailable
 from suite.store.store import Store
@@ -25,11 +25,14 @@ class Watched(Protocol):
     turned: asyncio.Event
     """Set after each turn: what is due next may be something else now."""
 
-    async def led(self, term: int | None, asked_at: float) -> None:
-        """This instance leads in ``term``, or (None) another one does; ``asked_at`` is monotonic."""
+    async def led(self, term: int | None) -> None:
+        """This instance leads in ``term``, or (None) another one does."""
 
     async def catch_up(self) -> None:
         """Somebody committed."""
+
+    def hear_clean(self, addresses: tuple[Address, ...]) -> None:
+        """Speakers of other programs found these to be nobody's."""
 
     async def come_back(self) -> None:
         """Try whether the database is back.
@@ -54,10 +57,11 @@ async def watch_database(
             if watched.away:
                 await asyncio.sleep(WAIT)
                 await watched.come_back()
-            asked_at = monotonic()
             term = await asyncio.to_thread(store.lead, instance, clock()) if may_lead() else None
-            await watched.led(term, asked_at)
-            if await asyncio.to_thread(store.wait, watched.snapshot, WAIT):
+            await watched.led(term)
+            is_news = await asyncio.to_thread(store.wait, watched.snapshot, WAIT)
+            watched.hear_clean(store.heard_clean())
+            if is_news:
                 await watched.catch_up()
         except Unavailable as error:
             watched.away.begins(error)

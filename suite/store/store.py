@@ -39,6 +39,7 @@ from suite.store.database import Database, Transaction
 from suite.store.engine import open_database
 from suite.store.errors import OutcomeUnknown, Unavailable
 from suite.store.feed import Bell, wait
+from suite.store.hearsay import Hearsay
 from suite.store.history import PAGE, LoggedEvent
 from suite.store.leadership import Leadership
 from suite.store.presence import Presence
@@ -58,6 +59,7 @@ class Store:
         self.database = database
         self._writer = Writer(secrets.token_hex(8), key)
         self._bell = Bell()
+        self._hearsay = Hearsay()
         self._leadership = Leadership(database)
         self._presence = Presence(database)
 
@@ -273,7 +275,15 @@ class Store:
 
     def wait(self, after: Snapshot, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds; whether something newer than ``after`` was committed by anybody."""
-        return wait(self.database, after, timeout, self._bell)
+        return wait(self.database, after, timeout, self._bell, self._hearsay)
+
+    def say_clean(self, address: Address) -> None:
+        """Let whoever waits on this database know that nobody on the network has ``address``; see ``hearsay``."""
+        self._hearsay.say(address)
+
+    def heard_clean(self) -> tuple[Address, ...]:
+        """What other programs said so since the last call."""
+        return self._hearsay.take()
 
     def lead(self, instance: str, now: datetime) -> int | None:
         """The term in which ``instance`` leads, or None while another instance does; call it again and again.
@@ -281,6 +291,14 @@ class Store:
         While it stays leader this writes nothing, on either database.  ``close`` gives leadership up.
         """
         return self._leadership.lead(instance, now)
+
+    def is_term(self, term: int) -> bool:
+        """Whether ``term`` goes on, as the database says now.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return bool(self.database.read(lambda tx: tx.scalar("SELECT term FROM leadership")) == term)
 
     def resign(self) -> None:
         """Let another instance lead."""

@@ -150,7 +150,11 @@ def test_failures_are_tried_again_until_the_object_is_right(fault):
 def test_without_the_lead_nothing_is_written_and_with_it_everything_that_waited():
     async def scenario(api: Api, world: ServerWorld, _: Told) -> None:
         leads = False
-        world.writer._may_write = lambda: leads
+
+        async def may_write() -> bool:
+            return leads
+
+        world.writer._may_write = may_write
 
         world.teller.tell([LEASED])
         await until(lambda: world.writer.is_settled)

@@ -131,7 +131,7 @@ class Stack:
         self.source = ClusterSource(connection)
         self.controller = Controller(self.store, self.tell, new_registry(), "bench", self.now)
         self.writer = StatusWriter(
-            connection, self.source, instance="bench", now=self.now, may_write=lambda: self.controller.is_leading
+            connection, self.source, instance="bench", now=self.now, may_write=self.controller.may_write
         )
 
     @staticmethod
