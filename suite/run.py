@@ -308,7 +308,7 @@ class Suite:
         """Another process decides: its database is followed."""
         from suite.controller.follower import DatabaseFollower
 
-        return DatabaseFollower(store, self._tell, _now, self._settings)
+        return DatabaseFollower(store, self._tell, _now, self._settings, looks_ahead="speaker" in self._roles)
 
     async def _follow_remote(self, remote: Remote) -> Origin:
         """Another machine decides; without a configuration of its own this process does as that one says."""
@@ -395,11 +395,9 @@ class Suite:
         return replace(configuration, dns=replace(configuration.dns, listen=self._options.dns_listen))
 
     def _probed(self, address: Address) -> None:
-        """A speaker found a free address to be nobody's; only a controller gives addresses."""
-        if self._controller is not None:
-            self._controller.probed(address)
-        elif self._remote is not None:
-            self._remote.probed(address)
+        """A speaker found a free address to be nobody's; who gives addresses shall know."""
+        if self._origin is not None:
+            self._origin.probed(address)
 
     async def _decline(self, address: Address, mac: str) -> None:
         """The speaker found a stranger at an address."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from suite.model.snapshot import Snapshot
 from suite.store.database import Database, Transaction
+from suite.store.hearsay import Hearsay
 from suite.store.stirring import Stirring
 
 POLL = 0.02
@@ -75,8 +76,8 @@ class Bell:
                     self._free.append(stir)
 
 
-def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> bool:
-    """Whether something newer than ``after`` was committed within ``timeout`` seconds.
+def wait(database: Database, after: Snapshot, timeout: float, bell: Bell, hearsay: Hearsay) -> bool:
+    """Whether something newer than ``after`` was committed within ``timeout`` seconds; ``hearsay`` is passed on meanwhile.
 
     Raises:
         Unavailable: the database is away, from the start or since.
@@ -84,7 +85,7 @@ def wait(database: Database, after: Snapshot, timeout: float, bell: Bell) -> boo
     deadline = time.monotonic() + timeout
     with database.looking() as tx:
         if database.path is None:
-            found = _looked(tx, after, bell, _pause_postgresql(tx), deadline)
+            found = _looked(tx, after, bell, _pause_postgresql(tx, hearsay), deadline)
             tx.execute("UNLISTEN *")
             return found
         with bell.heard(database.path.absolute().parent) as stir:
@@ -128,13 +129,14 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
     return pause
 
 
-def _pause_postgresql(tx: Transaction) -> Pause:
+def _pause_postgresql(tx: Transaction, hearsay: Hearsay) -> Pause:
     tx.execute("LISTEN suite_head")
+    hearsay.exchange(tx)
 
     def pause(deadline: float) -> bool:
         left = deadline - time.monotonic()
-        for _ in tx.driver.notifies(timeout=min(SLICE, max(left, 0)), stop_after=1):
-            pass
+        for notice in tx.driver.notifies(timeout=min(SLICE, max(left, 0)), stop_after=1):
+            hearsay.hear(notice.channel, notice.payload)
         return left > 0
 
     return pause
