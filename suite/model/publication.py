@@ -54,6 +54,9 @@ class Origin(Protocol):
     async def decline(self, address: Address, mac: str, node: str) -> None:
         """A stranger, known by its MAC, has ``address``."""
 
+    def probed(self, address: Address) -> None:
+        """Nobody on the network answers for ``address``, which is free; worth passing on now, and nothing in a minute."""
+
 
 def touched_by(changes: Changes) -> frozenset[ServiceRef] | None:
     """The Services that ``changes`` may make look different; None when a change of nodes or settings may touch any."""
