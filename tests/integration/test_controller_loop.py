@@ -284,8 +284,9 @@ def test_one_that_follows_finds_back_after_an_outage(postgres_db: "DatabaseUnder
             postgres_server.start()  # type: ignore[attr-defined]
 
             assert await until(lambda: not leader.controller.trouble and not spare.controller.trouble)
-            for each in (leader, spare):  # both watch the same cluster, and who led before may not know yet that it does not
-                await each.controller.hear(Batch(services=(load_balancer("b"),)))
+            everything = Batch(services=(load_balancer("a"), load_balancer("b")), is_full=True)
+            for each in (leader, spare):  # both watch one cluster, and either may lead now
+                await each.controller.hear(everything)
             assert await until(lambda: leader.has("b") == spare.has("b") == ["10.0.0.1"])
 
     run(story)
