@@ -95,10 +95,12 @@ run_tests() {
     if [ $# -gt 0 ]; then
         exec "$python" -m pytest "$@"
     fi
-    # The fast rings share no port, file or namespace and use every core; the others have the machine to themselves.
-    # They do without one plugin, whose import takes longer than most of their folders.
+    # The fast rings use every core, test by test, without one plugin whose import takes longer than most of their
+    # folders. The others wait more than they compute: a lane for each core, four at most, because daemons that
+    # are starved of time are late for each other. A file stays in one lane, since its tests may share a network.
     "$python" -m pytest -n auto -p no:schemathesis tests/unit tests/property
-    exec "$python" -m pytest --ignore=tests/unit --ignore=tests/property tests
+    exec "$python" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+        --ignore=tests/unit --ignore=tests/property tests
 }
 
 soak() {
