@@ -89,7 +89,7 @@ def running(zones: Zones, *arguments: Any, **options: Any) -> Iterator[Running]:
     try:
         here.run(here.server.start())
         here.publish(
-            *(ReplaceZone(zone) for zone in zones.by_origin.values()), SetState(ready=zones.ready, stale=False)
+            *(ReplaceZone(zone) for zone in zones.by_origin.values()), SetState(ready=zones.ready, stale=zones.stale)
         )
         yield here
     finally:

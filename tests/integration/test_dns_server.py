@@ -13,21 +13,27 @@ import script
 
 
 @pytest.fixture(scope="module")
-def server():
-    with running(script.zones(), script.SETTINGS, processes=True) as here:
-        yield here
+def servers():
+    """One server for each state of the zones; the one that most cases are about has processes, as in earnest."""
+    with (
+        running(script.zones(), script.SETTINGS, processes=True) as ready,
+        running(script.zones("unready"), script.SETTINGS, processes=False) as unready,
+        running(script.zones("stale"), script.SETTINGS, processes=False) as stale,
+    ):
+        yield {"ready": ready, "unready": unready, "stale": stale}
 
 
 @pytest.mark.parametrize("version", [4, 6])
-@pytest.mark.parametrize(("transport", "case"), script.pairs("answers.vec", "edns.vec", "header.vec"), ids=str)
-def test_the_running_server_answers(server, transport, case, version):
+@pytest.mark.parametrize(("transport", "case"), script.pairs(*script.FILES), ids=str)
+def test_the_running_server_answers(servers, transport, case, version):
     is_silent = case.raw is not None and case.raw[0] == "SILENCE"
 
+    server = servers[case.state]
     ask = server.udp if transport == "udp" else server.tcp
     reply = ask(case.packet, version, expect=not is_silent)
     if reply is not None and case.raw is None and transport == "udp":
         again = ask(case.packet, version)  # a second time from the answers made ready by the first
         assert again is not None
-        script.judge(case, again)
+        script.judge(case, again, transport)
 
-    script.judge(case, reply)
+    script.judge(case, reply, transport)

@@ -13,12 +13,14 @@ import script
 from suite.dns.settings import Context
 from suite.dns.wire import respond
 
-ZONES = script.zones()
+ZONES = {state: script.zones(state) for state in ("ready", "unready", "stale")}
 CLIENT = b"\x7f\0\0\1"
 
 
-@pytest.mark.parametrize(("transport", "case"), script.pairs("answers.vec", "edns.vec", "header.vec"), ids=str)
+@pytest.mark.parametrize(("transport", "case"), script.pairs(*script.FILES), ids=str)
 def test_the_pure_core_answers(transport, case):
-    reply = respond(ZONES, case.packet, Context(script.SETTINGS, CLIENT, 1_700_000_000, tcp=transport == "tcp"))
+    reply = respond(
+        ZONES[case.state], case.packet, Context(script.SETTINGS, CLIENT, 1_700_000_000, tcp=transport == "tcp")
+    )
 
-    script.judge(case, reply)
+    script.judge(case, reply, transport)
