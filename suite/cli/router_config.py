@@ -82,7 +82,7 @@ def command(
     if existing is not None:
         _compare(router, existing)
         return
-    for each in _parts(router, vendor, merge):
+    for each in _parts(router, vendor, merge, part or ""):
         if part in {None, each.name}:
             click.echo(each.instructions(), err=True)
             click.echo(each.text, nl=False)
@@ -140,12 +140,12 @@ def _zones(snapshot: "Snapshot") -> list[str]:
     return sorted(text for text in texts if not text.endswith(".arpa."))
 
 
-def _parts(router: "Router", vendor: str, merge: Path | None) -> "tuple[Part, ...]":
-    from suite.speaker import router_bird, router_frr, router_other, router_vyatta
+def _parts(router: "Router", vendor: str, merge: Path | None, only: str) -> "tuple[Part, ...]":
+    from suite.speaker import router_bird, router_frr, router_mikrotik, router_opnsense, router_vyatta, router_vyos
 
     if vendor == "usg":
         try:
-            return router_vyatta.usg(router, merge.read_text(encoding="utf-8") if merge is not None else "")
+            return router_vyatta.usg(router, merge.read_text(encoding="utf-8") if merge is not None else "", only)
         except (OSError, ValueError) as error:
             fix = "the file was not changed and nothing was written; mend it first"
             raise Fault(str(error), where=str(merge), fix=fix, code=Exit.REFUSED) from None
@@ -154,9 +154,9 @@ def _parts(router: "Router", vendor: str, merge: Path | None) -> "tuple[Part, ..
         "unifi": router_frr.unifi,
         "bird": router_bird.bird,
         "edgeos": router_vyatta.edgeos,
-        "vyos": router_vyatta.vyos,
-        "mikrotik": router_other.mikrotik,
-        "opnsense": router_other.opnsense,
+        "vyos": router_vyos.vyos,
+        "mikrotik": router_mikrotik.mikrotik,
+        "opnsense": router_opnsense.opnsense,
     }
     return writers[vendor](router)
 

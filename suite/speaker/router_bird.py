@@ -22,7 +22,8 @@ def bird(router: Router) -> tuple[Part, ...]:
         '/etc/bird/suite.conf, and in /etc/bird/bird.conf the line: include "/etc/bird/suite.conf";',
         "birdc configure",
         "birdc show route all for 10.10.10.10 (one of your addresses); birdc show protocols",
-        "remove the line with include; birdc configure",
+        "remove the line with include from bird.conf, then",
+        ("rm /etc/bird/suite.conf", "birdc configure"),
         tuple(notes),
     )
     return (bgp, *dnsmasq(router))
@@ -82,7 +83,9 @@ def _bfd(router: Router) -> Iterator[str]:
 
 def _session(router: Router) -> Iterator[str]:
     yield f"local {router.address} as {router.asn};"
-    yield "direct;" if router.is_beside else f"multihop {router.hops or 2};"
+    yield "direct;" if router.is_beside else f"multihop {router.ttl_security or router.hops or 2};"
+    if router.ttl_security:
+        yield "ttl security on;"
     yield f"hold time {router.hold_time};"
     if router.has_password:
         yield '# password "...";  (the peer\'s password; it is kept out of this file)'

@@ -1,8 +1,9 @@
 """What the router on the other side of a peer has to be told: pure, out of the configuration and the nodes.
 
 `router_of` says it in the abstract (who speaks, which prefixes are ours, which names lead to our DNS); one module for
-each family of routers writes it in their words: `router_frr`, `router_bird`, `router_vyatta`, `router_other`.
-A router takes our pools' prefixes and nothing else, and tells us nothing.
+each family of routers writes it in their words: `router_frr`, `router_bird`, `router_vyatta`, `router_vyos`,
+`router_mikrotik`, `router_opnsense`. A router takes our pools' prefixes and nothing else, and tells us nothing. What is
+written may be applied again and again, and comes with the way back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,6 +83,8 @@ class Router:
     hold_time: int = 90
     hops: int = 0
     """How many hops away external nodes may be; 0 where that is no question."""
+    ttl_security: int = 0
+    """From how many hops away packets are taken at most (RFC 5082); 0 for from anywhere."""
     paths: int = PATHS
     zones: tuple[str, ...] = ()
     """Without the dot at the end."""
@@ -122,12 +125,16 @@ class Part:
     apply: str
     check: str
     undo: str
+    back: tuple[str, ...] = ()
+    """The way back, line by line, as ``undo`` says to use them: they remove everything that the text makes."""
     notes: tuple[str, ...] = ()
 
     def instructions(self) -> str:
         """Where it goes, how it takes effect, how to look, and the way back."""
         lines = [f"place: {self.place}", f"apply: {self.apply}", f"check: {self.check}", f"undo:  {self.undo}"]
-        return "\n".join([*lines, *(f"note:  {note}" for note in self.notes)])
+        return "\n".join(
+            [*lines, *(f"       {line}" for line in self.back), *(f"note:  {note}" for note in self.notes)]
+        )
 
 
 def router_of(
@@ -170,6 +177,7 @@ def router_of(
         is_beside=not peer.ebgp_multihop and is_beside(peer.address, speakers),
         hold_time=hold_time(peer),
         hops=8 if peer.ebgp_multihop and not is_internal(peer) else 0,
+        ttl_security=peer.ttl_security,
         paths=paths,
         zones=tuple(zone.rstrip(".") for zone in zones),
         servers=configuration.dns.addresses or tuple(each.address for each in speakers),

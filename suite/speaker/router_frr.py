@@ -9,6 +9,8 @@ BLIND = (
     "no BFD here: FRR binds it to the interface that has the peer's address, and the nodes are behind another one; for BFD "
     "give the peer the router's address in the nodes' network, or use short hold times"
 )
+LISTEN_LIMIT, MOST_LISTENED = 100, 5000
+"""How many neighbors FRR takes out of ranges by itself, and the most that `bgp listen limit` can say."""
 FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
 LIST_WORDS = {4: "ip", 6: "ipv6"}
 
@@ -29,7 +31,8 @@ def frr(router: Router) -> tuple[Part, ...]:
         "/etc/frr/suite.conf (or its lines in /etc/frr/frr.conf)",
         "vtysh -f /etc/frr/suite.conf, then vtysh -c 'write memory'",
         "vtysh -c 'show ip bgp' lists each address once per node; vtysh -c 'show bgp summary'",
-        f"vtysh -c 'configure terminal' -c 'router bgp {router.asn}' -c 'no neighbor {GROUP} peer-group'",
+        f"these lines in vtysh, without what was there before; `no router bgp {router.asn}` where it speaks with nobody else",
+        tuple(frr_back(router)),
         tuple(notes),
     )
     return (bgp, *dnsmasq(router))
@@ -43,19 +46,20 @@ def unifi(router: Router) -> tuple[Part, ...]:
         "UniFi Network, Settings, Routing, BGP: upload it as the configuration of the gateway",
         "save; the gateway keeps it over provisioning and firmware updates",
         "on the gateway: vtysh -c 'show ip bgp'",
-        "remove the entry on the same page",
+        "remove the entry on the same page, which holds all that was written",
     )
     if not router.zones:
         return (bgp,)
-    text = "".join(f"Forward Domain  {zone}  {server}\n" for zone in router.zones for server in router.servers[:1])
+    text = "".join(f"Forward Domain  {zone}  {server}\n" for zone in router.zones for server in router.servers)
+    notes = ("one entry for each server; where the page takes one for each domain, the first is enough",)
     dns = Part(
         "dns",
         text,
         "UniFi Network, Settings, Routing, DNS: an entry of type Forward Domain for each line",
         "save",
         f"nslookup ns.{router.zones[0]} from any client",
-        "remove the entries on the same page",
-        ("the gateway takes one server for each domain",) if len(router.servers) > 1 else (),
+        "remove these entries on the same page",
+        notes=notes if len(router.servers) > 1 else (),
     )
     return (bgp, dns)
 
@@ -75,6 +79,32 @@ def frr_lines(router: Router) -> Iterator[str]:
         yield from (f" {line}" for line in _family(router, family))
     yield "exit"
     yield from _bfd_profile(router)  # last: bgpd, when it reads the file by itself, understands nothing behind "bfd"
+
+
+def frr_back(router: Router) -> Iterator[str]:
+    """What removes all of it again, in vtysh."""
+    yield "configure terminal"
+    yield f"router bgp {router.asn}"
+    yield from (f" no neighbor {interface} interface peer-group {GROUP}" for interface in router.interfaces)
+    if router.connects:
+        yield from (f" no neighbor {node.address}" for node in router.nodes)
+    elif not router.interfaces:
+        yield from (f" no bgp listen range {network} peer-group {GROUP}" for network in router.ranges())
+    for family in router.families:
+        yield f" address-family {FAMILY_NAMES[family]} unicast"
+        yield f"  no maximum-paths {ways(router)}"
+        yield " exit-address-family"
+    yield f" no neighbor {GROUP} peer-group"
+    if listen_limit(router):
+        yield " no bgp listen limit"
+    yield " bgp default ipv4-unicast"
+    if router.identifier:
+        yield " no bgp router-id"
+    yield "exit"
+    yield from (f"no route-map {GROUP}-{way}" for way in ("in", "out"))
+    yield from (f"no {LIST_WORDS[family]} prefix-list {GROUP}{family}" for family in router.families)
+    if has_bfd(router):
+        yield from ("bfd", f" no profile {GROUP}", "exit")
 
 
 def has_bfd(router: Router) -> bool:
@@ -120,6 +150,8 @@ def _group(router: Router) -> Iterator[str]:
     yield f"{name} timers {max(router.hold_time // 3, 1) if router.hold_time else 0} {router.hold_time}"
     if router.hops:
         yield f"{name} ebgp-multihop {router.hops}"
+    if router.ttl_security:
+        yield f"{name} ttl-security hops {router.ttl_security}"
     if router.has_password:
         yield f"! {name} password ...   (the peer's password; it is kept out of this file)"
     if has_bfd(router):
@@ -135,6 +167,8 @@ def _group(router: Router) -> Iterator[str]:
             yield f"neighbor {node.address} peer-group {GROUP}"
             yield f"neighbor {node.address} description {node.name}"
     else:
+        if listen_limit(router):
+            yield f"bgp listen limit {listen_limit(router)}"
         yield from (f"bgp listen range {network} peer-group {GROUP}" for network in router.ranges())
 
 
@@ -145,8 +179,19 @@ def _family(router: Router, family: int) -> Iterator[str]:
     yield f" neighbor {GROUP} route-map {GROUP}-out out"
     if router.maximum(family):
         yield f" neighbor {GROUP} maximum-prefix {router.maximum(family)}"
-    yield f" maximum-paths {'ibgp ' if router.is_internal else ''}{router.paths}"
+    yield f" maximum-paths {ways(router)}"
     yield "exit-address-family"
+
+
+def ways(router: Router) -> str:
+    """What stands behind ``maximum-paths``: routes inside one AS are counted by themselves."""
+    return f"ibgp {router.paths}" if router.is_internal else str(router.paths)
+
+
+def listen_limit(router: Router) -> int:
+    """How many nodes are taken out of ranges, with room for as many again; 0 where FRR's own limit is enough."""
+    wanted = 0 if router.connects or router.interfaces else 2 * len(router.nodes)
+    return min(wanted, MOST_LISTENED) if wanted > LISTEN_LIMIT else 0
 
 
 def dnsmasq(router: Router) -> tuple[Part, ...]:
@@ -164,6 +209,7 @@ def dnsmasq(router: Router) -> tuple[Part, ...]:
             "/etc/dnsmasq.d/suite.conf",
             "systemctl restart dnsmasq",
             f"nslookup ns.{router.zones[0]} from any client of this router",
-            "rm /etc/dnsmasq.d/suite.conf; systemctl restart dnsmasq",
+            "these commands",
+            ("rm /etc/dnsmasq.d/suite.conf", "systemctl restart dnsmasq"),
         ),
     )

@@ -4,8 +4,8 @@ Each table holds the places we use, as the maker has them, with the values that 
 
 - Vyatta (EdgeOS, USG): the templates of vyatta-cfg-quagga; `maximum-paths` and `service dns` as EdgeOS's manual shows them;
 - VyOS: the interface definitions of vyos-1x;
-- RouterOS 7: the properties of /routing/bgp/connection, /routing/filter/rule and /ip/dns/static in MikroTik's manual;
-- OPNsense: the plugin's model, net/frr/.../Quagga/BGP.xml.
+- RouterOS 7: the properties of the menus below routing/bgp, routing/filter, routing/bfd and ip/dns in MikroTik's manual;
+- OPNsense: the plugin's model, net/frr/.../Quagga/BGP.xml, and its template for FRR, .../Quagga/Config/bgpd.conf.
 
 This is no router: it finds a misspelt word and a value out of range, and nothing that only happens when both are applied.
 """
@@ -27,8 +27,10 @@ from suite.model.node import Node
 from suite.model.peer import BfdProfile, Peer
 from suite.model.pool import Pool
 from suite.speaker.router_config import Part, Router, router_of
-from suite.speaker.router_other import mikrotik, opnsense
-from suite.speaker.router_vyatta import edgeos, usg, vyos
+from suite.speaker.router_mikrotik import mikrotik
+from suite.speaker.router_opnsense import opnsense
+from suite.speaker.router_vyatta import edgeos, usg
+from suite.speaker.router_vyos import vyos
 
 NODES = (
     Node("node1", addresses=(ip_address("10.10.0.101"), ip_address("2001:db8::101"))),
@@ -49,6 +51,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "both families": {"dual_stack_address_family": True},
     "with a password": {"password": "sesame"},
     "no hold time": {"hold_time": 0.0},
+    "IPv6": {"address": ip_address("2001:db8::1")},
+    "near, by its TTL": {"asn": 64513, "ttl_security": 2},
 }
 forms = pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS.keys())
 
@@ -64,6 +68,10 @@ VYATTA = (
     rf"protocols bgp {ASN} neighbor {IP} prefix-list (?:import|export) {WORD}",
     rf"protocols bgp {ASN} neighbor {IP} ebgp-multihop {NUMBER}",
     rf"protocols bgp {ASN} neighbor {IP} update-source {IP}",
+    rf"protocols bgp {ASN} neighbor {IP} ttl-security hops {NUMBER}",
+    rf"protocols bgp {ASN} neighbor {IP} address-family ipv6-unicast soft-reconfiguration inbound",
+    rf"protocols bgp {ASN} neighbor {IP} address-family ipv6-unicast maximum-prefix {NUMBER}",
+    rf"protocols bgp {ASN} neighbor {IP} address-family ipv6-unicast prefix-list (?:import|export) {WORD}",
     rf"protocols bgp {ASN} maximum-paths (?:ibgp|ebgp) {NUMBER}",
     rf"protocols bgp {ASN} parameters router-id {IP4}",
     rf"{RULE} action (?:permit|deny)",
@@ -86,6 +94,8 @@ VYOS = (
     rf"protocols bgp peer-group {WORD} remote-as {ASN}",
     rf"protocols bgp peer-group {WORD} ebgp-multihop {NUMBER}",
     rf"protocols bgp peer-group {WORD} update-source {IP}",
+    rf"protocols bgp peer-group {WORD} ttl-security hops {NUMBER}",
+    rf"protocols bgp listen limit {NUMBER}",
     rf"protocols bgp peer-group {WORD} bfd profile {WORD}",
     rf"protocols bgp peer-group {WORD} bfd check-control-plane-failure",
     rf"protocols bgp peer-group {WORD} {FAMILY} route-map (?:import|export) {WORD}",
@@ -95,22 +105,27 @@ VYOS = (
 )
 ROUTEROS = {
     "/routing/filter/rule": {"chain", "comment", "rule"},
+    "/routing/bgp/instance": {"name", "comment", "as", "router-id"},
     "/routing/bgp/connection": {
-        "name", "remote.address", "remote.as", "listen", "local.address", "local.role", "as", "router-id",
-        "address-families", "hold-time", "input.filter", "output.filter-chain", "use-bfd", "multihop",
+        "name", "comment", "instance", "remote.address", "remote.as", "remote.ttl", "listen", "local.address", "local.role",
+        "local.ttl", "afi", "hold-time", "input.filter", "input.limit-process-routes-ipv4", "input.limit-process-routes-ipv6",
+        "output.filter-chain", "use-bfd", "multihop",
     },
+    "/routing/bfd/configuration": {"comment", "addresses", "min-rx", "min-tx", "multiplier"},
     "/ip/dns/static": {"type", "name", "match-subdomain", "forward-to", "comment"},
+    "/ip/dns/forwarders": {"name", "comment", "dns-servers"},
 }  # fmt: skip
 FILTER = re.compile(rf"if \(dst in {NET} && dst-len == \d+\) {{ accept }}|reject")
 FLAG, OPTIONAL_TEXT = r"[01]", r".*"
 OPNSENSE = {
-    "bgp": {"enabled": FLAG, "asnumber": ASN, "routerid": IP4},
+    "bgp": {"enabled": FLAG, "asnumber": ASN, "routerid": IP4, "maximumpaths": NUMBER, "maximumpathsibgp": NUMBER},
     "prefixlist": {
-        "enabled": FLAG, "name": r"[a-zA-Z0-9._-]{1,64}", "version": "IPv4|IPv6", "seqnumber": r"[1-9]\d",
-        "action": "permit|deny", "network": rf"{NET}(?: ge \d+ le \d+)?",
+        "enabled": FLAG, "description": OPTIONAL_TEXT, "name": r"[a-zA-Z0-9._-]{1,64}", "version": "IPv4|IPv6",
+        "seqnumber": r"[1-9]\d{1,3}|10000", "action": "permit|deny", "network": rf"{NET}(?:(?: ge \d+)? le \d+)?",
     },
     "neighbor": {
         "enabled": FLAG, "description": OPTIONAL_TEXT, "address": IP, "remoteas": ASN, "bfd": FLAG, "multihop": FLAG,
+        "multiprotocol": FLAG, "linkedPrefixlistIn": r"\$taken", "linkedPrefixlistOut": r"\$none",
     },
 }  # fmt: skip
 
@@ -146,8 +161,8 @@ def flat(node: object, path: tuple[str, ...] = ()) -> Iterator[str]:
 def test_edgeos_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
     said = [shlex.split(line) for line in lines(edgeos(router(changes)))]
 
-    assert {words[0] for words in said} == {"set"}
-    assert strangers([" ".join(words[1:]) for words in said], VYATTA) == []
+    assert {words[0] for words in said} == {"delete", "set"}
+    assert strangers([" ".join(words[1:]) for words in said if words[0] == "set"], VYATTA) == []
 
 
 @forms
@@ -159,9 +174,9 @@ def test_the_security_gateway_is_told_in_words_it_has(changes: dict[str, Any]) -
 
 @forms
 def test_vyos_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
-    said = [shlex.split(line, comments=True) for line in lines(vyos(router(changes)))]
+    said = [shlex.split(line) for line in lines(vyos(router(changes)))]
 
-    assert strangers([" ".join(words[1:]) for words in said if words], VYOS) == []
+    assert strangers([" ".join(words[1:]) for words in said if words[0] == "set"], VYOS) == []
 
 
 @pytest.mark.parametrize("write", [edgeos, vyos])
@@ -169,7 +184,7 @@ def test_the_rules_of_a_prefix_list_take_lengths_that_the_prefix_can_have(write:
     rules: dict[tuple[str, ...], dict[str, str]] = {}
     for line in lines(write(router({"dual_stack_address_family": True}))):
         words = line.split()
-        if words[1] == "policy" and words[2].startswith("prefix-list"):
+        if words[:2] == ["set", "policy"] and words[2].startswith("prefix-list"):
             rules.setdefault(tuple(words[2:6]), {})[words[6]] = words[7]
 
     for rule in rules.values():
@@ -182,6 +197,9 @@ def test_the_rules_of_a_prefix_list_take_lengths_that_the_prefix_can_have(write:
 def test_routeros_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
     for line in lines(mikrotik(router(changes))):
         menu, command, *settings = shlex.split(line)
+        if command == "remove":
+            assert settings == ["[find", "comment=suite]"]
+            continue
         known = dict(each.split("=", 1) for each in settings)
         assert command == "add"
         assert known.keys() <= ROUTEROS[menu], line
@@ -191,14 +209,18 @@ def test_routeros_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
 def test_a_name_cannot_end_a_routeros_command() -> None:
     named = replace(router({"passive": True}), nodes=(replace(router({}).nodes[0], name='a" ; /system reset $x'),))
 
-    (line,) = [line for line in lines(mikrotik(named)) if line.startswith("/routing/bgp/connection")]
+    (line,) = [line for line in lines(mikrotik(named)) if line.startswith("/routing/bgp/connection add")]
 
-    assert line.startswith('/routing/bgp/connection add name="suite-a\\" ; /system reset \\$x" remote.address=')
+    assert line.startswith(
+        '/routing/bgp/connection add name="suite-a\\" ; /system reset \\$x" comment=suite remote.address='
+    )
 
 
 @forms
 def test_opnsense_is_told_fields_its_model_has(changes: dict[str, Any]) -> None:
-    calls = [shlex.split(line) for line in lines(opnsense(router(changes))) if " -d " in line]
+    calls = [shlex.split(line) for line in lines(opnsense(router(changes))) if line.startswith("save ")]
+
+    assert calls
 
     for call in calls:
         ((kind, fields),) = json.loads(call[-1]).items()
@@ -206,9 +228,9 @@ def test_opnsense_is_told_fields_its_model_has(changes: dict[str, Any]) -> None:
 
 
 def test_opnsense_says_what_did_not_fit_into_its_list() -> None:
-    many = replace(router({}), accepted=router({}).accepted * 10)
+    many = replace(router({}), accepted=router({}).accepted * 1000)
 
     (part, *_) = opnsense(many)
 
-    assert part.text.count("add_prefixlist") == 90
-    assert "20 prefixes are left out: a list has at most 90 rules; choose ranges that are networks" in part.notes
+    assert part.text.count('"action": "permit"') == 9991
+    assert "1009 prefixes are left out: a list has at most 9991 rules; choose ranges that are networks" in part.notes
