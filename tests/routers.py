@@ -31,7 +31,8 @@ from fix_netns import Namespace, NetLab, eventually, require_tools
 from suite.bgp.bfd import BfdChange, BfdStatus
 from suite.bgp.bfd_link import BfdLink, BfdPeer
 from suite.bgp.negotiation import SessionConfig
-from suite.bgp.peer import Listener, Peer, PeerConfig
+from suite.bgp.peer import Listener, Peer
+from suite.bgp.peer_config import PeerConfig
 from suite.bgp.prefix import IPV4, IPV6, Prefix
 
 if TYPE_CHECKING:

@@ -10,59 +10,21 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from suite.bgp.negotiation import SessionConfig
 from suite.bgp.notification import Cease, Notification
+from suite.bgp.peer_config import PeerConfig
 from suite.bgp.prefix import Address, Prefix
 from suite.bgp.rib import Routes
 from suite.bgp.session import Session, Stop
-from suite.bgp.socket_option import MD5_KEY_LIMIT, Option, device_option, floor_option, md5_option, session_options
+from suite.bgp.socket_option import Option, device_option, floor_option, md5_option, session_options
 from suite.bgp.status import Connect, Disconnect, SessionStatus, StateChanged
 
 CLOSING_LIMIT = 16  # connections of one peer that may linger at a time; more are reset at once
 LINGER = 2.0  # seconds a closed connection may take to hand over its last octets before it is reset
 BACKLOG = 128
-
-
-@dataclass(frozen=True, slots=True)
-class PeerConfig:
-    """Where a peer is and how it is reached; ValueError if that cannot be.
-
-    `source` is the local address to connect from. `device` binds to an interface or VRF. `password` is the key of
-    TCP MD5. `ttl` None leaves the system's default, which reaches peers several hops away; `security_hops` 1 accepts
-    only peers on the same link (RFC 5082), and so on.
-    """
-
-    session: SessionConfig
-    address: Address
-    port: int = 179
-    source: Address | None = None
-    device: str | None = None
-    password: str | None = None
-    ttl: int | None = None
-    security_hops: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.port <= 0xFFFF:
-            raise ValueError(f"port {self.port}")
-        if self.source is not None and self.source.version != self.address.version:
-            raise ValueError(f"source {self.source} and peer {self.address} are of different families")
-        if self.password is not None and not 1 <= len(self.password.encode()) <= MD5_KEY_LIMIT:
-            raise ValueError(f"a TCP MD5 password has 1 to {MD5_KEY_LIMIT} octets")
-        if not all(1 <= number <= 255 for number in (self.ttl, self.security_hops) if number is not None):
-            raise ValueError("TTL and hops are 1 to 255")
-
-    def options(self) -> tuple[Option, ...]:
-        """The options of a socket that connects to this peer."""
-        options = list(session_options(self.address, ttl=self.ttl, security_hops=self.security_hops))
-        if self.device is not None:
-            options.append(device_option(self.device))
-        if self.password is not None:
-            options.append(md5_option(self.address, self.password))
-        return tuple(options)
+UNREAD_LIMIT = 65536  # octets looked at behind a connection that broke: many messages of the largest size
 
 
 class Peer:
@@ -212,7 +174,7 @@ class Peer:
         """Whether any connection took octets."""
         wrote = False
         for number, link in list(self._links.items()):
-            if not link.is_paused and (octets := self._session.bytes_to_send(number, self._loop.time())):
+            if link.takes_octets and (octets := self._session.bytes_to_send(number, self._loop.time())):
                 link.write(octets)
                 wrote = True
         return wrote
@@ -273,7 +235,7 @@ class _Link(asyncio.Protocol):
         self._number = number
         self._transport: asyncio.Transport | None = None
         self._linger: asyncio.TimerHandle | None = None
-        self.is_paused = False
+        self._is_paused = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def adopt(self, peer: Peer, number: int) -> None:
@@ -294,6 +256,11 @@ class _Link(asyncio.Protocol):
         """Send, unless the connection is gone already."""
         if self._transport is not None:
             self._transport.write(octets)
+
+    @property
+    def takes_octets(self) -> bool:
+        """Whether TCP takes more: the connection stands, and its buffer is not full."""
+        return self._transport is not None and not self._transport.is_closing() and not self._is_paused
 
     def finish(self, last: bytes) -> None:
         """Send the last octets, then FIN; the rest of what the peer sends is read and dropped.
@@ -329,19 +296,22 @@ class _Link(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
-        self.is_paused = True
+        self._is_paused = True
 
     def resume_writing(self) -> None:
-        self.is_paused = False
+        self._is_paused = False
         if self._peer is not None:
             self._peer.writable()
 
     def connection_lost(self, error: Exception | None) -> None:
+        last = _unread(self._transport) if error is not None and self._peer is not None else b""
         self._transport = None
         if self._linger is not None:
             self._linger.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
+        if last and self._peer is not None:
+            self._peer.received(self._number, last)
         peer, self._peer = self._peer, None
         if peer is not None:
             peer.lost(self._number, _reason(error) if isinstance(error, OSError) else "connection closed by the peer")
@@ -444,6 +414,18 @@ class _Incoming(_Link):
         for option in session_options(config.address, ttl=config.ttl, security_hops=config.security_hops):
             sock.setsockopt(*option)
         peer.accept(self, local, remote)
+
+
+def _unread(transport: asyncio.Transport | None) -> bytes:
+    """What arrived before a connection broke while we were sending: mostly the NOTIFICATION that says why.
+
+    asyncio gives up reading with the first send that fails; the kernel keeps what came before the reset.
+    """
+    if transport is None or (descriptor := transport.get_extra_info("socket").fileno()) < 0:
+        return b""
+    with socket.socket(fileno=os.dup(descriptor)) as rest, contextlib.suppress(OSError):
+        return rest.recv(UNREAD_LIMIT, socket.MSG_DONTWAIT)
+    return b""
 
 
 def _socket(address: Address, options: Iterable[Option]) -> socket.socket:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from suite.bgp.bfd import BfdProfile as Timers
 from suite.bgp.export import RouteAttributes
 from suite.bgp.negotiation import PeerKind, SessionConfig
-from suite.bgp.peer import PeerConfig
+from suite.bgp.peer_config import PeerConfig
 from suite.bgp.prefix import IPV4, IPV6, Prefix
 from suite.model.address import Address, Network
 from suite.model.node import Node

@@ -15,8 +15,9 @@ import pytest
 
 from suite.bgp.fsm import State
 from suite.bgp.negotiation import SessionConfig
-from suite.bgp.peer import Listener, PeerConfig
+from suite.bgp.peer import Listener
 from suite.bgp.peer import Peer as Speaker
+from suite.bgp.peer_config import PeerConfig
 from suite.metrics import names
 from suite.metrics.names import new_registry
 from suite.model.node import Node
@@ -205,8 +206,11 @@ async def test_the_gauge_of_announced_prefixes_follows_the_session_down() -> Non
     registry = new_registry()
     ours = Sessions(random.Random(2).random, registry, UNWATCHED)
     async with router() as peer:
-        await ours.follow([towards(peer)], announcing(ONE, TWO))
-        await eventually(lambda: registry.value(names.BGP_ANNOUNCED, "gateway") == 2)
+        neighbours, first = [towards(peer)], announcing(ONE)
+        await ours.follow(neighbours, first)
+        await eventually(lambda: peer.heard() == ["10.10.10.10/32"])
+        await ours.follow(neighbours, announcing(ONE, TWO, after=first))
+        assert registry.value(names.BGP_ANNOUNCED, "gateway") == 2
 
     await eventually(lambda: registry.value(names.BGP_ANNOUNCED, "gateway") == 0)
     assert registry.value(names.OWN_BGP_PREFIXES, "gateway", "wanted") == 2

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from suite.bgp.peer import PeerConfig
+    from suite.bgp.peer_config import PeerConfig
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 from bgp_wire import config
 
-from suite.bgp.peer import PeerConfig
+from suite.bgp.peer_config import PeerConfig
 from suite.bgp.socket_option import device_option, floor_option, md5_option, session_options
 
 V4, V6 = IPv4Address("10.9.0.1"), IPv6Address("2001:db8::1")
