@@ -50,6 +50,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "with a password": {"address": BEYOND, "password": "sesame"},
     "no hold time": {"address": BEYOND, "hold_time": 0.0},
     "large AS numbers": {"address": BEYOND, "asn": 4200000001, "my_asn": 4200000002},
+    "near, by its TTL": {"address": BESIDE, "asn": 64513, "ttl_security": 1},
+    "inside the AS and near, by its TTL": {"address": BEYOND, "ttl_security": 1},
 }
 forms = pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS.keys())
 
@@ -72,10 +74,11 @@ def test_bird_reads_it(changes: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.net
-def test_frr_reads_all_of_it(netlab: NetLab, tmp_path: Path) -> None:
+def test_frr_reads_all_of_it_and_forgets_all_of_it_on_the_way_back(netlab: NetLab, tmp_path: Path) -> None:
     lab = BgpLab(netlab, tmp_path)
     daemons = lab.frr("", bfd=True)
     said: dict[str, str] = {}
+    left: dict[str, list[str]] = {}
 
     for name, changes in FORMS.items():
         made = router(changes)
@@ -84,9 +87,20 @@ def test_frr_reads_all_of_it(netlab: NetLab, tmp_path: Path) -> None:
             file.flush()
             done = lab.router.run("vtysh", "--vty_socket", str(daemons.folder), "-f", file.name)
         said[name] = done.stdout + done.stderr
-        running = daemons.vtysh("show running-config")
-        assert f"router bgp {made.asn}" in running, name
-        for command in (f"no router bgp {made.asn}", "no route-map suite-in", "no route-map suite-out"):
-            daemons.vtysh("configure terminal", command)
+        assert "neighbor suite remote-as" in daemons.vtysh("show running-config"), name
+        said[name] += daemons.vtysh(*frr(made)[0].back)
+        left[name] = [
+            line for line in settings(daemons.vtysh("show running-config")) if line != f"router bgp {made.asn}"
+        ]
+        daemons.vtysh("configure terminal", f"no router bgp {made.asn}")
 
     assert {name: text for name, text in said.items() if "%" in text or "rror" in text} == {}
+    assert {name: lines for name, lines in left.items() if lines} == {}
+
+
+WORDS = ("route-map", "ip prefix-list", "ipv6 prefix-list", "profile", "neighbor", "bgp", "maximum-paths", "router bgp")
+
+
+def settings(running: str) -> list[str]:
+    """The lines of FRR's configuration about BGP, BFD and filters; FRR keeps an empty `bfd`."""
+    return [line for line in running.splitlines() if line.strip().startswith(WORDS)]
