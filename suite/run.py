@@ -450,6 +450,7 @@ class Suite:
             await asyncio.sleep(CONTACT_INTERVAL)
 
     async def _serve_web(self, origin: Origin) -> None:
+        from suite.nameserver.unserved import UnservedZones
         from suite.web.backend import Backend
         from suite.web.documents import PlanDocument, plan_document
         from suite.web.serve import serve
@@ -471,6 +472,7 @@ class Suite:
             self._store,
             self._speaker.peerings if self._speaker else tuple,
             self._speaker.layer2 if self._speaker else lambda: None,
+            self._nameserver.zones if self._nameserver else UnservedZones(lambda: origin.snapshot).zones,
         )
         backend = self._feed.completed(backend) if self._feed else backend
         secured = None

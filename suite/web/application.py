@@ -4,10 +4,8 @@ Every answer names the snapshot it was made from in the headers Suite-Epoch and 
 errors are ``{"error": ..., "fix": ...}``.  Importing this module imports the web framework.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,17 +14,16 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from suite import __version__
 from suite.metrics.registry import exposition
-from suite.model.address import Address, parse_address
+from suite.model.address import Address
 from suite.model.event import Action
-from suite.model.explain import explain
 from suite.model.lease import Lease, LeaseState
-from suite.model.service import ServiceRef, parse_ref
+from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.store.errors import StoreError, Unavailable
+from suite.web.announcements import add_announcements
+from suite.web.asking import ERRORS, Limit, Moment, Number, current, database, read_address, read_ref, utc
 from suite.web.backend import Backend
 from suite.web.bgp import add_bgp
 from suite.web.documents import (
-    ErrorDocument,
     EventDocument,
     LeaseDocument,
     LeasePage,
@@ -34,36 +31,22 @@ from suite.web.documents import (
     PoolDocument,
     ReadyDocument,
     ReservationDocument,
-    ServiceDocument,
     StatusDocument,
     event_document,
     lease_document,
     lease_page,
     pool_documents,
     reservation_documents,
-    service_document,
     status_document,
 )
 from suite.web.door import Door
-from suite.web.elsewhere import live_of
 from suite.web.feed import add_feed
 from suite.web.gauges import Gauges, newest_hash
 from suite.web.layer2 import add_layer2
+from suite.web.names import add_names
 from suite.web.orders import add_orders
 from suite.web.probes import METRICS, ready_document
-
-if TYPE_CHECKING:
-    from suite.store.store import Store
-
-MOST_ROWS = 10_000
-"""How many rows one answer holds at most."""
-
-ERRORS: dict[int | str, dict[str, Any]] = {422: {"model": ErrorDocument}, 503: {"model": ErrorDocument}}
-"""How questions that cannot be read, and answers that are not there yet, are told."""
-
-Number = Annotated[int, Query(ge=0, le=(1 << 63) - 1)]
-"""An id or a revision: what the database's columns hold."""
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows at most")]
+from suite.web.services import add_services
 
 
 def application(backend: Backend) -> FastAPI:
@@ -81,6 +64,9 @@ def application(backend: Backend) -> FastAPI:
     _add_health(app, backend)
     _add_state(app, backend)
     _add_history(app, backend)
+    add_services(app, backend)
+    add_names(app, backend)
+    add_announcements(app, backend)
     add_bgp(app, backend)
     add_layer2(app, backend)
     add_feed(app, backend.following)
@@ -118,14 +104,18 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
         return status_document(backend.status(), backend.snapshot())
 
     @app.get("/v1/pools", tags=["state"], responses=ERRORS)
-    def pools(response: Response) -> list[PoolDocument]:
-        """Pools and how much of each is used."""
-        return pool_documents(_current(backend, response))
+    def pools(
+        response: Response, after: Annotated[str, Query(max_length=253)] = "", limit: Limit = 1000
+    ) -> list[PoolDocument]:
+        """Pools by name, and how much of each is used; the next page begins behind the last name."""
+        documents = sorted(pool_documents(current(backend, response)), key=lambda each: each.name)
+        return [each for each in documents if each.name > after][:limit]
 
     @app.get("/v1/reservations", tags=["state"], responses=ERRORS)
-    def reservations(response: Response) -> list[ReservationDocument]:
-        """Addresses that operators keep back."""
-        return reservation_documents(_current(backend, response))
+    def reservations(response: Response, after: str = "", limit: Limit = 1000) -> list[ReservationDocument]:
+        """Addresses that operators keep back, in order; the next page begins behind the last one's first address."""
+        behind = read_address(after, "after")
+        return reservation_documents(current(backend, response), behind)[:limit]
 
     @app.get("/v1/leases", tags=["state"], responses=ERRORS)
     def leases(
@@ -138,19 +128,10 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
         limit: Limit = 1000,
     ) -> LeasePage:
         """Open leases, in the order of addresses."""
-        snapshot = _current(backend, response)
-        found = _leases(snapshot, _address(address, "address"), _ref(service))
+        snapshot = current(backend, response)
+        found = _leases(snapshot, read_address(address), read_ref(service))
         chosen = [lease for lease in found if (not pool or lease.pool == pool) and state in {None, lease.state}]
-        return lease_page(chosen, limit, _address(after, "after"))
-
-    @app.get("/v1/services/{namespace}/{name}", tags=["state"], responses={404: {"model": ServiceDocument}, **ERRORS})
-    def service(namespace: str, name: str, response: Response) -> ServiceDocument:
-        """A Service and the chain from it to its answer; 404 with the same document when nobody knows it."""
-        snapshot = _current(backend, response)
-        ref = ServiceRef(namespace, name)
-        if ref not in snapshot.services:
-            response.status_code = 404
-        return service_document(snapshot, explain(snapshot, ref, live_of(backend, snapshot.bound(ref))))
+        return lease_page(chosen, limit, read_address(after, "after"))
 
     @app.get("/v1/plan", tags=["state"], responses=ERRORS)
     def plan() -> PlanDocument:
@@ -165,14 +146,14 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
     def history(
         address: str = "",
         service: str = "",
-        at: Annotated[datetime | None, Query(description="ISO 8601; with it, who had it at that time")] = None,
+        at: Moment = None,
         before_id: Number | None = None,
         limit: Limit = 100,
     ) -> list[LeaseDocument]:
         """Lease rows, ended ones too, the newest first."""
-        wanted, ref = _address(address, "address"), _ref(service)
-        with _history(backend) as store:
-            found = store.history(address=wanted, ref=ref, at=_utc(at), limit=limit, before_id=before_id)
+        wanted, ref = read_address(address), read_ref(service)
+        with database(backend) as store:
+            found = store.history(address=wanted, ref=ref, at=utc(at), limit=limit, before_id=before_id)
         return [lease_document(lease) for lease in found]
 
     @app.get("/v1/events", tags=["audit"], responses=ERRORS)
@@ -189,45 +170,19 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
     ) -> list[EventDocument]:
         """The audit log, the newest first; the next page has the last event's place as before_revision and before_n."""
         before = None if before_revision is None else (before_revision, before_n)
-        wanted, ref = _address(address, "address"), _ref(service)
-        with _history(backend) as store:
+        wanted, ref = read_address(address), read_ref(service)
+        with database(backend) as store:
             found = store.events(
                 address=wanted,
                 ref=ref,
                 action=action,
-                since=_utc(since),
-                until=_utc(until),
+                since=utc(since),
+                until=utc(until),
                 after=after,
                 before=before,
                 limit=limit,
             )
         return [event_document(event) for event in found]
-
-
-@contextmanager
-def _history(backend: Backend) -> "Iterator[Store]":
-    """The database; that there is none, or that it is away, is told as 503, a question it refuses as 422."""
-    if backend.store is None:
-        raise HTTPException(503, {"error": "this instance has no database", "fix": "ask one that has"})
-    try:
-        yield backend.store
-    except StoreError as error:
-        status = 503 if isinstance(error, Unavailable) else 422
-        raise HTTPException(status, {"error": error.what, "fix": error.fix}) from error
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
-def _current(backend: Backend, response: Response) -> Snapshot:
-    snapshot = backend.snapshot()
-    if not snapshot.is_complete:
-        raise HTTPException(503, {"error": "there is no complete snapshot yet", "fix": "look at /readyz"})
-    response.headers["Suite-Epoch"] = snapshot.epoch
-    response.headers["Suite-Revision"] = str(snapshot.revision)
-    return snapshot
 
 
 def _leases(snapshot: Snapshot, address: Address | None, ref: ServiceRef | None) -> list[Lease]:
@@ -236,20 +191,6 @@ def _leases(snapshot: Snapshot, address: Address | None, ref: ServiceRef | None)
     if ref is not None:
         return list(snapshot.holdings.get(ref) or ())
     return list(snapshot.open_leases())
-
-
-def _address(text: str, name: str) -> Address | None:
-    try:
-        return parse_address(text) if text else None
-    except ValueError as error:
-        raise HTTPException(422, {"error": f"{name}: {error}", "fix": "write an IPv4 or IPv6 address"}) from None
-
-
-def _ref(text: str) -> ServiceRef | None:
-    try:
-        return parse_ref(text) if text else None
-    except ValueError as error:
-        raise HTTPException(422, {"error": f"service: {error}", "fix": "write NAMESPACE/NAME"}) from None
 
 
 async def _told(_request: Request, error: Exception) -> JSONResponse:

@@ -38,7 +38,7 @@ def add_names(app: FastAPI, backend: Backend) -> None:
         owner, origin, behind = _wire(name, "name"), _wire(zone, "zone"), _wire(after, "after")
         current(backend, response)
         zones = [each for each in backend.zones() if origin in {b"", each.origin}]
-        found, following = page(zones, limit, name=owner, after=behind, rtype=type.upper())
+        found, following = page(zones, limit, name=owner, after=behind, rtype=rtype.upper())
         return RecordPage(tuple(found), None if following is None else to_text(following))
 
 

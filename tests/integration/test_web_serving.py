@@ -13,14 +13,20 @@ from ipaddress import ip_address
 import pytest
 from rpds import HashTrieMap
 
+from suite.dns.name import from_text
+from suite.dns.zone import Zone
+from suite.dns.zonefile import read
 from suite.metrics.names import new_registry
 from suite.model.address import parse_range
+from suite.model.announcement import Announcement
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration, Listen
 from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState
+from suite.model.peering import SessionState
 from suite.model.pool import Pool
 from suite.model.problem import Problem
+from suite.model.refusal import Reason, Refusal
 from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
@@ -51,6 +57,11 @@ SNAPSHOT = Snapshot(
 READY = Status((Instance("controller", "node1", "0.1.0", "epoch-1", 7),))
 
 
+def zones_of(text):
+    """The zone that a zone file makes."""
+    return (Zone.build(from_text("service."), read(text, from_text("service."), 30).rrsets),)
+
+
 class Serving:
     """A server in a thread of its own, for as long as a test lasts."""
 
@@ -78,8 +89,8 @@ def serving(tmp_path):
     """Start servers: ``serving(status=..., snapshot=...)``."""
     started = []
 
-    def start(*more, snapshot=SNAPSHOT, status=READY, store=None):
-        backend = Backend(lambda: snapshot, lambda: status, new_registry(), store=store)
+    def start(*more, snapshot=SNAPSHOT, status=READY, store=None, zones=()):
+        backend = Backend(lambda: snapshot, lambda: status, new_registry(), store=store, zones=lambda: zones)
         started.append(Serving(tmp_path / "suite.sock", backend, *more))
         return started[-1]
 
@@ -327,3 +338,113 @@ def test_the_newest_hash_is_anchored_in_a_metric(history):
 
 def test_history_needs_a_database(calm):
     assert calm.get("/v1/history")[0] == 503
+
+
+def test_the_next_pools_begin_behind_the_last_name(calm):
+    assert [each["name"] for each in calm.get("/v1/pools?limit=1")[1]] == ["default"]
+    assert calm.get("/v1/pools?after=default")[1] == []
+
+
+def test_services_are_listed_a_page_at_a_time(serving):
+    waiting = Service(TEA, type=ServiceType.LOAD_BALANCER, ports=(Port(443),))
+    refused = {TEA: Refusal(Reason.POOL_EXHAUSTED, "pool default is full")}
+    snapshot = replace(SNAPSHOT, services=SNAPSHOT.services.insert(TEA, waiting), refusals=HashTrieMap(refused))
+    server = serving(snapshot=snapshot)
+
+    _, first = server.get("/v1/services?limit=1")
+    _, second = server.get(f"/v1/services?limit=1&after={first['next']}")
+
+    [row] = first["services"]
+    assert (row["service"], row["addresses"], row["ports"]) == ("default/coffee", ["10.0.42.0"], ["8080/tcp"])
+    [row] = second["services"]
+    assert (row["service"], row["reason"], second["next"]) == ("default/tea", "PoolExhausted", None)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("?addressed=true", ["default/coffee"]), ("?addressed=false", []), ("?namespace=kube-system", [])],
+)
+def test_services_are_chosen(calm, question, expected):
+    _, page = calm.get(f"/v1/services{question}")
+
+    assert [each["service"] for each in page["services"]] == expected
+
+
+def test_what_any_node_announces_is_told(db, serving):
+    store = db.open()
+    for number, node in enumerate(("compute1", "compute2")):
+        store.announce(
+            node, frozenset({Announcement(ip_address(f"10.0.42.{number}"), node, "layer2", "eth0")}), now=NOW
+        )
+    here = Status((Instance("speaker", "compute2", "0.1.0"),))
+
+    _, told = serving(store=store, status=here).get("/v1/announcements")
+
+    assert [(each["address"], each["node"], each["is_heard"]) for each in told] == [
+        ("10.0.42.1", "compute2", True),
+        ("10.0.42.0", "compute1", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param("", ["fd00::1", "10.0.42.0"], id="now"),
+        pytest.param("?node=compute1", ["10.0.42.0"], id="node"),
+        pytest.param("?address=fd00:0::1", ["fd00::1"], id="address"),
+        pytest.param("?mode=bgp", ["fd00::1"], id="mode"),
+        pytest.param("?before_id=3", ["10.0.42.0"], id="page"),
+        pytest.param("?at=2101-01-01T00:00:01Z", ["10.0.42.9"], id="past"),
+    ],
+)
+def test_announcements_are_found(db, serving, question, expected):
+    store, then = db.open(), datetime(2101, 1, 1, tzinfo=UTC)
+    first, mine = ip_address("10.0.42.9"), ip_address("10.0.42.0")
+    store.announce("compute1", frozenset({Announcement(first, "compute1", "layer2", "eth0")}), now=then)
+    store.announce("compute1", frozenset({Announcement(mine, "compute1", "layer2", "eth0")}), now=then.replace(hour=1))
+    other = Announcement(ip_address("fd00::1"), "compute2", "bgp", peer="router", prefix="fd00::1/128")
+    store.announce("compute2", frozenset({other}), now=then.replace(hour=2))
+
+    _, told = serving(store=store).get(f"/v1/announcements{question}")
+
+    assert [each["address"] for each in told] == expected
+
+
+def test_the_sessions_of_every_node_are_told(db, serving):
+    store = db.open()
+    up = SessionState("compute1", "router", "192.168.1.1", is_up=True, asn=64512)
+    store.note_sessions("compute1", frozenset({up}), now=NOW)
+
+    _, [told] = serving(store=store).get("/v1/bgp/sessions")
+
+    assert (told["node"], told["peer"], told["is_up"], told["ended"]) == ("compute1", "router", True, None)
+
+
+ZONE = """\
+service. 30 IN SOA ns.service. hostmaster.service. 7 3600 600 86400 30
+service. 30 IN NS ns.service.
+coffee.default.service. 30 IN A 10.0.42.0
+coffee.default.service. 30 IN AAAA fd00::1
+tea.default.service. 30 IN A 10.0.42.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param("?type=a", ["10.0.42.0", "10.0.42.1"], id="type"),
+        pytest.param("?name=Coffee.default.service", ["10.0.42.0", "fd00::1"], id="name"),
+        pytest.param("?after=coffee.default.service", ["10.0.42.1"], id="after"),
+        pytest.param("?zone=other", [], id="zone"),
+    ],
+)
+def test_names_are_found(serving, question, expected):
+    _, page = serving(zones=zones_of(ZONE)).get(f"/v1/dns{question}")
+
+    assert [each["data"] for each in page["records"]] == expected
+
+
+def test_a_page_of_names_cuts_none_apart(serving):
+    _, page = serving(zones=zones_of(ZONE)).get("/v1/dns?zone=service&after=default.service&limit=1")
+
+    assert ([each["type"] for each in page["records"]], page["next"]) == (["A", "AAAA"], "coffee.default.service.")
