@@ -67,6 +67,16 @@ L2_GRATUITOUS = _counter("metallb_layer2_gratuitous_sent", "Unasked announcement
 L2_DROPS = _counter("suite_layer2_dropped_total", "Frames that were not answered, by reason", "reason")
 L2_CONFLICTS = _counter("suite_layer2_conflicts_total", "Another machine answered for an address", "ip")
 SPEAKERS_ALIVE = _gauge("suite_speakers_alive", "Speakers this node hears, itself included")
+SPEAKER_DEATHS = _counter(
+    "suite_speaker_deaths_total",
+    "Speakers that fell silent for the dead interval without a goodbye, as this node heard",
+    "node",
+)
+HEARTBEAT_FAULTS = _counter(
+    "suite_heartbeat_faults_total",
+    "Heartbeats that were not believed, by reason: forged, replayed, stale, ...",
+    "reason",
+)
 TAKEOVERS = _counter("suite_speaker_takeovers_total", "Addresses that this node took over")
 BGP_SESSION_UP = _gauge("metallb_bgp_session_up", "1 while the session is established", "peer")
 BGP_UPDATES = _counter("metallb_bgp_updates_total", "UPDATE messages sent", "peer")

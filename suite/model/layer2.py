@@ -29,6 +29,8 @@ class NodeState:
     addresses: int = 0
     """How many it answers for."""
     links: tuple[LinkState, ...] = ()
+    deaths: int = 0
+    """How often it fell silent without a goodbye, since the node that was asked began to listen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,9 @@ def node_state(report: Message) -> NodeState:
     revision, epoch = report["standing"] or (0, "")
     links = tuple(LinkState(*link) for link in report["links"])
     return NodeState(
-        report["name"], report["live"], report["ready"], report["draining"], revision, epoch, report["claims"], links
-    )
+        report["name"], report["live"], report["ready"], report["draining"], revision, epoch, report["claims"], links,
+        report["deaths"],
+    )  # fmt: skip
 
 
 def node_view(state: NodeState) -> NodeView:
@@ -39,7 +40,7 @@ def node_view(state: NodeState) -> NodeView:
         for link in state.links
     )
     standing = Standing(state.revision, state.epoch) if state.revision else None
-    return NodeView(state.name, state.is_live, state.is_ready, state.is_draining, standing, links)
+    return NodeView(state.name, state.is_live, state.is_ready, state.is_draining, standing, links, deaths=state.deaths)
 
 
 def all_healthy(entries: Iterable[Entry], names: Iterable[str]) -> dict[str, NodeView]:

@@ -93,6 +93,8 @@ class NodeView:
     claims: frozenset[bytes] = frozenset()
     is_heard_out: bool = True
     """Whether `claims` is all that it claims; the list takes a moment longer to arrive than the news that there is one."""
+    deaths: int = 0
+    """How often it fell silent for the dead interval without a goodbye, since this node began to listen."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class _Peer:
     parts_digest: bytes = NO_CLAIMS
     next_part: int = 0
     returns: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_FLAPS))
+    deaths: int = 0
 
 
 class Membership:
@@ -342,6 +345,7 @@ class Membership:
         for peer in self._peers.values():
             if peer.is_live and now >= peer.heard + self.settings.dead_after:
                 peer.is_live = False
+                peer.deaths += peer.beat is None or not peer.beat.is_draining
                 peer.hello = (peer.nonce, peer.highest)
                 self.generation += 1
         last_signs = [peer.heard for peer in self._peers.values() if peer.is_live]
@@ -398,6 +402,7 @@ def _seen(peer: _Peer) -> NodeView:
         links=beat.links,
         claims=peer.claims,
         is_heard_out=peer.claims_digest == beat.claims,
+        deaths=peer.deaths,
     )
 
 

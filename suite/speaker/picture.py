@@ -178,6 +178,10 @@ class Picture:
             self._take_node(each)
         self.nodes = {each["name"]: each for each in message["nodes"]}
         self.is_drained = bool(message["drained"])
+        deaths: dict[tuple[str, ...], float] = {(name,): each["deaths"] for name, each in self.nodes.items()}
+        self._registry.replace(names.SPEAKER_DEATHS, deaths)
+        faults: dict[tuple[str, ...], float] = {(fault,): count for fault, count in message["faults"].items()}
+        self._registry.replace(names.HEARTBEAT_FAULTS, faults)
         counted = counts(message["links"])
         self._registry.replace(names.L2_REQUESTS, counted.answered)
         self._registry.replace(names.L2_RESPONSES, counted.answered)

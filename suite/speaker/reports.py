@@ -58,6 +58,7 @@ def node_report(node: NodeView) -> Message:
         "standing": [node.standing.revision, node.standing.epoch] if node.standing else None,
         "links": [[link.name, str(link.network), to_text(link.mac), link.is_settled] for link in node.links],
         "claims": len(node.claims),
+        "deaths": node.deaths,
     }
 
 

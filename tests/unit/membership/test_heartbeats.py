@@ -61,6 +61,33 @@ def test_a_node_that_falls_silent_is_dead_after_the_dead_interval() -> None:
     assert (before, live(one)) == (["two"], [])
 
 
+def pass_silently(until: float, *members: Membership) -> None:
+    """Time goes by, and everything that is sent is lost."""
+    for step in range(1, int(until / 0.25) + 1):
+        for each in members:
+            each.datagrams(step * 0.25)
+
+
+def test_a_death_is_counted_so_that_a_short_one_is_not_missed() -> None:
+    one, two = acquainted()
+    pass_silently(1.25, one, two)
+
+    exchange(1.5, one, two)
+    exchange(1.75, one, two)
+
+    assert (live(one), one.view()["two"].deaths) == (["two"], 1)
+
+
+def test_silence_after_a_goodbye_is_no_death() -> None:
+    one, two = acquainted()
+    two.report(Self(standing=STANDING, is_draining=True), 0.0)
+    exchange(0.0, one, two)
+
+    pass_silently(2.0, one, two)
+
+    assert (live(one), one.view()["two"].deaths) == ([], 0)
+
+
 def test_the_next_timer_is_never_later_than_a_death() -> None:
     one, _ = acquainted()
     one.datagrams(0.9)

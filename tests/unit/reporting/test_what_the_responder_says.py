@@ -108,3 +108,14 @@ def test_a_short_silence_of_a_node_stands_in_the_log_afterwards(caplog):
         "node compute2 is not heard any more",
         "node compute2 is heard",
     ]
+
+
+def test_deaths_and_heartbeats_that_were_not_believed_are_counted():
+    registry = new_registry()
+    nodes = [node("compute2", live=True) | {"deaths": 3}]
+    state = {"kind": "state", "drained": False, "nodes": nodes, "faults": {"forged": 7}, "links": []}
+
+    watching(registry=registry).take(state)
+
+    assert registry.value(names.SPEAKER_DEATHS, "compute2") == 3
+    assert registry.value(names.HEARTBEAT_FAULTS, "forged") == 7
