@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,13 @@ from suite.model.configuration import Configuration
 from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.model.pool import Pool
+from suite.speaker.neighbours import neighbour
 from suite.speaker.router_bird import bird
 from suite.speaker.router_config import MAXIMUM_PREFIXES, Router, router_of
 from suite.speaker.router_frr import frr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
@@ -50,18 +53,18 @@ def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
     return BgpLab(netlab, tmp_path)
 
 
-def router() -> Router:
-    made = router_of(CONFIGURATION, NODES, PEER, ["service."])
+def router(peer: Peer = PEER) -> Router:
+    made = router_of(CONFIGURATION, NODES, peer, ["service."])
     assert isinstance(made, Router), made
     return made
 
 
-def running_bird(lab: BgpLab) -> Bird:
-    return lab.bird(bird(router())[0].text)
+def running_bird(lab: BgpLab, peer: Peer = PEER) -> Bird:
+    return lab.bird(bird(router(peer))[0].text)
 
 
-def running_frr(lab: BgpLab) -> Frr:
-    return lab.frr(frr(router())[0].text)
+def running_frr(lab: BgpLab, peer: Peer = PEER) -> Frr:
+    return lab.frr(frr(router(peer))[0].text)
 
 
 def plain(*texts: str) -> dict[Prefix, RouteAttributes]:
@@ -119,3 +122,19 @@ def test_frr_ends_the_session_of_a_node_that_goes_over_the_limit(bgplab: BgpLab)
 
         assert eventually(lambda: "received cease/maximum prefixes" in causes(), 20, 0.1), causes()
         assert eventually(lambda: not router.table("ipv6"), 10, every=0.1)
+
+
+@pytest.mark.parametrize("asn", [64512, 64513], ids=["internal", "external"])
+@pytest.mark.parametrize("start", [running_bird, running_frr], ids=["bird", "frr"])
+def test_with_ttl_security_what_is_written_for_the_router_and_what_we_do_meet(
+    bgplab: BgpLab, start: Callable[[BgpLab, Peer], Bird | Frr], asn: int
+) -> None:
+    near = replace(PEER, my_asn=asn, ttl_security=1)
+    router, ours = start(bgplab, near), neighbour(near, NODES[0], ())
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(ours.config)
+        speaker.call(peer.announce, plain(*OURS))
+
+        assert router.has(OURS[0]), router.log()
+        assert "ttl security on" in router.config or "ttl-security hops 1" in router.config

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from bgp_wire import peer_open
 from fix_netns import NetLab, eventually
-from routers import NODE4, ROUTER4, BgpLab, Speaker, peer_config, prefixes, stays
+from routers import NODE4, NODE6, ROUTER4, ROUTER6, BgpLab, Speaker, peer_config, prefixes, stays
 
 from suite.bgp.export import RouteAttributes
 from suite.bgp.message import KEEPALIVE, MessageReader, MessageType, encode
-from suite.bgp.prefix import Prefix
+from suite.bgp.prefix import IPV4, IPV6, Prefix
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
@@ -168,6 +168,33 @@ def test_a_stranger_is_turned_away_by_the_listener(bgplab: BgpLab, speaker: Spea
 
     with stranger:
         assert read_until_closed(stranger) == []
+
+
+def connects(bgplab: BgpLab, node: str, ttl: int) -> bool:
+    """Whether the router gets a connection whose packets arrive with this TTL, as if from 255 - TTL hops away."""
+    level, option = (
+        (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ":" in node else (socket.IPPROTO_IP, socket.IP_TTL)
+    )
+    with bgplab.router.entered():
+        attempt = socket.socket(socket.AF_INET6 if ":" in node else socket.AF_INET)
+    with attempt:
+        attempt.settimeout(1)
+        attempt.setsockopt(level, option, ttl)
+        try:
+            attempt.connect((node, 179))
+        except TimeoutError:
+            return False
+        return attempt.recv(4096)[18] == MessageType.OPEN
+
+
+@pytest.mark.parametrize(("router", "node"), [(ROUTER4, NODE4), (ROUTER6, NODE6)], ids=["IPv4", "IPv6"])
+def test_with_ttl_security_nobody_far_away_gets_a_connection(
+    bgplab: BgpLab, speaker: Speaker, router: str, node: str
+) -> None:
+    families = frozenset({IPV6 if ":" in router else IPV4})
+    speaker.peer(peer_config(router, passive=True, security_hops=2, families=families), listen=True)
+
+    assert [connects(bgplab, node, ttl) for ttl in (253, 254)] == [False, True]
 
 
 def test_a_peer_with_many_connections_keeps_one(bgplab: BgpLab, speaker: Speaker) -> None:
