@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,12 @@ def servers():
 def test_the_running_server_answers(servers, transport, case, version):
     is_silent = case.raw is not None and case.raw[0] == "SILENCE"
 
-    server = servers[case.state]
+    server, sent = servers[case.state], case.sent(int(time.time()))
     ask = server.udp if transport == "udp" else server.tcp
-    reply = ask(case.packet, version, expect=not is_silent)
+    reply = ask(sent, version, expect=not is_silent)
     if reply is not None and case.raw is None and transport == "udp":
-        again = ask(case.packet, version)  # a second time from the answers made ready by the first
+        again = ask(sent, version)  # a second time from the answers made ready by the first
         assert again is not None
-        script.judge(case, again, transport)
+        script.judge(case, sent, again, transport)
 
-    script.judge(case, reply, transport)
+    script.judge(case, sent, reply, transport)

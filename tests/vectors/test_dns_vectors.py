@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ CLIENT = b"\x7f\0\0\1"
 
 @pytest.mark.parametrize(("transport", "case"), script.pairs(*script.FILES), ids=str)
 def test_the_pure_core_answers(transport, case):
-    reply = respond(
-        ZONES[case.state], case.packet, Context(script.SETTINGS, CLIENT, 1_700_000_000, tcp=transport == "tcp")
-    )
+    now = int(time.time())
+    sent = case.sent(now)
 
-    script.judge(case, reply, transport)
+    reply = respond(ZONES[case.state], sent, Context(script.SETTINGS, CLIENT, now, tcp=transport == "tcp"))
+
+    script.judge(case, sent, reply, transport)

@@ -15,13 +15,16 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import dns.zone
+from dns.rdtypes.ANY.TSIG import TSIG
 from rpds import HashTrieMap
+from signing import SECRET, Signature, is_signed_well
 from zone_worlds import load_balancer, snapshot_of
 
 from suite.dns.catalogue import Zones
 from suite.dns.name import from_text
 from suite.dns.rrtype import type_from_text
-from suite.dns.settings import Settings
+from suite.dns.settings import Key, Settings, Transfers
+from suite.dns.tsig import ALGORITHMS
 from suite.dns.zone import Zone
 from suite.dns.zonefile import read
 from suite.model.address import parse_address, parse_range
@@ -32,9 +35,16 @@ from suite.model.service import Port, ServiceRef
 from suite.nameserver.plan import ZonePlanner
 
 HERE = Path(__file__).parent
-SETTINGS = Settings(cookie_secrets=(bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"),), identity=b"vector")
+KEYS = tuple(Key(from_text(f"{text}."), text, SECRET) for text in ALGORITHMS)
+OTHER_KEY = Key(from_text("other."), "hmac-sha256", SECRET)
+SETTINGS = Settings(
+    cookie_secrets=(bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"),),
+    identity=b"vector",
+    keys=(*KEYS, OTHER_KEY),
+    transfers=Transfers(((b"\x7f\0\0\0", 8), (bytes(15) + b"\1", 128)), frozenset(key.name for key in KEYS)),
+)
 WEB = from_text("web.ns3.service.") + b"\0\1\0\1"
-FILES = ("answers.vec", "edns.vec", "header.vec", "states.vec", "planned.vec")
+FILES = ("answers.vec", "edns.vec", "header.vec", "states.vec", "planned.vec", "tsig.vec")
 LIMIT = 1232
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
 _FLAGS = {"aa": 0x0400, "tc": 0x0200, "rd": 0x0100, "ad": 0x0020, "cd": 0x0010, "z": 0x0040}
@@ -59,6 +69,11 @@ class Case:
     error: tuple[int, str] | None = None
     length: int | None = None
     raw: tuple[str, bytes] | None = None
+    signature: Signature | None = None
+
+    def sent(self, now: int) -> bytes:
+        """The query as it is sent at a time."""
+        return self.packet if self.signature is None else self.signature.apply(self.packet, now)
 
     def __str__(self) -> str:
         return self.title
@@ -181,6 +196,15 @@ def _query(case: Case, words: list[str]) -> None:
     case.question = question = from_text(name) + type_from_text(rtype).to_bytes(2) + rclass.to_bytes(2)
     header = b"\x12\x34" + flags.to_bytes(2) + b"\0\1\0\0\0\0" + bool(opt).to_bytes(2)
     case.packet = header + question + opt
+    named = dict(word.split("=", 1) for word in rest if "=" in word)
+    case.signature = _signature(named) if "key" in named else None
+
+
+def _signature(named: dict[str, str]) -> Signature:
+    size = int(named["mac"]) if "mac" in named else None
+    secret = b"another secret" if "secret" in named else SECRET
+    ident = bytes.fromhex(named.get("ident", ""))
+    return Signature(named["key"], named["alg"], secret, int(named.get("skew", 0)), size, ident)
 
 
 def _opt(words: list[str]) -> bytes:
@@ -199,14 +223,14 @@ def _opt(words: list[str]) -> bytes:
     return b"\0\0\x29" + fixed + len(data).to_bytes(2) + data
 
 
-def judge(case: Case, reply: bytes | None, transport: str) -> None:
-    """Compare a reply with what the case expects; AssertionError tells the difference."""
+def judge(case: Case, sent: bytes, reply: bytes | None, transport: str) -> None:
+    """Compare a reply to what was sent with what the case expects; AssertionError tells the difference."""
     if case.raw is not None:
         _judge_raw(*case.raw, reply)
         return
     assert reply is not None
-    _judge_form(case, reply, transport)
-    message = dns.message.from_wire(reply)
+    _judge_form(case, sent, reply, transport)
+    message = dns.message.from_wire(reply, keyring=False)
     assert message.rcode() == dns.rcode.from_text(case.rcode)
     _judge_header(case, message)
     _judge_options(case, message)
@@ -224,9 +248,9 @@ def _judge_raw(verb: str, expected: bytes, reply: bytes | None) -> None:
         assert reply.hex() == expected.hex()
 
 
-def _judge_form(case: Case, reply: bytes, transport: str) -> None:
+def _judge_form(case: Case, sent: bytes, reply: bytes, transport: str) -> None:
     """What holds for every reply: its ID, its question, its size, and an OPT exactly where one was asked for."""
-    assert reply[:2] == case.packet[:2]
+    assert reply[:2] == sent[:2]
     assert reply[2] & 0x80
     assert not reply[3] & 0xE0, "RA, Z and AD are clear"
     if "bare" in case.marks:
@@ -234,11 +258,24 @@ def _judge_form(case: Case, reply: bytes, transport: str) -> None:
         return
     assert reply[4:6] == b"\0\1"
     assert reply[12 : 12 + len(case.question)] == case.question
-    assert (dns.message.from_wire(reply).opt is not None) == (case.size is not None)
+    read = dns.message.from_wire(reply, keyring=False)
+    assert (read.opt is not None) == (case.size is not None)
+    assert read.had_tsig == (case.signature is not None)
+    if case.signature is not None:
+        _judge_signature(case, sent, reply, read.tsig[0])
     if case.length is not None:
         assert len(reply) == case.length
     if transport == "udp":
         assert len(reply) <= (512 if case.size is None else min(max(case.size, 512), LIMIT))
+
+
+def _judge_signature(case: Case, sent: bytes, reply: bytes, found: TSIG) -> None:
+    """The error told, a MAC exactly where there must be one, and our time for a clock that is off."""
+    named = dict(word.split("=", 1) for word in case.marks if "=" in word)
+    assert int(found.error) == int(named["tsig"])
+    assert bool(found.mac) == ("signed" in case.marks)
+    assert "signed" not in case.marks or is_signed_well(reply, sent)
+    assert len(found.other) == (6 if found.error == dns.rcode.BADTIME else 0)
 
 
 def _judge_header(case: Case, message: dns.message.Message) -> None:
