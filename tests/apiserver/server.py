@@ -24,18 +24,21 @@ class _Quiet(uvicorn.Server):
 class Running:
     """A server that listens; it may be stopped and started again on the same port with the same objects."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
+        """``certificate`` is a file with a certificate for ``host`` and its key: HTTPS then."""
         self.api = api
+        self._host = host
+        self._certificate = certificate
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((host, 0))
         self.port = self._socket.getsockname()[1]
         self._server: _Quiet | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._certificate else ''}://{self._host}:{self.port}"
 
     def kubeconfig(self, directory: Path, token: str = "") -> Path:
         """A file for the client and for kubectl."""
@@ -59,9 +62,15 @@ class Running:
         if self._socket.fileno() < 0:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(("127.0.0.1", self.port))
+            self._socket.bind((self._host, self.port))
         config = uvicorn.Config(
-            self.api.app(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, ws="none"
+            self.api.app(),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            ws="none",
+            ssl_certfile=self._certificate,
         )
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # faults are asked for, not found
         self._server = _Quiet(config)
