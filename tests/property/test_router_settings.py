@@ -1,13 +1,18 @@
 """A router takes exactly the addresses of our pools, and a merged file stays what it is when it is merged again."""
 
+import contextlib
+import json
+import re
 from ipaddress import ip_address
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.model.address import Range
 from suite.speaker.router_config import entries_of
-from suite.speaker.router_vyatta import merge
+from suite.speaker.router_read import Known, Unreadable, read
+from suite.speaker.router_vyatta import merge, way_back
 
 BASE = int(ip_address("10.10.10.0"))
 ends = st.tuples(st.integers(0, 600), st.integers(0, 600)).map(sorted)
@@ -59,3 +64,50 @@ def test_what_is_not_ours_stays(known: dict[str, object], ours: dict[str, object
     assert {name: merged[name] for name in known.keys() - ours.keys()} == {
         name: known[name] for name in known.keys() - ours.keys()
     }
+
+
+def put_back(merged: object, lines: list[str]) -> object:
+    """What a person does with the way back of a merged file, line by line."""
+    tree = json.loads(json.dumps(merged))
+    for line in lines:
+        removal = re.fullmatch(r"remove (.*)", line)
+        change = re.fullmatch(r"(.*) was (.*)", line)
+        if removal and (entry := re.fullmatch(r'("\w*") from (.*)', removal[1])):
+            at(tree, entry[2].split()).remove(json.loads(entry[1]))
+        elif removal:
+            *above, name = removal[1].split()
+            del at(tree, above)[name]
+        elif change:
+            *above, name = change[1].split()
+            at(tree, above)[name] = json.loads(change[2])
+    return tree
+
+
+def at(tree: Any, path: list[str]) -> Any:
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+@given(trees, trees)
+def test_the_way_back_of_a_merged_file_is_the_file_there_was(known: dict[str, Any], ours: dict[str, Any]) -> None:
+    try:
+        merged = merge(known, ours)
+    except ValueError:
+        return
+
+    assert put_back(merged, list(way_back(known, merged))) == known
+
+
+@given(st.text())
+def test_whatever_a_router_s_file_holds_reading_it_ends_with_sentences(text: str) -> None:
+    for start in (
+        "",
+        "router bgp 1\n",
+        "set protocols bgp 1 neighbor ",
+        "/routing bgp connection\nadd ",
+        "protocol bgp x {",
+        "{",
+    ):
+        with contextlib.suppress(Unreadable):
+            assert isinstance(read(start + text), Known)
