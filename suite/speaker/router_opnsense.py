@@ -30,7 +30,7 @@ save() {{ # METHOD JSON: the answer's id is kept; what was not saved ends the sc
   id=$(printf %s "$answer" | sed -n 's/.*"uuid": *"\\([^"]*\\)".*/\\1/p')
 }}
 for kind in neighbor prefixlist; do
-  ask "bgp/search_$kind" '{{"current": 1, "rowCount": -1, "searchPhrase": "{NAME}"}}' | tr '{{' '\\n' |
+  {{ ask "bgp/search_$kind" '{{"current": 1, "rowCount": -1, "searchPhrase": "{NAME}"}}'; echo; }} | tr '{{' '\\n' |
     sed -n '/"description": *"{NAME}[" ]/s/.*"uuid": *"\\([^"]*\\)".*/\\1/p' |
     while read -r old; do ask "bgp/del_$kind/$old" '{{}}' > /dev/null; done
 done

@@ -310,3 +310,105 @@ def test_the_wrong_as_number_of_the_router_itself_is_named() -> None:
 
 def test_json_that_is_cut_off_is_a_difference_not_an_exception() -> None:
     assert differences(router(), '{"protocols": ')[0].startswith("the file is no valid JSON, line 1")
+
+
+# ---- IPv6, limits and what a maker does not have
+
+
+BOTH = {"dual_stack_address_family": True}
+SIX_POOL = Pool("six", (parse_range("2001:db8:10::/112"),))
+DUAL = replace(CONFIGURATION, pools=(POOL, SIX_POOL), bgp_advertisements=(BgpAdvertisement("bgp"),))
+
+
+def test_the_security_gateway_takes_ipv6_with_a_filter_and_a_limit_of_its_own() -> None:
+    document = json.loads(text(usg(router(DUAL, **BOTH))))
+
+    neighbor = document["protocols"]["bgp"]["64512"]["neighbor"]["10.10.0.101"]
+    assert neighbor["address-family"]["ipv6-unicast"] == {
+        "soft-reconfiguration": {"inbound": "''"},
+        "maximum-prefix": "50000",
+        "prefix-list": {"import": "suite6", "export": "suite-none6"},
+    }
+    assert document["policy"]["prefix-list6"]["suite6"]["rule"]["10"]["prefix"] == "2001:db8:10::/112"
+
+
+def test_a_gateway_of_one_family_takes_nothing_of_the_other() -> None:
+    document = json.loads(text(usg(router(replace(CONFIGURATION, bgp_advertisements=())))))
+
+    neighbor = document["protocols"]["bgp"]["64512"]["neighbor"]["10.10.0.101"]
+    assert neighbor["prefix-list"] == {"import": "suite-none", "export": "suite-none"}
+    assert document["policy"]["prefix-list"]["suite-none"]["rule"]["10"]["action"] == "deny"
+
+
+def test_a_pool_that_is_gone_is_gone_from_the_gateway_s_file_too() -> None:
+    first = text(usg(router(), STORY_FILE))
+    smaller = replace(CONFIGURATION, pools=(replace(POOL, ranges=(parse_range("10.10.10.64/27"),)),))
+
+    document = json.loads(text(usg(router(smaller), first)))
+
+    assert list(document["policy"]["prefix-list"]["suite"]["rule"].values()) == [
+        {"action": "permit", "prefix": "10.10.10.64/27", "ge": "32", "le": "32"}
+    ]
+
+
+def test_only_the_zones_are_written_for_the_gateway_when_only_they_are_asked_for() -> None:
+    (part,) = usg(router(), only="dns")
+
+    assert part.name == "dns"
+    assert list(json.loads(part.text)) == ["service"]
+
+
+def test_mikrotik_is_told_how_many_routes_it_may_take_of_each_family() -> None:
+    written = text(mikrotik(router(DUAL, **BOTH)))
+
+    assert "input.limit-process-routes-ipv4=241 input.limit-process-routes-ipv6=50000" in written
+
+
+def test_opnsense_attaches_the_filter_and_spreads_over_nodes_by_itself() -> None:
+    calls = [shlex.split(line) for line in text(opnsense(router())).splitlines() if line.startswith("save ")]
+
+    neighbor = json.loads(next(call[2] for call in calls if call[1] == "add_neighbor"))["neighbor"]
+    assert (neighbor["linkedPrefixlistIn"], neighbor["linkedPrefixlistOut"]) == ("$taken", "$none")
+    assert json.loads(calls[0][2])["bgp"]["maximumpathsibgp"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("write", "changes", "said"),
+    [
+        (mikrotik, {}, "no multipath for BGP"),
+        (opnsense, {}, "no maximum-prefix"),
+        (opnsense, {"ttl_security": 1, "asn": 64513}, "no TTL security"),
+        (usg, {"dual_stack_address_family": True}, "no maximum-paths for IPv6"),
+        (edgeos, {"bfd_profile": "fast"}, "no BFD"),
+        (vyos, {"bfd_profile": "fast"}, "no BFD here"),
+        (edgeos, {"password": "sesame"}, "each neighbor needs its password"),
+        (vyos, {"password": "sesame"}, "peer-group suite password"),
+        (opnsense, {"password": "sesame"}, "the peer's password into each neighbor"),
+    ],
+)
+def test_what_a_maker_does_not_have_is_said_and_not_left_out_silently(write: Any, changes: Any, said: str) -> None:
+    assert said in write(router(**changes))[0].instructions()
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (frr, " neighbor suite ttl-security hops 2\n"),
+        (unifi, " neighbor suite ttl-security hops 2\n"),
+        (bird, "  ttl security on;\n"),
+        (usg, '"ttl-security": {\n              "hops": "2"'),
+        (edgeos, "neighbor 10.10.0.101 ttl-security hops 2\n"),
+        (vyos, "set protocols bgp peer-group suite ttl-security hops 2\n"),
+        (mikrotik, "local.ttl=255 remote.ttl=254"),
+    ],
+)
+def test_a_peer_that_has_to_be_near_is_near_at_both_ends(write: Any, words: str) -> None:
+    assert words in text(write(router(asn=64513, ttl_security=2)))
+
+
+@pytest.mark.parametrize("write", [frr, vyos])
+def test_a_range_with_many_nodes_has_a_limit_with_room_for_them(write: Any) -> None:
+    many = replace(router(), nodes=router().nodes * 30)
+
+    assert "listen limit 240\n" in text(write(many))
+    assert "listen limit" not in text(write(router()))
