@@ -15,7 +15,8 @@ from suite.dns.rrset import RRset, negative_ttl, target
 
 if TYPE_CHECKING:
     from suite.dns.catalogue import Zones
-    from suite.dns.zone import Node, Zone
+    from suite.dns.nodes import Node
+    from suite.dns.zone import Zone
 
 MAX_ALIASES = 16
 """CNAMEs and DNAMEs followed for one question; NSD stops at 18, resolvers between 8 and 20."""

@@ -10,7 +10,10 @@ import marshal
 from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from rpds import HashTrieMap
+
 from suite.dns.journal import Difference, between, changes, difference
+from suite.dns.nodes import Node, Nodes
 from suite.dns.rrset import RRset
 from suite.dns.settings import Key, Settings, Transfers
 from suite.dns.zone import Zone
@@ -173,7 +176,7 @@ def unpack_settings(row: tuple[Any, ...]) -> Settings:
 def _packed(update: Update) -> tuple[Any, ...]:
     match update:
         case ReplaceZone(zone):
-            return "zone", zone.origin, [_row(rrset) for rrset in zone.rrsets()], dict(zone.notes.items())
+            return "zone", zone.origin, *_nodes_row(zone.nodes), zone.cuts, dict(zone.notes.items())
         case ChangeZone(origin, changes, serial, notes):
             return "change", origin, [_row(rrset) for rrset in changes], serial, dict(notes or {})
         case RemoveZone(origin):
@@ -186,8 +189,9 @@ def _packed(update: Update) -> tuple[Any, ...]:
 
 def _unpacked(kind: str, *parts: Any) -> Update:
     if kind == "zone":
-        origin, rows, notes = parts
-        return ReplaceZone(Zone.build(origin, (RRset(*row) for row in rows), notes))
+        origin, folded, unfolded, cuts, notes = parts
+        folded.update((key, Node(tuple(RRset(*row) for row in rows), count)) for key, rows, count in unfolded)
+        return ReplaceZone(Zone(origin, Nodes(folded), cuts, HashTrieMap(notes)))
     if kind == "change":
         origin, rows, serial, notes = parts
         return ChangeZone(origin, tuple(RRset(*row) for row in rows), serial, notes)
@@ -199,6 +203,18 @@ def _unpacked(kind: str, *parts: Any) -> Update:
 
 def _row(rrset: RRset) -> tuple[bytes, int, int, tuple[bytes, ...], bool]:
     return rrset.name, rrset.rtype, rrset.ttl, rrset.rdatas, rrset.leased
+
+
+def _nodes_row(nodes: Nodes) -> tuple[dict[bytes, bytes], list[tuple[Any, ...]]]:
+    """Names that stand folded go as they are."""
+    folded: dict[bytes, bytes] = {}
+    unfolded: list[tuple[Any, ...]] = []
+    for key, here in nodes.standing():
+        if isinstance(here, bytes):
+            folded[key] = here
+        else:
+            unfolded.append((key, [_row(rrset) for rrset in here.rrsets], here.children))
+    return folded, unfolded
 
 
 def _difference_row(entry: Difference) -> tuple[Any, ...]:

@@ -1,22 +1,27 @@
 """Zone: an immutable tree of names; a change makes the next zone and shares everything it did not touch.
 
-Names lie flat in one persistent map from folded name to Node. A node counts its children, so an empty non-terminal
-(RFC 8020, RFC 4592 section 2.2.2) exists exactly as long as something lives below it, and nobody has to store it.
+Names lie flat in one persistent map from folded name to Node (nodes.py). A node counts its children, so an empty
+non-terminal (RFC 8020, RFC 4592 section 2.2.2) exists exactly as long as something lives below it, and nobody has to
+store it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rpds import HashTrieMap
 
 from suite.dns import rrtype
-from suite.dns.name import ROOT, is_below, parent, to_text
+from suite.dns.name import is_below, parent, to_text
+from suite.dns.nodes import Node, Nodes, fold, unfold
 from suite.dns.rrset import RRset, soa_serial, soa_with_serial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, KeysView, Mapping
+
+    from suite.dns.nodes import Standing
 
 _ALONE = frozenset({rrtype.CNAME})
 _BESIDE_CNAME = frozenset({rrtype.RRSIG, rrtype.NSEC})
@@ -25,25 +30,6 @@ _SINGLE = frozenset({rrtype.CNAME, rrtype.DNAME, rrtype.SOA})
 
 class ZoneError(ValueError):
     """The records cannot stand in one zone; the message names the owner and the rule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What one name holds: its record sets (none for an empty non-terminal) and how many names lie directly below."""
-
-    rrsets: tuple[RRset, ...] = ()
-    children: int = 0
-
-    def get(self, rtype: int) -> RRset | None:
-        for rrset in self.rrsets:
-            if rrset.rtype == rtype:
-                return rrset
-        return None
-
-    @property
-    def is_leased(self) -> bool:
-        """Tell whether anything here points at an address lease."""
-        return any(rrset.leased for rrset in self.rrsets)
 
 
 _ABSENT = Node()
@@ -57,13 +43,23 @@ class Zone:
     """
 
     origin: bytes
-    nodes: HashTrieMap[bytes, Node]
+    nodes: Nodes
     cuts: int = 0
     notes: HashTrieMap[bytes, str] = HashTrieMap()  # noqa: RUF009 - immutable
 
     @classmethod
-    def build(cls, origin: bytes, rrsets: Iterable[RRset], notes: Mapping[bytes, str] | None = None) -> Zone:
-        """Make a zone of its record sets, the SOA among them; ZoneError when they break a rule."""
+    def build(
+        cls,
+        origin: bytes,
+        rrsets: Iterable[RRset],
+        notes: Mapping[bytes, str] | None = None,
+        folded: Mapping[bytes, bytes] | None = None,
+    ) -> Zone:
+        """Make a zone of its record sets, the SOA among them; ZoneError when they break a rule.
+
+        `folded` are more of its names, in folded letters, that none of the record sets is at: one record each
+        (`nodes.head` and the data behind it), of a type that `_check` has no rule for.
+        """
         origin = origin.lower()
         sets: dict[bytes, tuple[RRset, ...]] = {}
         for rrset in rrsets:
@@ -72,15 +68,19 @@ class Zone:
                 sets[key] = (*sets.get(key, ()), rrset)
         if origin not in sets or not any(rrset.rtype == rrtype.SOA for rrset in sets[origin]):
             raise ZoneError(f"zone {to_text(origin)} has no SOA")
-        children = _count_children(origin, sets)
-        nodes = {key: Node(sets.get(key, ()), children.get(key, 0)) for key in sets.keys() | children.keys()}
+        base: dict[bytes, Standing] = {**(folded or {}), **dict.fromkeys(sets, _ABSENT)}
+        children = _count_children(origin, base.keys())
         cuts = 0
-        for key, node in nodes.items():
-            if len(node.rrsets) > 1 or key == origin or node.rrsets:
+        for key in sets.keys() | children.keys():
+            here = base.get(key)
+            alone = unfold(key, here).rrsets if isinstance(here, bytes) else ()
+            node = Node(sets.get(key, alone), children.get(key, 0))
+            if node.rrsets:
                 _check(origin, key, node)
-            cuts += _is_cut(origin, key, node)
-        folded = {key.lower(): text for key, text in (notes or {}).items()}
-        return cls(origin, HashTrieMap(nodes), cuts, HashTrieMap(folded))
+                cuts += _is_cut(origin, key, node)
+            base[key] = fold(key, node)
+        lowered = {key.lower(): text for key, text in (notes or {}).items()}
+        return cls(origin, Nodes(base), cuts, HashTrieMap(lowered))
 
     def with_changes(
         self, changes: Iterable[RRset], serial: int | None = None, notes: Mapping[bytes, str | None] | None = None
@@ -146,19 +146,18 @@ class Zone:
             yield from node.rrsets
 
 
-def _count_children(origin: bytes, sets: Mapping[bytes, object]) -> dict[bytes, int]:
+def _count_children(origin: bytes, names: KeysView[bytes]) -> dict[bytes, int]:
+    """Count the names directly below each name, level by level: who is nobody's owner counts below its parent too."""
     children: dict[bytes, int] = {}
-    for start in sets:
-        key = start
-        while key != origin:
-            if key == ROOT:
-                raise ZoneError(f"{to_text(start)} is not in zone {to_text(origin)}")
-            above = key[1 + key[0] :]
-            known = above in children or above in sets
-            children[above] = children.get(above, 0) + 1
-            if known:
-                break
-            key = above
+    fresh: Iterable[bytes] = names
+    while fresh:
+        found = Counter(key[1 + key[0] :] for key in fresh if key != origin)
+        if b"" in found:
+            start = next(name for name in names if not is_below(name, origin))
+            raise ZoneError(f"{to_text(start)} is not in zone {to_text(origin)}")
+        fresh = [key for key in found if key not in names and key not in children]
+        for key, count in found.items():
+            children[key] = children.get(key, 0) + count
     return children
 
 
@@ -175,7 +174,7 @@ def _numbered(soa: RRset, serial: int | None) -> RRset:
     return replace(soa, rdatas=tuple(soa_with_serial(rdata, serial) for rdata in soa.rdatas))
 
 
-def _place(nodes: HashTrieMap[bytes, Node], origin: bytes, key: bytes, node: Node) -> HashTrieMap[bytes, Node]:
+def _place(nodes: Nodes, origin: bytes, key: bytes, node: Node) -> Nodes:
     """Put a node in its place and keep the count of children right all the way up."""
     existed, exists = key in nodes, bool(node.rrsets or node.children)
     if exists:

@@ -27,7 +27,7 @@ class Folded(Mapping[K, V]):
     difference which thread does it first.
     """
 
-    __slots__ = ("_base", "_changes", "_count", "_fold", "_kind", "_unfold")
+    __slots__ = ("_base", "_changes", "_count", "_fold", "_is_plain", "_kind", "_unfold")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Folded(Mapping[K, V]):
         kind: type[V],
         unfold: Callable[[K, Any], V],
         fold: Callable[[V], Any] = lambda _: None,
+        is_plain: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         """``base`` belongs to the map from now on.
 
@@ -44,11 +45,13 @@ class Folded(Mapping[K, V]):
             unfold: gives the value for a key and what stands folded there.
             fold: the inverse of ``unfold``; raises ValueError for a value that it cannot fold.  Equal folded means equal
                 unfolded, but not the other way round: an older release may have folded differently.
+            is_plain: tells of a folded value whether it is of the plain kind, without unfolding it; False when in doubt.
         """
         self._base = base
         self._kind = kind
         self._unfold = unfold
         self._fold = fold
+        self._is_plain = is_plain
         self._changes: HashTrieMap[K, Any] = HashTrieMap()
         self._count = len(base)
 
@@ -90,6 +93,25 @@ class Folded(Mapping[K, V]):
         yield from (key for key in self._base if key not in changes)
         yield from (key for key, value in changes.items() if value is not _GONE)
 
+    def standing(self, key: K) -> Any:
+        """What stands at a key, folded or not; None where nothing does."""
+        changed = self._changes.get(key) if self._changes else None
+        if changed is not None:
+            return None if changed is _GONE else changed
+        return self._base.get(key)
+
+    def glances(self) -> Iterator[tuple[K, V | None]]:
+        """Every entry; None in place of a folded value that is plain."""
+        changes, kind, is_plain = self._changes, self._kind, self._is_plain
+        for key, value in self._base.items():
+            if changes and key in changes:
+                continue
+            if value.__class__ is kind:
+                yield key, value
+            else:
+                yield key, None if is_plain(value) else self._unfold(key, value)
+        yield from ((key, value) for key, value in changes.items() if value is not _GONE)
+
     def differing(self, said: Mapping[K, V]) -> Iterator[V]:
         """The values of ``said`` that do not stand here; to fold one that is said costs less than to unfold one that is here."""
         base, changes, fold, kind = self._base, self._changes, self._fold, self._kind
@@ -129,7 +151,7 @@ class Folded(Mapping[K, V]):
         return self._successor(changes, self._count - 1)
 
     def _successor(self, changes: HashTrieMap[K, Any], count: int) -> Folded[K, V]:
-        new = Folded(self._base, self._kind, self._unfold, self._fold)
+        new = Folded(self._base, self._kind, self._unfold, self._fold, self._is_plain)
         new._changes, new._count = changes, count
         return new
 
@@ -155,3 +177,13 @@ def differing(known: PersistentMap[K, V], said: Mapping[K, V]) -> Iterable[V]:
     if isinstance(known, Folded):
         return known.differing(said)
     return (value for key, value in said.items() if known.get(key) != value)
+
+
+def glances(known: PersistentMap[K, V]) -> Iterable[tuple[K, V | None]]:
+    """Every entry; None in place of a value that is still folded and plain."""
+    return known.glances() if isinstance(known, Folded) else known.items()
+
+
+def standing(known: PersistentMap[K, V], key: K) -> Any:
+    """What stands at a key, folded or not; None where nothing does."""
+    return known.standing(key) if isinstance(known, Folded) else known.get(key)

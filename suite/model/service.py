@@ -145,6 +145,12 @@ class Service:
         return self.type is ServiceType.LOAD_BALANCER
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is of type LoadBalancer and says nothing about names: nearly all Services of a large cluster."""
+        says = self.publish is not None or self.ttl is not None or self.wildcard or self.hostnames or self.routed
+        return self.wants_address and not says and not any(port.name for port in self.ports)
+
+    @property
     def backend_key(self) -> str:
         """Who answers behind the address: everybody ("") with policy Cluster, its pods (selector as text) with Local."""
         return ",".join(f"{key}={value}" for key, value in self.selector) if self.is_local else ""

@@ -16,7 +16,7 @@ from suite.model.address import Address
 from suite.model.configuration import Configuration, StaticRecord
 from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.node import Namespace, Node
-from suite.model.persistent import PersistentMap
+from suite.model.persistent import PersistentMap, standing
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Service, ServiceRef
 
@@ -38,7 +38,7 @@ class Snapshot:
     """Open leases by address; several only where an address is shared.  One that is still folded is bound, and shares its
     address with nobody."""
     holdings: PersistentMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
-    """The same leases by Service."""
+    """The same leases by Service.  Where one is still folded its address stands in its place."""
     reservations: PersistentMap[Address, Reservation] = field(default_factory=HashTrieMap)
     """Operators' reservations from the database; those of the configuration stand in ``configuration``."""
     drained: frozenset[str] = frozenset()
@@ -59,6 +59,13 @@ class Snapshot:
             return held if held[0].state is LeaseState.BOUND else ()
         leases = [lease for lease in held if lease.state is LeaseState.BOUND]
         return tuple(sorted(leases, key=lambda lease: lease.address.version))
+
+    def sole_address(self, ref: ServiceRef) -> Address | None:
+        """The address of a Service that has one lease, if that is bound; costs less than :meth:`bound` at a start."""
+        held: Address | tuple[Lease, ...] | None = standing(self.holdings, ref)
+        if not isinstance(held, tuple):
+            return held
+        return held[0].address if len(held) == 1 and held[0].state is LeaseState.BOUND else None
 
     def is_drained(self, node: str) -> bool:
         """Whether a node is to announce nothing.

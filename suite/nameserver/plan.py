@@ -3,27 +3,33 @@
 Everybody who asks for records is a *source*: a Service, a static host, a static record, a zone itself.  For each owner
 name the best claim wins (its rank, then the revision it was committed with, then the source's name), and the loser is
 told who holds the name; only reverse names are shared.  The plan keeps what every source asked for, so one changed Service costs one changed Service;
-:meth:`ZonePlanner.plan` without ``touched`` looks at all of them and comes to the same (a property test proves it).
+:meth:`ZonePlanner.plan` without ``touched`` begins a new table of claims and comes to the same (a property test proves it).
+
+What a plain Service asks for (its address at its canonical name, the pointer back) is kept in the table of claims alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 
-from suite.dns import name, rrtype
+from suite.dns import name, nodes, rrtype
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
 from suite.dns.rrset import RRset, soa_with_serial
 from suite.dns.zone import Zone, ZoneError
 from suite.model.configuration import Configuration
+from suite.model.persistent import glances
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.apex import apex_of
+from suite.nameserver.claims import Claims, ClaimTable, Source, Touched
 from suite.nameserver.records import (
     Record,
     Scheme,
     Wanted,
     is_published,
+    plain_name,
     single_aliases,
     single_labels,
     wanted_by_host,
@@ -34,14 +40,13 @@ from suite.nameserver.records import (
 from suite.nameserver.reverse import ReverseZones
 from suite.nameserver.versions import next_serial
 
-Source = tuple[str, str, str]
-"""Kind (service, host, record, label, zone), then what names it."""
 Owner = tuple[bytes, bytes]
 """Zone and owner name, both folded."""
 
 _NOTHING = Wanted()
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
+_ADDRESS_TYPES = {4: rrtype.A, 6: rrtype.AAAA}
 _CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
 """What only the zone itself may say at its apex, or nobody."""
@@ -62,15 +67,19 @@ class ZonePlanner:
     def __init__(self) -> None:
         self._snapshot = Snapshot()
         self._scheme = scheme_of(Configuration())
-        self._wanted: dict[Source, Wanted] = {}
-        self._claims: dict[Owner, dict[Source, list[Record]]] = {}
         self._zones: dict[bytes, Zone] = {}
-        self._notes: dict[Owner, str] = {}
         self._lost: dict[Owner, tuple[tuple[Source, Source], ...]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nobody asks for anything yet."""
+        self._claims = ClaimTable()
+        self._wanted: dict[Source, Wanted] = {}
+        """What each source asks for, but for Services whose claims all stand folded."""
+        self._notes: dict[Owner, str] = {}
         self._labels: dict[str, set[Source]] = {}
         """Names of one label, and the sources that lead somewhere under them."""
         # What follows repeats the above by another key, so that one change never costs a walk over everything.
-        self._owners: dict[bytes, set[bytes]] = {}
         self._labels_of: dict[Source, set[str]] = {}
         self._labels_touched: set[str] = set()
         self._cut_owners: dict[Source, set[Owner]] = {}
@@ -93,41 +102,75 @@ class ZonePlanner:
         )
         is_anew = is_anew or snapshot.epoch != self._snapshot.epoch
         self._snapshot = snapshot
-        if is_anew:
-            self._scheme = scheme_of(snapshot.configuration)
-            touched = None
-        refs = None if touched is None else set(touched)
-        sources = self._everything() if refs is None else self._of(refs)
-        touched_owners: set[Owner] = set()
-        for source, wanted in sources.items():
-            touched_owners |= self._put(source, wanted)
-        if refs is None:
-            for source in [each for each in self._wanted if each not in sources and each[0] != "label"]:
-                touched_owners |= self._put(source, Wanted())
-        if refs is None:
-            self._labels_touched |= {source[1] for source in self._wanted if source[0] == "label"}
-        for source, wanted in self._label_zones(touched_owners).items():
-            touched_owners |= self._put(source, wanted)
-        updates = self._compile(touched_owners)
+        owners = self._all_anew() if touched is None or is_anew else self._changed(set(touched))
+        updates = self._compile(owners)
         return ZonePlan((*updates, SetState(ready=snapshot.is_complete, stale=False)), self._refusals())
 
-    def _everything(self) -> dict[Source, Wanted]:
-        """What every source asks for now."""
+    def _changed(self, refs: set[ServiceRef]) -> Touched:
+        """Look at what depends on these Services; the names whose records may change by it."""
+        touched: Touched = {}
+        for source, wanted in self._of(refs).items():
+            self._put(source, wanted, touched)
+        for source, wanted in self._label_zones(touched).items():
+            self._put(source, wanted, touched)
+        return touched
+
+    def _all_anew(self) -> Touched:
+        """Look at everything; the names for which it differs from before."""
+        claims, notes = self._claims, self._notes
+        self._scheme = scheme_of(self._snapshot.configuration)
+        self._begin()
+        new: Touched = {}
+        for source, wanted in self._everything():
+            self._put(source, wanted, new)
+        for source, wanted in self._label_zones(new).items():
+            self._put(source, wanted, new)
+        touched = self._claims.differing(claims, self._zones.keys())
+        for (zone, owner), _ in notes.items() ^ self._notes.items():
+            touched.setdefault(zone, set()).add(owner)
+        return touched
+
+    def _everything(self) -> Iterator[tuple[Source, Wanted]]:
+        """What every source asks for now, but for plain Services, which are put in their place here."""
         configuration, scheme = self._snapshot.configuration, self._scheme
-        sources: dict[Source, Wanted] = {}
-        for ref, service in self._snapshot.services.items():
-            if is_published(service):
-                sources[_service(ref)] = wanted_by_service(service, self._snapshot, scheme)
+        put_plain = self._plain()
+        for ref, service in glances(self._snapshot.services):
+            if (service is None or service.is_plain) and put_plain(ref):
+                continue
+            given = service or self._snapshot.services[ref]
+            if is_published(given):
+                self._relabel(_service(ref), single_labels(given))
+                yield _service(ref), wanted_by_service(given, self._snapshot, scheme)
         for host in configuration.dns.hosts:
-            sources["host", host.name, ""] = wanted_by_host(host, self._snapshot, scheme)
+            self._relabel(("host", host.name, ""), single_aliases(host, scheme))
+            yield ("host", host.name, ""), wanted_by_host(host, self._snapshot, scheme)
+        written: dict[Source, Wanted] = {}
         for record in (*configuration.dns.records, *self._snapshot.records.keys()):
             source = ("record", record.name.lower().rstrip("."), "")
-            sources[source] = _joined(sources.get(source), wanted_by_record(record, scheme))
+            written[source] = _joined(written.get(source), wanted_by_record(record, scheme))
+        yield from written.items()
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
         for origin in served:
-            sources["zone", name.to_text(origin), ""] = apex_of(origin, self._snapshot)
-        self._find_labels()
-        return sources
+            yield ("zone", name.to_text(origin), ""), apex_of(origin, self._snapshot)
+
+    def _plain(self) -> Callable[[ServiceRef], bool]:
+        """What puts the folded claims of a plain Service with one address in their place; False where it cannot."""
+        address_of, scheme, add = self._snapshot.sole_address, self._scheme, self._claims.add_folded
+        zone, has_reverse = scheme.zones[0], scheme.configuration.dns.reverse
+        heads = {family: nodes.head(rtype, scheme.ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
+        pointer = nodes.head(rrtype.PTR, scheme.ttl, leased=True)
+
+        def put(ref: ServiceRef) -> bool:
+            address = None if scheme.pool_zones else address_of(ref)
+            canonical = b"" if address is None else plain_name(ref, zone)
+            if address is None or not canonical:
+                return False
+            add(zone, canonical, heads[address.version] + address.packed)
+            if has_reverse and (reverse := scheme.reverse.find(address)) is not None:
+                add(reverse.origin, reverse.owner(address), pointer + canonical)
+            return True
+
+        return put
 
     def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
         """What the sources that depend on these Services ask for now."""
@@ -143,20 +186,6 @@ class ZonePlanner:
                 sources["host", host.name, ""] = wanted_by_host(host, snapshot, scheme)
         return sources
 
-    def _find_labels(self) -> None:
-        """Look at everybody's names of one label anew."""
-        gone = set(self._labels_of)
-        for ref, service in self._snapshot.services.items():
-            if (service.hostnames or service.routed) and is_published(service):
-                self._relabel(_service(ref), single_labels(service))
-                gone.discard(_service(ref))
-        for host in self._snapshot.configuration.dns.hosts:
-            self._relabel(("host", host.name, ""), single_aliases(host, self._scheme))
-            gone.discard(("host", host.name, ""))
-        for source in gone:
-            self._relabel(source, [])
-        self._labels_touched = set(self._labels)
-
     def _relabel(self, source: Source, texts: list[str]) -> None:
         wanted = {_label(text) for text in texts if _may_be_zone(_label(text), self._scheme)}
         before = self._labels_of.pop(source, set())
@@ -168,11 +197,13 @@ class ZonePlanner:
         if wanted:
             self._labels_of[source] = wanted
 
-    def _label_zones(self, touched: set[Owner]) -> dict[Source, Wanted]:
+    def _label_zones(self, touched: Touched) -> dict[Source, Wanted]:
         """Zones of one name that may have changed: each says what its name says inside the other zones."""
         looked_at = set(self._labels_touched)
         if self._labels:
-            looked_at |= {label for owner in touched if (label := self._label_at(owner))}
+            looked_at |= {
+                label for zone, all_of in touched.items() for owner in all_of if (label := self._label_at(zone, owner))
+            }
         self._labels_touched = set()
         sources: dict[Source, Wanted] = {}
         for label in looked_at:
@@ -181,52 +212,57 @@ class ZonePlanner:
                 sources["label", label, ""] = Wanted()
                 continue
             inside = [(origin, _label_zone(label)[:-1] + origin) for origin in self._scheme.zones]
-            claims = [self._claims[owner] for owner in inside if owner in self._claims]
+            claims = [found for zone, owner in inside if (found := self._claims.at(zone, owner))]
             records = [record for each in claims for record in each[_winner(each)]]
             apex = apex_of(_label_zone(label), self._snapshot)
             sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records))
         return sources
 
-    def _label_at(self, owner: Owner) -> str:
+    def _label_at(self, zone: bytes, owner: bytes) -> str:
         """The label of a name directly below its zone; empty where that is no name of one label here."""
-        first = owner[1][1 : 1 + owner[1][0]]
-        if len(owner[1]) != 1 + len(first) + len(owner[0]):
+        first = owner[1 : 1 + owner[0]]
+        if len(owner) != 1 + len(first) + len(zone):
             return ""
         label = first.decode(errors="replace")
         return label if label in self._labels else ""
 
-    def _put(self, source: Source, wanted: Wanted) -> set[Owner]:
-        """Note what a source asks for from now on; the owners whose records may change by it."""
-        before = self._wanted.get(source, _NOTHING)
+    def _put(self, source: Source, wanted: Wanted, touched: Touched) -> None:
+        """Note what a source asks for from now on, and the names whose records may change by it."""
+        before = self._standing(source)
         if before == wanted:
-            return set()
-        owners: set[Owner] = set()
+            return
         for record in before.records:
-            owner = (record.zone, record.owner.lower())
-            if owner not in owners:
-                owners.add(owner)
-                claims = self._claims[owner]
-                del claims[source]
-                if not claims:
-                    del self._claims[owner]
-                    self._owners[owner[0]].discard(owner[1])
+            owner = record.owner.lower()
+            self._claims.remove(source, record.zone, owner)
+            touched.setdefault(record.zone, set()).add(owner)
         for record in wanted.records:
-            owner = (record.zone, record.owner.lower())
-            owners.add(owner)
-            self._claims.setdefault(owner, {}).setdefault(source, []).append(record)
-            self._owners.setdefault(owner[0], set()).add(owner[1])
+            self._claims.add(source, record)
+            touched.setdefault(record.zone, set()).add(record.owner.lower())
         for zone, owner_name, _ in before.notes:
             self._notes.pop((zone, owner_name), None)
         for zone, owner_name, text in wanted.notes:
             self._notes[zone, owner_name] = text
         self._index(source, wanted)
-        return owners
+
+    def _standing(self, source: Source) -> Wanted:
+        """What a source asks for up to now: as noted, or as the claims of a Service say."""
+        noted = self._wanted.get(source)
+        if noted is not None or source[0] != "service":
+            return noted or _NOTHING
+        for zone in self._scheme.zones:
+            owner = plain_name(ServiceRef(*source[1:]), zone)
+            records = self._claims.of(source, zone, owner)
+            if len(records) == 1 and records[0].rtype in _ADDRESS_TYPES.values():
+                address = ip_address(records[0].rdata)
+                reverse = self._scheme.reverse.find(address)
+                back = self._claims.of(source, reverse.origin, reverse.owner(address)) if reverse else []
+                return Wanted((*records, *back))
+        return _NOTHING
 
     def _index(self, source: Source, wanted: Wanted) -> None:
-        if wanted.records or wanted.refusals:
+        self._wanted.pop(source, None)
+        if (wanted.records or wanted.refusals) and self._standing(source) != wanted:
             self._wanted[source] = wanted
-        else:
-            self._wanted.pop(source, None)
         if source[0] == "service" and (wanted.refusals or self._own_refusals):
             self._own_refusals.pop(ServiceRef(*source[1:]), None)
             if wanted.refusals:
@@ -237,14 +273,12 @@ class ZonePlanner:
             if cuts:
                 self._cut_owners[source] = cuts
 
-    def _compile(self, owners: set[Owner]) -> list[Update]:
+    def _compile(self, touched: Touched) -> list[Update]:
         """Zone by zone, the record sets that differ from what is served."""
-        owners |= self._cuts()
-        by_zone: dict[bytes, list[Owner]] = {}
-        for owner in owners:
-            by_zone.setdefault(owner[0], []).append(owner)
+        for zone_name, owner in self._cuts():
+            touched.setdefault(zone_name, set()).add(owner)
         updates: list[Update] = []
-        for origin, changed in by_zone.items():
+        for origin, changed in touched.items():
             zone = self._zones.get(origin)
             if self._apex_source(origin) not in self._wanted:
                 if zone is not None:
@@ -253,7 +287,7 @@ class ZonePlanner:
             elif zone is None:
                 updates += self._new_zone(origin)
             else:
-                updates += self._changed_zone(zone, changed)
+                updates += self._changed_zone(zone, [(origin, owner) for owner in changed])
         return updates
 
     def _apex_source(self, origin: bytes) -> Source:
@@ -263,7 +297,7 @@ class ZonePlanner:
 
     def claims_on(self, origin: bytes, owner: bytes) -> tuple[tuple[Source, Record], ...]:
         """Who asks for a folded name in a zone, the winner first, each with its best record."""
-        claims = self._claims.get((origin, owner), {})
+        claims = self._claims.at(origin, owner)
         best = {source: min(records, key=_strength) for source, records in claims.items()}
         return tuple(sorted(best.items(), key=lambda item: (_strength(item[1]), item[0])))
 
@@ -276,13 +310,14 @@ class ZonePlanner:
         self._zones[zone.origin] = zone
 
     def _new_zone(self, origin: bytes) -> list[Update]:
-        owners = [(origin, owner) for owner in self._owners.get(origin, ())]
+        owners = [(origin, owner) for owner in self._claims.unfolded(origin)]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
         notes = {owner[1]: self._notes[owner] for owner in owners if owner in self._notes}
         try:
-            zone = Zone.build(origin, rrsets, notes)
+            zone = Zone.build(origin, rrsets, notes, self._claims.folded(origin))
         except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
-            zone = Zone.build(origin, _sets(self._claims[origin, origin][self._apex_source(origin)]), notes)
+            apex = self._claims.of(self._apex_source(origin), origin, origin)
+            zone = Zone.build(origin, _sets(apex), notes, self._claims.folded(origin))
             for owner in owners:
                 zone = _grown(zone, self._rrsets(owner))
         self._zones[origin] = zone.with_changes((), self._snapshot.revision)
@@ -320,7 +355,7 @@ class ZonePlanner:
 
     def _rrsets(self, owner: Owner) -> list[RRset]:
         """The record sets that the winner of a name gets; in a reverse zone everybody's."""
-        claims = self._claims.get(owner)
+        claims = self._claims.at(*owner)
         self._lost.pop(owner, None)
         if not claims:
             return []
@@ -355,8 +390,8 @@ class ZonePlanner:
         return any(
             other != owner[1]
             and name.is_below(other, owner[1])
-            and any(source[0] != "record" for source in self._claims[owner[0], other])
-            for other in self._owners.get(owner[0], ())
+            and any(source[0] != "record" for source in self._claims.at(owner[0], other))
+            for other in self._claims.owners(owner[0])
         )
 
     def _refusals(self) -> dict[ServiceRef, tuple[Refusal, ...]]:
@@ -418,7 +453,7 @@ def _joined(one: Wanted | None, other: Wanted) -> Wanted:
     return Wanted(one.records + other.records, one.notes + other.notes, one.refusals + other.refusals)
 
 
-def _winner(claims: dict[Source, list[Record]]) -> Source:
+def _winner(claims: Claims) -> Source:
     """The best claim to a name: what stands highest in :class:`Rank`, among equals what was committed first."""
     return min(claims, key=lambda source: (min(map(_strength, claims[source])), source))
 

@@ -20,7 +20,7 @@ from suite.dns.rdata import RdataError, parse_rdata
 from suite.model.address import Address
 from suite.model.configuration import Configuration, StaticHost, StaticRecord
 from suite.model.refusal import Reason, Refusal
-from suite.model.service import Endpoint, Service, ServiceType
+from suite.model.service import Endpoint, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.nameserver.reverse import ReverseZones
 
@@ -135,6 +135,15 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         asked = asked or [Record(place, owner, rrtype.TXT, ttl, _text("no address yet"), rank=rank)]
         records += [record._replace(since=since) for record in asked]
     return Wanted(tuple(records), tuple(notes), tuple(refusals))
+
+
+def plain_name(ref: ServiceRef, zone: bytes) -> bytes:
+    """The canonical name of a Service in a zone; empty where it is no name, or not in small letters."""
+    first, second = ref.name.encode(), ref.namespace.encode()
+    if not (0 < len(first) <= name.MAX_LABEL and 0 < len(second) <= name.MAX_LABEL):
+        return b""
+    owner = b"%c%b%c%b%b" % (len(first), first, len(second), second, zone)
+    return owner if owner == owner.lower() and len(owner) <= name.MAX_NAME else b""
 
 
 def is_published(service: Service) -> bool:

@@ -7,7 +7,8 @@ from suite.dns.catalogue import Zones
 from suite.dns.zone import Zone
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
-from suite.nameserver.plan import Source, ZonePlanner
+from suite.nameserver.claims import Source
+from suite.nameserver.plan import ZonePlanner
 from suite.nameserver.records import Rank
 
 _RANKS = {

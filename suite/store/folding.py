@@ -8,6 +8,7 @@ for it.  Everything else (held, cooling, declined and shared addresses) is unfol
 from __future__ import annotations  # HashTrieMap takes no subscript at run time
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 from suite.model.address import Address, address_from_key
 from suite.model.lease import Lease, LeaseState
 from suite.model.persistent import Folded, PersistentMap
-from suite.model.service import ServiceRef
+from suite.model.service import Service, ServiceRef
 from suite.store import rows
 from suite.store.database import Transaction, time_of
 
@@ -50,7 +51,19 @@ def documents(tx: Transaction, table: str) -> PersistentMap[Any, Any]:
     else:
         base = {ServiceRef(intern(space), name): octets for space, name, octets in found}
     unfold = rows.adapter(kind).validate_json
-    return Folded(base, kind, lambda _, document: unfold(document), folder(kind))
+    is_plain = is_plain_service if kind is Service else lambda _: False
+    return Folded(base, kind, lambda _, document: unfold(document), folder(kind), is_plain)
+
+
+_SAYS_MORE = re.compile(rb'"(?:publish|ttl|wildcard|hostnames|routed|name)":').search
+
+
+def is_plain_service(document: bytes) -> bool:
+    """Whether a document is certainly that of a Service that ``is_plain``: what is default stands in no document.
+
+    In text of users every quotation mark is escaped, so no label or annotation can look like the name of a field.
+    """
+    return b'"type":"LoadBalancer"' in document and _SAYS_MORE(document) is None
 
 
 def folder(kind: Any) -> Callable[[Any], bytes]:

@@ -7,7 +7,7 @@ from suite.model.address import parse_address
 from suite.model.persistent import Folded, differing
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import FamilyPolicy, Port, Service, ServiceRef, ServiceType
-from suite.store.folding import folder
+from suite.store.folding import folder, is_plain_service
 
 keys = st.integers(0, 5)
 steps = st.lists(
@@ -53,6 +53,8 @@ services = st.builds(
     requested=st.lists(addresses, max_size=2).map(tuple),
     ttl=st.sampled_from([None, 0, 1]),
     publish=st.sampled_from([None, False, True]),
+    hostnames=st.sampled_from([(), ("www",)]),
+    wildcard=st.booleans(),
     fault=st.none() | st.builds(Refusal, st.sampled_from(Reason), words),
 )
 write = folder(Service)
@@ -68,3 +70,10 @@ def fold(service):
 @given(services, services)
 def test_services_folded_alike_are_alike(one, other):
     assert fold(one) is None or (fold(one) == fold(other)) == (one == other)
+
+
+@given(services)
+def test_a_document_that_looks_plain_is_that_of_a_plain_service(service):
+    document = fold(service)
+
+    assert document is None or is_plain_service(document) <= service.is_plain

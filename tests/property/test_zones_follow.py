@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from chances import chances
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from suite.dns import rrtype
 from suite.model.address import parse_address, parse_range
 from suite.model.configuration import Configuration, DnsSettings, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
+from suite.model.persistent import Folded
 from suite.model.pool import Pool
 from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.nameserver.plan import ZonePlanner
+from suite.store.folding import folder, is_plain_service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOSTS = (
@@ -84,3 +87,39 @@ def test_step_by_step_and_all_at_once_come_to_the_same_zones(changes: list[objec
     fresh = ZonePlanner()
     fresh.plan(snapshot)
     assert served(follower) == served(fresh)
+
+
+@settings(max_examples=chances(40), deadline=None)
+@given(steps, steps)
+def test_a_second_look_at_everything_comes_to_what_a_fresh_one_does(before: list[object], after: list[object]) -> None:
+    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    twice = ZonePlanner()
+    for changes in (before, after):
+        for step in changes:
+            snapshot, _ = advance(snapshot, step)
+        twice.plan(snapshot)
+
+    fresh = ZonePlanner()
+    fresh.plan(snapshot)
+    assert served(twice) == served(fresh)
+
+
+@settings(max_examples=chances(40), deadline=None)
+@given(steps)
+def test_services_that_are_still_folded_have_the_names_they_would_have(changes: list[object]) -> None:
+    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    for step in changes:
+        snapshot, _ = advance(snapshot, step)
+    write, read = folder(Service), TypeAdapter(Service).validate_json
+    folded = Folded(
+        {ref: write(service) for ref, service in snapshot.services.items()},
+        Service,
+        lambda _, octets: read(octets),
+        write,
+        is_plain_service,
+    )
+
+    planner, fresh = ZonePlanner(), ZonePlanner()
+    planner.plan(replace(snapshot, services=folded))
+    fresh.plan(snapshot)
+    assert served(planner) == served(fresh)

@@ -6,6 +6,7 @@ import pytest
 
 from suite.dns import rrtype
 from suite.dns.name import from_text
+from suite.dns.nodes import head
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
 from suite.dns.zone import Zone, ZoneError
@@ -109,3 +110,50 @@ def test_cuts_are_counted_through_changes():
     built = zone(rrset("sub", "NS", "ns.sub"), rrset("d", "DNAME", "e"))
 
     assert (built.cuts, built.with_changes([rrset("sub", "NS")]).cuts) == (2, 1)
+
+
+def test_a_name_with_one_record_stays_folded_and_is_what_it_was():
+    given = rrset("a", "A", "10.0.0.1", ttl=7)
+    leased = RRset(from_text("b", ORIGIN), 28, 0x7FFFFFFF, (bytes(16),), leased=True)
+
+    built = zone(given, leased)
+
+    standing = dict(built.nodes.standing())
+    assert [type(standing[each.name]) for each in (given, leased)] == [bytes, bytes]
+    assert [built.nodes[each.name].rrsets for each in (given, leased)] == [(given,), (leased,)]
+
+
+@pytest.mark.parametrize("name", ["a", "A"])
+def test_capital_letters_and_names_below_keep_a_node_whole(name):
+    built = zone(rrset(name, "A", "10.0.0.1"), rrset("b.a", "A", "10.0.0.2"))
+
+    assert (built.nodes[from_text("a", ORIGIN)].children, built.nodes[from_text("a", ORIGIN)].rrsets[0].name) == (
+        1,
+        from_text(name, ORIGIN),
+    )
+
+
+def test_folded_names_are_names_of_the_zone_like_others():
+    folded = {from_text("c.b.a", ORIGIN): head(1, 30, leased=True) + bytes(4)}
+
+    built = Zone.build(ORIGIN, [SOA, rrset("b.a", "TXT", "x")], folded=folded)
+
+    assert [exists(built, name) for name in ("c.b.a", "b.a", "a", "b")] == [True, True, True, False]
+    assert built.nodes[from_text("c.b.a", ORIGIN)].is_leased
+
+
+def test_a_folded_name_outside_the_zone_is_refused():
+    folded = {from_text("a.elsewhere."): head(1, 30, leased=True) + bytes(4)}
+
+    with pytest.raises(ZoneError, match=r"a\.elsewhere\. is not in zone"):
+        Zone.build(ORIGIN, [SOA], folded=folded)
+
+
+def test_a_removed_name_is_gone_from_every_view():
+    nodes = zone(rrset("a", "A", "10.0.0.1")).nodes
+    key = from_text("a", ORIGIN)
+
+    fewer = nodes.remove(key)
+
+    assert (key in fewer, fewer.get(key), len(fewer), key in nodes) == (False, None, len(nodes) - 1, True)
+    assert key not in list(fewer)
