@@ -8,7 +8,7 @@ import click
 
 from suite.cli.arguments import read_address
 from suite.cli.desk import ask, snapshot_of
-from suite.cli.fault import Exit
+from suite.cli.fault import Exit, Fault
 from suite.cli.options import format_option, target_options
 from suite.cli.output import Format, show
 from suite.cli.target import Target
@@ -66,6 +66,10 @@ def routes(address: str | None, target: Target, peer: str, paths: int, output: F
     from suite.speaker.route_view import announced, prediction, routes_to
 
     snapshot = snapshot_of(target)
+    names = [each.name for each in snapshot.configuration.peers]
+    if peer and peer not in names:
+        fix = f"there are: {', '.join(names)}" if names else "the configuration has no peer"
+        raise Fault(f"no peer is called {peer!r}", where="--peer", fix=fix, code=Exit.NOT_FOUND)
     found = [each for each in announced(snapshot, os.uname().nodename) if peer in {"", each.peer.name}]
     if address is None:
         show([_route_row(each, snapshot) for each in found], ROUTE_COLUMNS, output, empty="no route: nothing by BGP")

@@ -6,22 +6,31 @@ import asyncio
 import random
 import socket
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import wraps
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rpds import HashTrieMap
 
 from suite.bgp.fsm import State
 from suite.bgp.negotiation import SessionConfig
 from suite.bgp.peer import Listener
 from suite.bgp.peer import Peer as Speaker
 from suite.bgp.peer_config import PeerConfig
+from suite.config.document import read_text
+from suite.config.loading import load
 from suite.metrics import names
 from suite.metrics.names import new_registry
+from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
 from suite.model.peer import Peer
+from suite.model.publication import Publication
+from suite.model.service import Service, ServiceRef, ServiceType
+from suite.model.snapshot import Snapshot
+from suite.speaker.loop import Speaker as NodeSpeaker
 from suite.speaker.neighbours import Neighbour, neighbour
 from suite.speaker.paths import Paths
 from suite.speaker.plan import Plan, Route, counted
@@ -158,6 +167,51 @@ async def test_a_graceful_peer_keeps_the_routes_over_a_restart_but_not_over_a_dr
 
         await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
         assert len(peer.heard()) == heard
+
+
+CONFIGURATION = """\
+peers: [{name: gateway, peer-address: 127.0.0.2, peer-port: PORT, peer-asn: 64512, my-asn: 64512, graceful-restart: true}]
+address-pools: [{name: bgp, protocol: bgp, addresses: [10.10.10.0/24]}]
+"""
+COFFEE = ServiceRef("default", "coffee")
+
+
+def published(router: Router, node: Node) -> Publication:
+    """One Service with 10.10.10.10, and what the cluster says of this node."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    lease = Lease(ip_address("10.10.10.10"), COFFEE, "bgp", LeaseState.BOUND, "", at)
+    snapshot = Snapshot(
+        configuration=load(read_text(CONFIGURATION.replace("PORT", str(router.port)))).configuration,
+        services=HashTrieMap({COFFEE: Service(COFFEE, type=ServiceType.LOAD_BALANCER)}),
+        leases=HashTrieMap({lease.address: (lease,)}),
+        holdings=HashTrieMap({COFFEE: (lease,)}),
+        nodes=HashTrieMap({node.name: node}),
+    )
+    return Publication(snapshot, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "heard"),
+    [
+        ({}, ["10.10.10.10/32"]),
+        ({"is_cordoned": True}, ["10.10.10.10/32", "-10.10.10.10/32"]),
+        ({"is_being_removed": True}, []),
+    ],
+    ids=["at work", "cordoned", "being removed"],
+)
+@on_a_loop
+async def test_what_a_router_keeps_of_a_suite_that_ends_depends_on_what_the_cluster_does_with_the_node(
+    state: dict[str, bool], heard: list[str]
+) -> None:
+    async with router() as peer:
+        ours = NodeSpeaker("node1", new_registry(), random.Random(2).random)
+        await ours.follow(published(peer, replace(NODE, **state)))
+        await eventually(lambda: peer.speaker.status().state is State.ESTABLISHED and peer.heard() == heard[:1])
+
+        await ours.stop()
+
+        await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
+        assert peer.heard() == heard
 
 
 @on_a_loop
