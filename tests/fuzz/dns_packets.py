@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vectors" / "dns"))
 
 import script
+from served_zones import zones
 
 from suite.dns import message
 from suite.dns.fastpath import Compiled
@@ -34,7 +35,7 @@ SEEDS = [case.packet for case in script.cases("answers.vec", "edns.vec", "header
 
 def answers(transport: str) -> Compiled:
     """A server's answers with the vectors' zones."""
-    compiled = Compiled(script.zones(), SETTINGS, lambda: NOW, transport)
+    compiled = Compiled(zones(), SETTINGS, lambda: NOW, transport)
     compiled.apply(
         [*(ReplaceZone(zone) for zone in compiled.zones.by_origin.values()), SetState(ready=True, stale=False)]
     )

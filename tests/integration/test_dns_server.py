@@ -11,16 +11,22 @@ from dns_running import running
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "vectors" / "dns"))
 import script
+import streams
+from served_zones import versions, zones
+
+from suite.dns.feed import ReplaceZone
 
 
 @pytest.fixture(scope="module")
 def servers():
     """One server for each state of the zones; the one that most cases are about has processes, as in earnest."""
     with (
-        running(script.zones(), script.SETTINGS, processes=True) as ready,
-        running(script.zones("unready"), script.SETTINGS, processes=False) as unready,
-        running(script.zones("stale"), script.SETTINGS, processes=False) as stale,
+        running(zones(), script.SETTINGS, processes=True) as ready,
+        running(zones("unready"), script.SETTINGS, processes=False) as unready,
+        running(zones("stale"), script.SETTINGS, processes=False) as stale,
     ):
+        for revision, zone in enumerate(versions(), 2):
+            ready.publish(ReplaceZone(zone), revision=revision)
         yield {"ready": ready, "unready": unready, "stale": stale}
 
 
@@ -38,3 +44,10 @@ def test_the_running_server_answers(servers, transport, case, version):
         script.judge(case, sent, again, transport)
 
     script.judge(case, sent, reply, transport)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("case", streams.scripts(), ids=str)
+def test_the_running_server_holds_a_conversation(servers, case, version):
+    with servers["ready"].connect(version) as sock:
+        streams.play(case, streams.Plugged(sock))

@@ -10,11 +10,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "dns"))
 import script
+import streams
+from served_zones import versions, zones
 
+from suite.dns.fastpath import Compiled
+from suite.dns.feed import ReplaceZone, SetState
 from suite.dns.settings import Context
 from suite.dns.wire import respond
 
-ZONES = {state: script.zones(state) for state in ("ready", "unready", "stale")}
+ZONES = {state: zones(state) for state in ("ready", "unready", "stale")}
 CLIENT = b"\x7f\0\0\1"
 
 
@@ -26,3 +30,17 @@ def test_the_pure_core_answers(transport, case):
     reply = respond(ZONES[case.state], sent, Context(script.SETTINGS, CLIENT, now, tcp=transport == "tcp"))
 
     script.judge(case, sent, reply, transport)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """The answers of a worker for TCP, with a zone that has a history."""
+    made = Compiled(zones(), script.SETTINGS, lambda: int(time.time()), "tcp")
+    for zone in versions():
+        made.apply([ReplaceZone(zone), SetState(ready=True, stale=False)])
+    return made
+
+
+@pytest.mark.parametrize("case", streams.scripts(), ids=str)
+def test_the_pure_core_holds_a_conversation(compiled, case):
+    streams.play(case, streams.Unplugged(compiled, CLIENT))

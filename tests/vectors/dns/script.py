@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.edns
@@ -14,25 +13,14 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
-import dns.zone
 from dns.rdtypes.ANY.TSIG import TSIG
-from rpds import HashTrieMap
+from served_zones import stored
 from signing import SECRET, Signature, is_signed_well
-from zone_worlds import load_balancer, snapshot_of
 
-from suite.dns.catalogue import Zones
 from suite.dns.name import from_text
 from suite.dns.rrtype import type_from_text
 from suite.dns.settings import Key, Settings, Transfers
 from suite.dns.tsig import ALGORITHMS
-from suite.dns.zone import Zone
-from suite.dns.zonefile import read
-from suite.model.address import parse_address, parse_range
-from suite.model.configuration import StaticHost
-from suite.model.pool import Pool
-from suite.model.refusal import Reason, Refusal
-from suite.model.service import Port, ServiceRef
-from suite.nameserver.plan import ZonePlanner
 
 HERE = Path(__file__).parent
 KEYS = tuple(Key(from_text(f"{text}."), text, SECRET) for text in ALGORITHMS)
@@ -77,61 +65,6 @@ class Case:
 
     def __str__(self) -> str:
         return self.title
-
-
-def zones(state: str = "ready") -> Zones:
-    """All zones of the folder `zones`, in the state that a case names."""
-    files = (_zone(path) for path in (HERE / "zones").glob("*.zone"))
-    return Zones.of((*files, *_planned()), ready=state != "unready", stale=state == "stale")
-
-
-def _planned() -> list[Zone]:
-    """What the program makes of two Services and a host: a pool with a zone of its own and less than a /24, a bare alias."""
-    pools = (
-        Pool("edge", (parse_range("192.0.2.0/26"),), zone="lan.example"),
-        Pool("wide", (parse_range("198.51.100.0/24"), parse_range("2001:db8:7::/64"))),
-    )
-    snapshot = snapshot_of(
-        load_balancer("shop/web", ports=(Port(80, name="http"),)),
-        load_balancer("shop/waiting"),
-        leases={"shop/web": "192.0.2.5"},
-        zones=("home.example",),
-        hosts=(StaticHost("nas", (parse_address("198.51.100.7"),), aliases=("k8s-nas",)),),
-    )
-    (web,) = snapshot.holdings[ServiceRef("shop", "web")]
-    refused = {ServiceRef("shop", "waiting"): Refusal(Reason.POOL_EXHAUSTED, "pool wide has no free address")}
-    planner = ZonePlanner()
-    planner.plan(
-        replace(
-            snapshot,
-            configuration=replace(snapshot.configuration, pools=pools),
-            holdings=HashTrieMap({ServiceRef("shop", "web"): (replace(web, pool="edge"),)}),
-            refusals=HashTrieMap(refused),
-        )
-    )
-    return list(planner.zones.values())
-
-
-def _zone(path: Path) -> Zone:
-    """A zone file; in it `; leased NAME` marks an address that is leased, `; note NAME TEXT` says why a name has none."""
-    origin, text = from_text(path.stem + "."), path.read_text()
-    reading = read(text, origin)
-    assert not reading.refused
-    leased = {from_text(owner, origin) for owner in re.findall(r"^; leased (\S+)$", text, re.MULTILINE)}
-    notes = {from_text(owner, origin): why for owner, why in re.findall(r"^; note (\S+) (.+)$", text, re.MULTILINE)}
-    return Zone.build(origin, (replace(each, leased=each.name in leased) for each in reading.rrsets), notes)
-
-
-@cache
-def _stored(text: str) -> frozenset[str]:
-    """Every record of a zone file as dnspython reads it: what a reply may be made of."""
-    origin = dns.name.from_text(text)
-    found = dns.zone.from_file(str(HERE / "zones" / f"{text.rstrip('.')}.zone"), origin, relativize=False)
-    return frozenset(
-        f"{name} {rdataset.ttl} IN {line}".lower()
-        for name, rdataset in found.iterate_rdatasets()
-        for line in (f"{dns.rdatatype.to_text(rdata.rdtype)} {rdata.to_text()}" for rdata in rdataset)
-    )
 
 
 def cases(*names: str) -> list[Case]:
@@ -313,7 +246,7 @@ def _judge_sections(case: Case, message: dns.message.Message) -> None:
         found = [line for rrset in section for line in rrset.to_text().splitlines()]
         if name in case.counts:
             assert len(found) == case.counts[name]
-            assert {f.lower() for f in found} <= _stored("large.")
+            assert {f.lower() for f in found} <= stored("large.")
             continue
         expected = case.records.get(name, set())
         assert sorted(f.lower() for f in found) == sorted(e.lower() for e in expected)
