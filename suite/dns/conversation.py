@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STREAMS = 8
 """Transfers of one connection that run side by side; with more, the next question waits until one has ended."""
 TURN = 0x10000
+BUSY_IDLE = 2.0
+"""Seconds that a connection may idle when three quarters of all are taken."""
 _LENGTH = 2
 _LONGEST = _LENGTH + 0xFFFF
 
@@ -107,6 +109,11 @@ class Conversation:
         packet = bytes(self._buffer[_LENGTH:end])
         del self._buffer[:end]
         return packet
+
+
+def idle_seconds(longest: float, connections: int, limit: int) -> float:
+    """How long a connection may wait for its next question while so many are open (RFC 7766 section 6.2.3)."""
+    return min(BUSY_IDLE, longest) if connections * 4 > limit * 3 else longest
 
 
 def _frame(out: bytearray, message: bytes) -> None:

@@ -14,12 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.dns.conversation import TURN, Conversation
+from suite.dns.conversation import TURN, Conversation, idle_seconds
 
 if TYPE_CHECKING:
     from suite.dns.conversation import Converse
 
-_BUSY_IDLE = 2.0
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST
 
 
@@ -88,10 +87,8 @@ class TcpServer:
 
     @property
     def idle(self) -> float:
-        """Seconds a connection may wait: few when three quarters of the connections are taken (RFC 7766 section 6.2.3)."""
-        return (
-            min(_BUSY_IDLE, self.limits.idle) if len(self.open) * 4 > self.limits.connections * 3 else self.limits.idle
-        )
+        """Seconds a connection may wait now."""
+        return idle_seconds(self.limits.idle, len(self.open), self.limits.connections)
 
 
 class Connection(asyncio.Protocol):

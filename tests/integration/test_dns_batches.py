@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 
 import pytest
 
@@ -106,3 +107,47 @@ def test_what_leaves_as_cards_is_counted_to_the_last_one(asked):
         _asked(*asked, answers, web * BATCH)
 
     assert answers.report()["udp A NOERROR"] == 3 * BATCH
+
+
+def _from_port_zero(server: socket.socket, packet: bytes) -> None:
+    """Send a packet whose answer would go to port 0, which is nobody's."""
+    address, port = server.getsockname()[:2]
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+        if family == socket.AF_INET6:
+            raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_CHECKSUM, 6)
+        header = struct.pack("!HHHH", 0, port, 8 + len(packet), 0)
+        raw.sendto(header + packet, (address.replace("0.0.0.0", "127.0.0.1"), 0))
+
+
+def _ports_seen(wire: socket.socket) -> list[tuple[int, int]]:
+    """Source and destination of the UDP packets on the loopback interface so far."""
+    found = []
+    while True:
+        try:
+            packet = wire.recv(2048)
+        except BlockingIOError:
+            return found
+        at = 40 if packet[0] >> 4 == 6 else 20
+        if packet[6 if at == 40 else 9] == socket.IPPROTO_UDP:
+            found.append(struct.unpack_from("!HH", packet, at))
+
+
+@pytest.mark.net
+def test_a_question_from_port_zero_goes_unanswered_and_those_beside_it_do_not(asked):
+    client, endpoint = asked
+    answers, web, odd = Compiled(Zones.of([_zone()]), SETTINGS, lambda: NOW), _packets()[0], ODD[1]
+    port = endpoint.sock.getsockname()[1]
+    _asked(client, endpoint, answers, [web, web])  # a card is ready
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:
+        wire.bind(("lo", 3))
+        wire.setblocking(False)
+        for packet in (web, odd):
+            _from_port_zero(endpoint.sock, packet)
+        replies = _asked(client, endpoint, answers, [web])
+        seen = _ports_seen(wire)
+
+    assert len(replies) == 1
+    assert (0, port) in seen
+    assert (port, client.getsockname()[1]) in seen
+    assert (port, 0) not in seen

@@ -11,6 +11,7 @@ import pytest
 from dns_running import receive, running
 
 from suite.dns.catalogue import Zones
+from suite.dns.feed import ChangeZone
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
@@ -20,8 +21,14 @@ from suite.dns.zone import Zone
 
 ORIGIN = from_text("service.")
 TAIL = b"\3web\7service\0\0\1\0\1"
-TRANSFERS = Settings(transfers=Transfers(networks=((b"\x7f\0\0\0", 8),)))
+TRANSFERS = Settings(transfers=Transfers(networks=((b"\x7f\0\0\0", 8), (bytes(15) + b"\1", 128))))
 PATIENCE = 5.0
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+@pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
+def version(request):
+    return request.param
 
 
 def query(ident: int) -> bytes:
@@ -71,58 +78,15 @@ def ends(sock: socket.socket) -> bool:
     return True
 
 
-def test_twenty_queries_in_one_segment_get_twenty_answers(server):
-    with server.connect() as sock:
-        sock.sendall(framed(*(query(number) for number in range(20))))
-
-        answers = [receive(sock) for _ in range(20)]
-
-    assert {int.from_bytes(answer[:2]) for answer in answers} == set(range(20))
-
-
-def test_a_query_in_single_octets_is_answered(server):
-    with server.connect() as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for octet in framed(query(7)):
-            sock.sendall(bytes([octet]))
-
-        assert receive(sock)[:2] == b"\0\7"
-
-
-def test_one_connection_serves_query_after_query(server):
-    with server.connect() as sock:
-        for number in range(5):
-            sock.sendall(framed(query(number)))
-
-            assert receive(sock)[:2] == number.to_bytes(2)
-
-
-def test_a_half_closed_client_still_gets_its_answer(server):
-    with server.connect() as sock:
-        sock.sendall(framed(query(7)))
-        sock.shutdown(socket.SHUT_WR)
-
-        assert receive(sock)[:2] == b"\0\7"
-        assert ends(sock)
-
-
-@pytest.mark.parametrize("octets", [b"\0\0", b"\0\1x", b"\0\x0b" + bytes(11)], ids=["zero", "one", "eleven"])
-def test_a_length_below_a_header_closes_the_connection(server, octets):
-    with server.connect() as sock:
-        sock.sendall(octets)
-
-        assert ends(sock)
-
-
-def test_length_and_message_leave_in_one_segment(server):
-    with server.connect() as sock:
+def test_length_and_message_leave_in_one_segment(server, version):
+    with server.connect(version) as sock:
         sock.sendall(framed(query(7)))
 
         assert len(sock.recv(2048)) > 2
 
 
-def test_a_hundred_connections_at_once(server):
-    socks = [server.connect() for _ in range(100)]
+def test_a_hundred_connections_at_once(server, version):
+    socks = [server.connect(version) for _ in range(100)]
     try:
         for number, sock in enumerate(socks):
             sock.sendall(framed(query(number)))
@@ -133,14 +97,14 @@ def test_a_hundred_connections_at_once(server):
             sock.close()
 
 
-def test_an_idle_connection_is_closed(hasty):
-    with hasty.connect() as sock:
+def test_an_idle_connection_is_closed(hasty, version):
+    with hasty.connect(version) as sock:
         assert ends(sock)
 
 
-def test_a_message_that_drips_in_does_not_hold_the_connection(hasty):
+def test_a_message_that_drips_in_does_not_hold_the_connection(hasty, version):
     started = time.monotonic()
-    with hasty.connect() as sock:
+    with hasty.connect(version) as sock:
         try:
             for octet in framed(query(7)) * 20:
                 sock.sendall(bytes([octet]))
@@ -151,11 +115,11 @@ def test_a_message_that_drips_in_does_not_hold_the_connection(hasty):
     assert time.monotonic() - started < PATIENCE
 
 
-def test_a_client_that_never_reads_its_transfer_is_dropped(hasty):
-    sock = socket.socket()
+def test_a_client_that_never_reads_its_transfer_is_dropped(hasty, version):
+    sock = socket.socket(FAMILIES[version])
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with sock:
-        sock.connect(hasty.address())
+        sock.connect(hasty.address(version))
         sock.sendall(framed(dns.message.make_query("service.", "AXFR").to_wire()))
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not is_dead(sock):
@@ -169,19 +133,19 @@ def is_dead(sock: socket.socket) -> bool:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 1
 
 
-def test_others_are_served_while_a_client_does_not_read(hasty):
-    sock = socket.socket()
+def test_others_are_served_while_a_client_does_not_read(hasty, version):
+    sock = socket.socket(FAMILIES[version])
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    with sock, hasty.connect() as other:
-        sock.connect(hasty.address())
+    with sock, hasty.connect(version) as other:
+        sock.connect(hasty.address(version))
         sock.sendall(framed(dns.message.make_query("service.", "AXFR").to_wire()))
         other.sendall(framed(query(7)))
 
         assert receive(other)[:2] == b"\0\7"
 
 
-def test_one_client_gets_no_more_than_its_share_of_connections(hasty):
-    socks = [hasty.connect() for _ in range(7)]
+def test_one_client_gets_no_more_than_its_share_of_connections(hasty, version):
+    socks = [hasty.connect(version) for _ in range(7)]
     try:
         assert ends(socks[6])
     finally:
@@ -235,6 +199,24 @@ def test_a_question_overtakes_a_transfer_that_began_before_it(reader):
 
     assert 7 in order[:-1]
     assert 300 < order.count(1) < 450
+
+
+def test_a_transfer_is_of_one_version_though_the_zone_changes_meanwhile(patient, reader):
+    late = from_text("late.service.")
+    reader.sendall(framed(transfer_of(1)))
+    assert receive(reader)[:2] == b"\0\1"
+    patient.publish(ChangeZone(ORIGIN, (RRset(late, 1, 30, (b"\x0a\0\0\x09",)),), 2), revision=2)
+    reader.shutdown(socket.SHUT_WR)
+
+    rest = []
+    while (message := receive(reader)) is not None:
+        rest.append(message)
+    patient.publish(ChangeZone(ORIGIN, (RRset(late, 1, 0, ()),), 3), revision=3)
+
+    assert 300 < len(rest) < 450
+    assert not any(b"\4late" in message for message in rest)
+    soa = dns.message.from_wire(rest[-1], xfr=True, one_rr_per_rrset=True).answer[-1]
+    assert soa[0].serial == 1
 
 
 def test_two_transfers_of_one_connection_run_side_by_side(reader):

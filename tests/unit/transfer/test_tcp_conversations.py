@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.dns.conversation import STREAMS, TURN, Conversation
+from suite.dns.conversation import STREAMS, TURN, Conversation, idle_seconds
 
 CLIENT = b"\x7f\0\0\1"
 
@@ -143,3 +143,16 @@ def test_a_question_in_single_octets_is_one_question():
         said += idents(talk.turn())
 
     assert said == [5]
+
+
+@pytest.mark.parametrize(
+    ("connections", "seconds"),
+    [(1, 10.0), (750, 10.0), (751, 2.0), (1_000, 2.0)],
+    ids=["one", "three quarters", "more", "all"],
+)
+def test_connections_may_idle_ten_seconds_and_two_when_they_are_many(connections, seconds):
+    assert idle_seconds(10.0, connections, 1_000) == seconds
+
+
+def test_a_shorter_limit_stays_shorter_when_connections_are_many():
+    assert idle_seconds(0.5, 999, 1_000) == 0.5

@@ -73,6 +73,7 @@ class Plugged:
     """A socket to a running server."""
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a single octet is a segment
         self._sock, self._file = sock, sock.makefile("rb")
 
     def send(self, octets: bytes) -> None:
