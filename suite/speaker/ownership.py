@@ -124,11 +124,14 @@ class Ownership:
             self._yielded.append(Contest(address, winner, self.name))
 
     def _is_told_anew(self, nodes: Mapping[str, NodeView]) -> bool:
-        """Whether a node with claims of its own has come (back): it may have told the network otherwise meanwhile."""
+        """Whether a node has come (back) that may have told the network otherwise meanwhile: any but one just started.
+
+        What it claims now proves nothing: the loser of a partition may hear us first, and has yielded before it is heard.
+        """
         living = frozenset(name for name, node in nodes.items() if node.is_live)
-        newcomers = living - self._arrived - {self.name}
+        newcomers = [nodes[name] for name in living - self._arrived - {self.name}]
         self._arrived = living
-        return any(nodes[name].claims or not nodes[name].is_heard_out for name in newcomers)
+        return any(node.is_ready or node.claims or not node.is_heard_out for node in newcomers)
 
     def _settle(self, owned: frozenset[Address], contests: set[Contest], now: float, *, is_told_anew: bool) -> Decision:
         gained, lost = owned - self.owned, self.owned - owned

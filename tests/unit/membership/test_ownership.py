@@ -167,6 +167,25 @@ def test_the_winner_of_a_double_tells_the_network_again_once() -> None:
     assert announced == [True, False, True, False]
 
 
+def test_a_node_that_returns_may_have_told_the_network_otherwise_though_it_claims_nothing_any_more() -> None:
+    story = Story("a")
+    for now, nodes in ((0.0, (A, B)), (1.0, (A,))):
+        story.at(now, *nodes)
+
+    story.at(2.0, A, B)
+
+    assert story.decision.announce == {VIP}
+
+
+def test_a_node_that_has_just_started_told_nobody_anything() -> None:
+    story = Story("a")
+    story.at(0.0, A)
+
+    story.at(1.0, A, replace(B, is_ready=False))
+
+    assert story.decision.announce == frozenset()
+
+
 def test_a_gained_address_is_announced() -> None:
     story = Story("a")
     story.at(0.0, A)
