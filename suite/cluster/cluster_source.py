@@ -7,7 +7,7 @@ ConfigMap that is deleted leaves its last content in force.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from suite.cluster.connection import ApiError, Connection, Lost
 from suite.cluster.convert import Key, convert
 from suite.cluster.inventory import Inventory
-from suite.cluster.kinds import Family, always, optional, served
+from suite.cluster.kinds import Family, always, optional, secrets, served
 from suite.cluster.reflector import Collection, Reflector
 from suite.cluster.rivals import Rivals
 from suite.cluster.routing import KINDS as ROUTING_KINDS
@@ -42,6 +42,7 @@ class ClusterSource:
         connection: to its API server; it is not closed here.
         settings: what is read beside Services, and where.
         absent_interval: seconds between two looks for custom resources that are not installed.
+        beside: the operator's own documents, which may name Secrets of the cluster too; see :meth:`look_again`.
     """
 
     def __init__(
@@ -50,12 +51,18 @@ class ClusterSource:
         settings: KubernetesSettings | None = None,
         *,
         absent_interval: float = ABSENT_INTERVAL,
+        beside: Callable[[], Iterable[Document]] = tuple,
     ) -> None:
         self._connection = connection
+        self._settings = settings or KubernetesSettings()
         self._absent_interval = absent_interval
-        self._collections = always(settings or KubernetesSettings())
-        self._families = optional(settings or KubernetesSettings())
-        self._awaited = {each.path for each in self._collections} | {each.group for each in self._families}
+        self._beside = beside
+        self._collections = always(self._settings)
+        self._families = optional(self._settings)
+        self._awaited = {each.place for each in self._collections} | {each.group for each in self._families}
+        self._following: dict[Collection, asyncio.Task[None]] = {}
+        """The Secrets that are followed."""
+        self._has_told_all = False
         self._inventory = Inventory()
         self._routing = Routing()
         self._has_hostnames = bool(settings and settings.hostnames)
@@ -64,6 +71,7 @@ class ClusterSource:
         self._documents: dict[Key, list[Document]] = {}
         self._uids: dict[Key, str] = {}
         self._has_configuration_news = False
+        self._has_reference_news = True
         self._object_problems: dict[Key, tuple[Problem, ...]] = {}
         self._troubles: dict[str, Problem] = {}
         self._told_problems: tuple[Problem, ...] = ()
@@ -94,28 +102,51 @@ class ClusterSource:
         """Deliver everything once all of it is listed, then changes, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for collection in self._collections:
-                group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
+                group.create_task(Reflector(self._connection, collection, self).run(), name=collection.place)
             for family in self._families:
                 group.create_task(self._follow(family), name=family.group)
-            await self._tell(deliver)
+            await self._tell(deliver, group)
 
-    async def _tell(self, deliver: Deliver) -> None:
-        has_told_all = False
+    def look_again(self) -> None:
+        """The documents beside the cluster's have changed."""
+        self._has_reference_news = True
+        self._news.set()
+
+    async def _tell(self, deliver: Deliver, group: asyncio.TaskGroup) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
+            self._refer(group)
             problems = self._problems()
             self._route()
-            if has_told_all:
+            if self._has_told_all:
                 batch = self._inventory.changes()
             else:
-                has_told_all = not self._awaited
-                batch = self._inventory.full() if has_told_all else None
+                self._has_told_all = not self._awaited
+                batch = self._inventory.full() if self._has_told_all else None
             # Kinds that were installed just now are listed one by one: pools without their advertisements are no news.
             documents = None if self._awaited else self._configuration_news()
             if batch is not None or documents is not None or problems != self._told_problems:
                 self._told_problems = problems
                 await deliver(replace(batch or Batch(), documents=documents, problems=problems))
+
+    def _refer(self, group: asyncio.TaskGroup) -> None:
+        """Follow the Secrets that are named now, and no others."""
+        if not self._has_reference_news:
+            return
+        self._has_reference_news = False
+        found = [document for documents in self._documents.values() for document in documents]
+        wanted = secrets(self._settings, [*self._beside(), *found])
+        for collection in self._following.keys() - set(wanted):
+            self._following.pop(collection).cancel()
+            self._awaited.discard(collection.place)
+            self._troubles.pop(collection.place, None)
+            self._forget(Key("Secret", self._settings.namespace, collection.name))
+        for collection in wanted:
+            if collection not in self._following:
+                self._awaited.add(collection.place)
+                reading = Reflector(self._connection, collection, self).run()
+                self._following[collection] = group.create_task(reading, name=collection.place)
 
     def _configuration_news(self) -> tuple[Document, ...] | None:
         if not self._has_configuration_news:
@@ -133,11 +164,11 @@ class ClusterSource:
         """A complete list: whatever is not in it is gone."""
         there = {_key(collection, item) for item in items}
         for key in self._known(collection.kind):
-            if key not in there:
+            if key not in there and collection.name in {"", key.name}:
                 self._forget(key)
         for item in items:
             self.changed(collection, item)
-        self._awaited.discard(collection.path)
+        self._awaited.discard(collection.place)
         self._news.set()
 
     def changed(self, collection: Collection, item: dict[str, Any]) -> None:
@@ -153,7 +184,7 @@ class ClusterSource:
             self._documents[key] = list(from_object(_trimmed(item), str(key)))
             self._uids[key] = str(item["metadata"].get("uid", ""))
             self._object_problems.pop(key, None)
-            self._has_configuration_news = True
+            self._has_configuration_news = self._has_reference_news = True
         self._news.set()
 
     def deleted(self, collection: Collection, item: dict[str, Any]) -> None:
@@ -163,7 +194,9 @@ class ClusterSource:
 
     def troubled(self, collection: Collection, message: str) -> None:
         """A collection cannot be followed; what is known of it stays."""
-        self._say_trouble(collection.path, message)
+        if message and self._has_told_all and collection.kind == "Secret":
+            self._awaited.discard(collection.place)  # one that may not be read keeps no other news back
+        self._say_trouble(collection.place, message)
 
     def _say_trouble(self, path: str, message: str) -> None:
         if message:
@@ -229,7 +262,7 @@ class ClusterSource:
             self._occupy(self._rivals.remove(key))
             return
         if self._documents.pop(key, None) is not None:
-            self._has_configuration_news = True
+            self._has_configuration_news = self._has_reference_news = True
         self._inventory.remove(key)
         if key.kind == "Service":
             ref = ServiceRef(key.namespace, key.name)
@@ -255,8 +288,8 @@ class ClusterSource:
                 for collection in found:
                     if collection.kind not in followed:
                         followed.add(collection.kind)
-                        self._awaited.add(collection.path)
-                        group.create_task(Reflector(self._connection, collection, self).run(), name=collection.path)
+                        self._awaited.add(collection.place)
+                        group.create_task(Reflector(self._connection, collection, self).run(), name=collection.place)
                 self._awaited.discard(family.group)
                 self._news.set()
                 await asyncio.sleep(self._absent_interval)

@@ -1,12 +1,14 @@
 """The collections of a cluster that are followed: always, when the configuration says so, or where they are installed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from suite.cluster.connection import ApiError, Connection
 from suite.cluster.hostnames import GATEWAY_API
 from suite.cluster.reflector import Collection
+from suite.config.document import Document
+from suite.config.loading import referenced_secrets
 from suite.model.configuration import KubernetesSettings
 
 SERVICES = Collection("Service", "/api/v1/services")
@@ -32,16 +34,23 @@ class Family:
 def always(settings: KubernetesSettings) -> tuple[Collection, ...]:
     """What is followed in every cluster under these settings."""
     namespace = f"/api/v1/namespaces/{settings.namespace}"
-    by_name = {"fieldSelector": f"metadata.name={settings.config_map}"}
-    found = [SERVICES, SLICES, NODES, NAMESPACES, Collection("ConfigMap", f"{namespace}/configmaps", query=by_name)]
-    if settings.secrets:
-        by_type = {"fieldSelector": "type=kubernetes.io/basic-auth"}
-        found.append(Collection("Secret", f"{namespace}/secrets", query=by_type))
+    config_map = Collection("ConfigMap", f"{namespace}/configmaps", name=settings.config_map)
+    found = [SERVICES, SLICES, NODES, NAMESPACES, config_map]
     if settings.stand_by_for == "metallb":
         found.append(Collection("Pod", f"{namespace}/pods"))
     if "ingress" in settings.hostnames:
         found.append(INGRESSES)
     return tuple(found)
+
+
+def secrets(settings: KubernetesSettings, documents: Iterable[Document]) -> tuple[Collection, ...]:
+    """The Secrets that these documents name, each by itself: no other one is ever asked for."""
+    if not settings.secrets:
+        return ()
+    path = f"/api/v1/namespaces/{settings.namespace}/secrets"
+    references = referenced_secrets(documents)
+    names = sorted(each.name for each in references if each.namespace == settings.namespace)
+    return tuple(Collection("Secret", path, name=name) for name in names)
 
 
 def optional(settings: KubernetesSettings) -> tuple[Family, ...]:

@@ -15,6 +15,7 @@ from suite.cluster.kubernetes import connect
 from suite.cluster.source import Batch, Deliver
 from suite.cluster.status import Note, Outcome
 from suite.cluster.writer import StatusWriter, always
+from suite.config.document import Document
 from suite.model.configuration import KubernetesSettings
 from suite.model.problem import Problem
 from suite.model.service import ServiceRef
@@ -31,6 +32,7 @@ class KubernetesCluster:
         may_write: whether this instance leads, as the database says then.
         settings: what is read beside Services, and where.
         epoch: of the database, for the Lease that guards against a second one.
+        beside: the operator's own documents, which may name Secrets of the cluster.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class KubernetesCluster:
         may_write: Callable[[], Awaitable[bool]] = always,
         settings: KubernetesSettings | None = None,
         epoch: str = "",
+        beside: Callable[[], Iterable[Document]] = tuple,
     ) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
@@ -51,7 +54,9 @@ class KubernetesCluster:
         self._may_write = may_write
         self._settings = settings or KubernetesSettings()
         self._epoch = epoch
+        self._beside = beside
         self._guard: Guard | None = None
+        self._source: ClusterSource | None = None
         self._writer: StatusWriter | None = None
         self._early: dict[ServiceRef, Outcome] = {}
 
@@ -63,7 +68,7 @@ class KubernetesCluster:
         """
         connection = await connect(self._kubeconfig, context=self._context, instance=self._instance)
         try:
-            source = ClusterSource(connection, self._settings)
+            source = self._source = ClusterSource(connection, self._settings, beside=self._beside)
             writer = self._writer = StatusWriter(
                 connection, source, instance=self._instance, now=self._now, may_write=self._is_ours_to_write
             )
@@ -101,6 +106,11 @@ class KubernetesCluster:
             self._writer.tell(outcomes)
         else:
             self._early |= {outcome.ref: outcome for outcome in outcomes}
+
+    def look_again(self) -> None:
+        """The documents beside the cluster's have changed."""
+        if self._source is not None:
+            self._source.look_again()
 
     def note(self, ref: ServiceRef, note: Note) -> None:
         """Send an Event about a Service; returns at once, and one that cannot be sent is lost."""

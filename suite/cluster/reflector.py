@@ -10,8 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from suite.cluster.backoff import Backoff
@@ -29,13 +29,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """All objects of one kind, or those a selector picks."""
+    """All objects of one kind, or the one of a name: who may read only that one is let in by its name (RBAC's ``resourceNames``)."""
 
     kind: str
     path: str
     """``/api/v1/services``."""
     api_version: str = "v1"
-    query: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What narrows a list or watch."""
+        return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
+
+    @property
+    def place(self) -> str:
+        """What tells it from others."""
+        return f"{self.path}/{self.name}" if self.name else self.path
 
 
 class Audience(Protocol):
@@ -135,7 +145,7 @@ class Reflector:
             self._trouble(str(error))
         elif self._backoff.failures > 1:
             self._trouble(str(error))
-        _log.info("%s: %s; again in %.1f s", self._collection.path, error, wait)
+        _log.info("%s: %s; again in %.1f s", self._collection.place, error, wait)
         await asyncio.sleep(wait)
 
     def _trouble(self, message: str) -> None:

@@ -15,6 +15,7 @@ from suite.config.shape import Dialect, Reading
 from suite.config.tree import to_plain
 from suite.model.configuration import Configuration
 from suite.model.node import Node
+from suite.model.peer import SecretRef
 from suite.model.problem import Problem
 
 
@@ -63,6 +64,15 @@ def load(
     problems = tuple(sorted(found, key=lambda problem: (-order.get(problem.source, 0), problem.line)))
     has_errors = any(not problem.is_warning for problem in problems)
     return Outcome(None if has_errors else attempt, problems, attempt, draft)
+
+
+def referenced_secrets(documents: Iterable[Document]) -> frozenset[SecretRef]:
+    """The Kubernetes Secrets that the peers in these documents name; faults are left to :func:`load`."""
+    draft, ignored = Draft(), list[Problem]()
+    for document in documents:
+        _read(document, False, draft, ignored)
+    references = (placed.value.password_secret for placed in draft.peers)
+    return frozenset(each for each in references if each is not None and each.namespace)
 
 
 def _read(document: Document, strict: bool, draft: Draft, found: list[Problem]) -> None:

@@ -128,6 +128,7 @@ class Intake:
                 may_write=self._controller.may_write,
                 settings=self._outcome.attempt.kubernetes,
                 epoch=snapshot.epoch,
+                beside=lambda: self._documents,
             )
             return self._cluster
         return MemoryCluster()
@@ -145,6 +146,8 @@ class Intake:
     async def _read_again(self, documents: list[Document]) -> None:
         """The configuration file has changed."""
         self._documents = documents
+        if self._cluster is not None:
+            self._cluster.look_again()
         await self._reconfigure()
 
     async def _reconfigure(self) -> None:

@@ -180,7 +180,8 @@ class Api:
             self._authenticate(request)
             resource, namespace, name, subresource = self._place(request)
             verb = _verb(request, name)
-            call = Call(verb, f"{resource.plural}/{subresource}" if subresource else resource.plural, namespace, name)
+            named = name or _name_selected(request.query_params.get("fieldSelector", ""))
+            call = Call(verb, f"{resource.plural}/{subresource}" if subresource else resource.plural, namespace, named)
             self.calls.append(call)
             self._authorize(call)
             fault = await self._fault(call)
@@ -331,6 +332,14 @@ def _verb(request: Request, name: str) -> str:
         watches = query.get("watch") in {"true", "1"}
         return "watch" if watches else "get" if name else "list"
     return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[request.method]
+
+
+def _name_selected(field_selector: str) -> str:
+    """The one name that a list or watch is about: as in a real server, that is what RBAC's ``resourceNames`` let in."""
+    names = [
+        part.partition("=")[2].lstrip("=") for part in field_selector.split(",") if part.startswith("metadata.name=")
+    ]
+    return names[0] if len(names) == 1 else ""
 
 
 def _only(body: Body, *names: str) -> Body:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from apiserver.app import Api
+from apiserver.app import Api, Fault
 from apiserver.server import Running, running
 from cluster_stack import Stack, config_map, until
 from cluster_stack import play as stack_play
@@ -14,6 +14,7 @@ from fix_cluster import Told, connected, listening
 from zone_worlds import records
 
 from suite.cluster.cluster_source import ClusterSource
+from suite.config.document import read_text
 from suite.config.loading import load
 from suite.model.configuration import KubernetesSettings
 from suite.model.service import RoutedName, Service, ServiceRef
@@ -144,8 +145,8 @@ def secret(password: str = PASSWORD) -> dict[str, Any]:
     return {**kind, "metadata": metadata, "data": {"password": password}}
 
 
-def peer() -> dict[str, Any]:
-    spec = {"peerAddress": "192.168.1.1", "peerASN": 64512, "myASN": 64513, "passwordSecret": {"name": "gateway"}}
+def peer(secret: str = "gateway") -> dict[str, Any]:
+    spec = {"peerAddress": "192.168.1.1", "peerASN": 64512, "myASN": 64513, "passwordSecret": {"name": secret}}
     metadata = {"name": "router", "namespace": METALLB}
     return {"apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer", "metadata": metadata, "spec": spec}
 
@@ -189,12 +190,84 @@ def test_a_password_is_in_the_configuration_in_force_but_in_no_log_and_not_in_th
     assert not any(word in caplog.text for word in ("sesame", PASSWORD))
 
 
-def test_only_secrets_for_passwords_are_asked_for(tmp_path):
+def secrets_asked_for(api: Api) -> set[str]:
+    return {call.name for call in api.calls if call.resource == "secrets"}
+
+
+def test_only_secrets_that_a_peer_names_are_asked_for(tmp_path):
     api = Api()
-    api.put({**secret(), "metadata": {"name": "other", "namespace": METALLB}, "type": "Opaque"})
+    api.install_metallb()
+    api.put(peer())
+    api.put(secret())
+    api.put({**secret(), "metadata": {"name": "other", "namespace": METALLB}})
 
     async def scenario(told: Told) -> None:
-        assert not told.documents
+        assert password(told) == "sesame"
+
+    play(tmp_path, api, KubernetesSettings(secrets=True), scenario)
+
+    assert secrets_asked_for(api) == {"gateway"}
+
+
+def test_nothing_is_told_before_the_secret_of_a_peer_is_read(tmp_path):
+    api = Api(faults=[Fault("list secrets", times=2, status=503)])
+    api.install_metallb()
+    api.put(peer())
+    api.put(secret())
+
+    async def scenario(told: Told) -> None:
+        passwords = [load(list(each.documents), strict=False).attempt.peers for each in told.batches if each.documents]
+        assert [[peer.password for peer in peers] for peers in passwords] == [["sesame"]]
+
+    play(tmp_path, api, KubernetesSettings(secrets=True), scenario)
+
+
+def test_a_peer_that_names_another_secret_gets_that_one_s_password_and_the_first_is_let_go(tmp_path):
+    api = Api()
+    api.install_metallb()
+    api.put(peer())
+    api.put(secret())
+    api.put({**secret("b3Blbg=="), "metadata": {"name": "other", "namespace": METALLB}})
+
+    async def scenario(told: Told) -> None:
+        assert password(told) == "sesame"
+        api.put(peer(secret="other"))
+        await told.until(lambda told: password(told) == "open")
+        api.put({**secret("bm90aGluZw=="), "metadata": {"name": "gateway", "namespace": METALLB}})
+        api.put(peer(secret="gateway"))
+        await told.until(lambda told: password(told) == "nothing")
+
+    play(tmp_path, api, KubernetesSettings(secrets=True), scenario)
+
+
+def test_a_secret_that_the_file_beside_the_cluster_names_is_read_too(tmp_path):
+    api = Api()
+    api.put(secret())
+    text = """\
+peers:
+- {name: router, peer-address: 192.168.1.1, peer-asn: 64512, my-asn: 64513, password-secret: {name: gateway}}
+"""
+
+    async def story() -> None:
+        async with running(api) as server, connected(server.kubeconfig(tmp_path)) as connection:
+            mine = read_text(text, "suite.yaml")
+            source = ClusterSource(connection, KubernetesSettings(secrets=True), beside=lambda: mine)
+            async with listening(source) as told:
+                [found] = load([*mine, *(told.documents or ())], strict=False).attempt.peers
+                assert found.password == "sesame"
+
+    asyncio.run(story())
+
+
+def test_a_secret_that_may_not_be_read_keeps_no_other_news_back(tmp_path):
+    api = Api(denied={("list", "secrets")})
+    api.install_metallb()
+
+    async def scenario(told: Told) -> None:
+        api.put(peer())
+        await told.until(lambda told: told.documents)
+        assert password(told) == ""
+        assert any("cannot be read: 403" in str(problem) for problem in told.problems)
 
     play(tmp_path, api, KubernetesSettings(secrets=True), scenario)
 

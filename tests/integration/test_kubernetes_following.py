@@ -329,7 +329,7 @@ def test_only_what_rbac_has_to_grant_is_asked_for(tmp_path):
             for verb in ("list", "watch")
             for plural in ("services", "endpointslices", "nodes", "namespaces", "configmaps")
         }
-        assert Call("list", "configmaps", "metallb-system") in server.api.calls
+        assert Call("list", "configmaps", "metallb-system", "config") in server.api.calls
 
     follow(tmp_path, scenario)
 
