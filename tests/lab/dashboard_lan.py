@@ -49,7 +49,7 @@ data:
     - peer-address: PEER
       peer-asn: ASN
       my-asn: 64512
-      hold-time: 9s
+      hold-time: HOLD
       OPTIONS
     bfd-profiles:
     - name: fast
@@ -114,16 +114,18 @@ STORY = (
 
 @dataclass(frozen=True)
 class Variant:
-    """How the story is told this time: the router's AS number, whether in IPv6 too, and a server's database."""
+    """How the story is told this time: the router's AS number, whether in IPv6 too, a server's database, hold time in seconds."""
 
     asn: int = 64512
     has_ipv6: bool = False
     database: str = ""
+    hold_time: int = 9
 
     def configuration(self, options: str, peer: str) -> str:
         """The file that every node follows."""
         more = f"- {VIP6}-2001:db8:10::fa" if self.has_ipv6 else ""
         text = CONFIGURATION.replace("OPTIONS", options).replace("PEER", peer).replace("ASN", str(self.asn))
+        text = text.replace("HOLD", f"{self.hold_time}s")
         addresses = {name: [address, *([node6(name)] if self.has_ipv6 else [])] for name, address in NODES.items()}
         nodes = "".join(f"  - {{name: {name}, addresses: [{', '.join(each)}]}}\n" for name, each in addresses.items())
         return text.replace("MORE", more) + nodes

@@ -19,7 +19,7 @@ from suite.bgp.bestpath import Path as BgpPath
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
-from dashboard_lan import NODES, ROUTER_BESIDE, VIP, DashboardLan, best, dashboard_lan, paths
+from dashboard_lan import NODES, ROUTER_BESIDE, VIP, DashboardLan, Variant, best, dashboard_lan, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.net, pytest.mark.peer, pytest.mark.timeout(120)]
 
 EVERY_NODE = sorted(NODES.values())
-HOLD_TIME = 9
+LONG_HOLD = 120
+"""Seconds: what is gone long before that is not gone because of it."""
 GRACEFUL = "graceful-restart: true"
 
 
@@ -130,10 +131,12 @@ def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netl
 
 def test_a_node_that_dies_loses_its_path_with_bfd_and_one_that_hangs_does_not(netlab: NetLab) -> None:
     require_router()
-    with dashboard_lan(netlab, "bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
+    variant = Variant(hold_time=LONG_HOLD)
+    with dashboard_lan(netlab, "bfd-profile: fast", peer=ROUTER_BESIDE, variant=variant) as lan:
         frr = lan.frr(bfd=True)
         assert everybody_told(lan, frr), lan.log()
         assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), frr.vtysh("show bfd peers") + lan.log()
+        assert detection_times(frr) == {450}
 
         # A program that hangs for longer than BFD would wait loses nothing: the process that speaks BFD does not hang.
         lan.programs["node2"].send_signal(signal.SIGSTOP)
@@ -143,8 +146,8 @@ def test_a_node_that_dies_loses_its_path_with_bfd_and_one_that_hangs_does_not(ne
         lan.switch.cut(lan.nodes["node1"])
 
         left = sorted(set(EVERY_NODE) - {NODES["node1"]})
-        assert eventually(lambda: paths(frr) == left, within=HOLD_TIME / 3, every=0.02)
-        assert eventually(lambda: best(frr) == [NODES["node2"]], within=HOLD_TIME / 3, every=0.02)
+        assert eventually(lambda: paths(frr) == left, within=LONG_HOLD / 4, every=0.02)
+        assert eventually(lambda: best(frr) == [NODES["node2"]], within=10, every=0.02)
 
 
 @pytest.mark.soak
@@ -161,9 +164,9 @@ def test_a_time_critical_process_that_is_killed_is_replaced_and_watches_its_path
         assert eventually(lambda: bfd_up(frr) == 4 and paths(frr) == EVERY_NODE, within=30, every=0.1), lan.log()
 
 
-def test_a_program_that_ends_withdraws_before_it_closes_the_session(netlab: NetLab) -> None:
+def test_a_program_that_ends_withdraws_and_a_node_that_dies_without_bfd_goes_with_the_hold_time(netlab: NetLab) -> None:
     require_router()
-    with dashboard_lan(netlab) as lan:
+    with dashboard_lan(netlab, variant=Variant(hold_time=3)) as lan:
         frr = lan.frr()
         frr.vtysh("debug bgp updates in", "debug bgp neighbor-events")
         assert everybody_told(lan, frr), lan.log()
@@ -174,6 +177,13 @@ def test_a_program_that_ends_withdraws_before_it_closes_the_session(netlab: NetL
         assert eventually(lambda: "NOTIFICATION" in frr.log(), within=10, every=0.05), frr.log()
         log = frr.log()
         assert log.index("withdrawn") < log.index("NOTIFICATION"), log
+        assert "Hold Timer Expired" not in log
+
+        lan.switch.cut(lan.nodes["node2"])
+
+        left = sorted(set(EVERY_NODE) - {NODES["node1"], NODES["node2"]})
+        assert eventually(lambda: paths(frr) == left, within=30, every=0.05), frr.log()
+        assert f"sent to neighbor {NODES['node2']} 4/0 (Hold Timer Expired)" in frr.log()
 
 
 def test_a_drained_node_withdraws_though_its_router_would_keep_the_routes_and_comes_back(netlab: NetLab) -> None:
@@ -183,10 +193,16 @@ def test_a_drained_node_withdraws_though_its_router_would_keep_the_routes_and_co
         assert everybody_told(lan, frr), lan.log()
         where = ("--database", lan.database, "--state", str(lan.folder / "master"))
 
+        seen = lan.nodes["node1"].spawn(
+            *(sys.executable, "-m", "suite", "bgp", "watch", "--timeout", "60"), "--state", str(lan.folder / "node1")
+        )
+        assert seen.stdout.readline() == "peer1: Established, 1 announced\n"
         lan.suite("drain", "node1", *where)
 
         left = sorted(set(EVERY_NODE) - {NODES["node1"]})
         assert eventually(lambda: paths(frr) == left, within=10, every=0.05), lan.log()
+        assert seen.stdout.readline() == "peer1: Established, 0 announced\n"
+        seen.terminate()
         assert neighbor_states(frr)[NODES["node1"]] == "Established"
         lan.programs["node1"].send_signal(signal.SIGTERM)
         lan.programs["node1"].wait(20)
@@ -335,13 +351,13 @@ def test_the_same_story_with_bird(netlab: NetLab) -> None:
 def test_a_node_that_dies_loses_its_path_with_bfd_over_a_router_too(netlab: NetLab) -> None:
     require_router()
     require_tools("bird", "birdc")
-    with dashboard_lan(netlab, "bfd-profile: fast") as lan:
+    with dashboard_lan(netlab, "bfd-profile: fast", variant=Variant(hold_time=LONG_HOLD)) as lan:
         bird = lan.bird()
         assert eventually(lambda: bird.birdc("show", "bfd", "sessions").count(" Up ") == 4, 40, 0.1), lan.log()
 
         lan.switch.cut(lan.nodes["node1"])
 
-        assert eventually(lambda: f"via {NODES['node1']}" not in bird.routes("for", VIP), HOLD_TIME / 3, 0.02)
+        assert eventually(lambda: f"via {NODES['node1']}" not in bird.routes("for", VIP), LONG_HOLD / 4, 0.02)
         assert bird.routes("for", VIP).count("BGP.next_hop") == 3
 
 
@@ -384,6 +400,12 @@ def up_in_history(lan: DashboardLan, *where: str) -> set[str]:
 def neighbor_states(frr: Frr) -> dict[str, str]:
     peers = json.loads(frr.vtysh("show bgp ipv4 unicast summary json") or "{}").get("peers", {})
     return {address.removeprefix("*"): peer["state"] for address, peer in peers.items()}
+
+
+def detection_times(frr: Frr) -> set[int]:
+    """Milliseconds of silence after which FRR takes a path for dead: what both sides agreed on."""
+    found = json.loads(frr.vtysh("show bfd peers json"))
+    return {each["remote-detect-multiplier"] * each["remote-transmit-interval"] for each in found}
 
 
 def bfd_up(frr: Frr) -> int:
