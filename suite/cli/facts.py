@@ -100,22 +100,30 @@ def _inside(store: "Store") -> dict[str, Any]:
         "configuration": snapshot.configuration,
         "database_time": snapshot.at,
         "vips": tuple(_vips(snapshot)),
+        "leased": frozenset(_bound(snapshot)),
         "is_cluster": len(snapshot.nodes) > 0,
         "nodes": tuple(snapshot.nodes.values()),
         "chain_fault": "; ".join(report.faults),
     }
 
 
+def _bound(snapshot: "Snapshot") -> Iterator["Address"]:
+    """Addresses that Services have."""
+    from suite.model.lease import LeaseState
+
+    for address, leases in snapshot.leases.items():
+        if any(lease.state is LeaseState.BOUND for lease in leases):
+            yield address
+
+
 def _vips(snapshot: "Snapshot") -> Iterator["Address"]:
     """Leased addresses of pools that layer 2 announces."""
     from suite.model.explain import selects_pool
-    from suite.model.lease import LeaseState
 
     configuration = snapshot.configuration
-    for address, leases in snapshot.leases.items():
+    for address in _bound(snapshot):
         pool = configuration.pool_of(address)
-        is_bound = any(lease.state is LeaseState.BOUND for lease in leases)
-        if is_bound and pool and any(selects_pool(each, pool) for each in configuration.l2_advertisements):
+        if pool and any(selects_pool(each, pool) for each in configuration.l2_advertisements):
             yield address
 
 

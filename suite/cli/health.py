@@ -73,6 +73,8 @@ class Facts:
     problems: tuple[Problem, ...] = ()
     configuration: Configuration = field(default_factory=Configuration)
     host_addresses: tuple[Address, ...] = ()
+    leased: frozenset[Address] = frozenset()
+    """Addresses that Services have: kube-proxy's IPVS mode puts them on every machine, `l2.bind-address` on the owner's."""
     gateways: tuple[Address, ...] = ()
     listeners: tuple[Listener, ...] = ()
     vips: tuple[Address, ...] = ()
@@ -172,7 +174,9 @@ def check_configuration(facts: Facts) -> Iterable[Finding]:
 
 def check_pools(facts: Facts) -> Iterable[Finding]:
     """No pool holds an address that this machine or its gateway has already."""
-    taken = [(address, "is this machine's own") for address in facts.host_addresses]
+    of_nodes = {address for node in (*facts.configuration.nodes, *facts.nodes) for address in node.addresses}
+    borrowed = facts.leased - of_nodes if of_nodes else frozenset()
+    taken = [(address, "is this machine's own") for address in facts.host_addresses if address not in borrowed]
     taken += [(address, "is the gateway's") for address in facts.gateways]
     taken += [
         (address, f"is node {node.name}'s")

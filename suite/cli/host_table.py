@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.model.address import Address, parse_address
-from suite.model.lease import LeaseState
+from suite.model.lease import Lease, LeaseState
 from suite.model.snapshot import Snapshot
 
 
@@ -69,7 +69,7 @@ class Proposal:
 
     host: Host
     section: str
-    """``dns.hosts`` or ``reservations``."""
+    """``dns.hosts``, ``reservations``, or ``left`` for what stays in the table."""
     text: str
     why: str
 
@@ -127,25 +127,41 @@ def proposals(hosts: Iterable[Host], snapshot: Snapshot) -> list[Proposal]:
 
 
 def _proposed(host: Host, snapshot: Snapshot) -> Iterator[Proposal]:
-    aliases = f", aliases: [{', '.join(host.names[1:])}]" if len(host.names) > 1 else ""
-    name = host.names[0]
-    pooled = [each for each in host.addresses if snapshot.configuration.pool_of(each) is not None]
-    if not pooled:
-        listed = ", ".join(map(str, host.addresses))
-        yield Proposal(host, "dns.hosts", f"{{name: {name}, addresses: [{listed}]{aliases}}}", "an address of its own")
+    zones = snapshot.configuration.dns.zones
+    names = [each for each in host.names if _is_servable(each, zones)]
+    rest = [each for each in host.names if each not in names]
+    if rest:
+        why = f"in none of the zones served here ({', '.join(zones)}); dns.zones may have more"
+        yield Proposal(host, "left", f"{' '.join(rest)} ({', '.join(map(str, host.addresses))})", why)
+    if not names:
         return
-    for address in pooled:
-        for lease in snapshot.leases.get(address) or ():
-            if lease.state is LeaseState.BOUND:
-                text = f"{{name: {name}, service: {lease.ref}{aliases}}}"
-                yield Proposal(host, "dns.hosts", text, f"{address} is leased to it, and the name follows the lease")
-                return
-    listed = ", ".join(map(str, host.addresses))
-    yield Proposal(
-        host, "dns.hosts", f"{{name: {name}, addresses: [{listed}]{aliases}}}", "its address is reserved below"
-    )
+    pooled = [each for each in host.addresses if snapshot.configuration.pool_of(each) is not None]
+    owners = {lease.ref: each for each in pooled for lease in snapshot.leases.get(each) or () if _is_bound(lease)}
+    listed = f"addresses: [{', '.join(map(str, host.addresses))}]"
+    for ref, address in owners.items():
+        yield _named(host, names, f"service: {ref}", f"{address} is leased to it, and the name follows the lease")
+        return
+    yield _named(host, names, listed, "its address is reserved below" if pooled else "an address of its own")
     for address in pooled:
         text = f"{{address: {address}, note: {json.dumps(' '.join(host.names))}}}"
-        yield Proposal(
-            host, "reservations", text, f"{address} is inside a pool and nobody's: kept back until you say whose"
-        )
+        why = f"{address} is inside a pool and nobody's: kept back until you say whose"
+        yield Proposal(host, "reservations", text, why)
+
+
+def _is_bound(lease: Lease) -> bool:
+    return lease.state is LeaseState.BOUND
+
+
+def _is_servable(name: str, zones: Iterable[str]) -> bool:
+    """Whether a table's name, which is a whole name there, can be ours: of one label, or within a zone."""
+    full = f"{name.rstrip('.').lower()}."
+    return full.count(".") == 1 or any(full.endswith(f".{zone}") for zone in zones)
+
+
+def _named(host: Host, names: list[str], leads_to: str, why: str) -> Proposal:
+    """A static host with every name; those of one label are aliases, which is what lets them be asked for bare."""
+    inside = [each for each in names if "." in each.rstrip(".")]
+    bare = [each for each in names if each not in inside]
+    first, others = (inside or bare)[0], [*inside[1:], *bare]
+    aliases = f", aliases: [{', '.join(others)}]" if others else ""
+    return Proposal(host, "dns.hosts", f"{{name: {first}, {leads_to}{aliases}}}", why)

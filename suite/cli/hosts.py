@@ -112,5 +112,8 @@ def propose(file: Path, target: Target) -> None:
         for each in chosen:
             indent = "    " if section == "dns.hosts" else "  "
             click.echo(f"{indent}- {each.text}  # {each.why}")
-    if not found:
+    for each in found:
+        if each.section == "left":
+            click.echo(f"not taken over: {each.text}: {each.why}", err=True)
+    if not any(each.section == "dns.hosts" for each in found):
         click.echo("the table has no host to take over", err=True)

@@ -139,7 +139,7 @@ def _host(form: Form, zones: tuple[str, ...], reading: Reading, draft: Draft) ->
         reading.fault(form.at, "host.no_addresses", "it leads nowhere: write addresses, or the service it follows")
     aliases = []
     for index, alias in enumerate(form["aliases"]):
-        if absolute(alias, zones) == name:
+        if absolute(alias, zones) == name and "." in alias.rstrip("."):
             reading.warn(form.place("aliases", index), "host.alias_is_name", f"{alias} is the host's own name ({name})")
         else:
             aliases.append(absolute(alias, zones))

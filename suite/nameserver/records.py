@@ -173,7 +173,9 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
     ttl = scheme.ttl if host.ttl is None else host.ttl
     records: list[Record] = []
     refusals = []
-    for text in (host.name, *host.aliases):
+    for text in dict.fromkeys(
+        (host.name, *host.aliases)
+    ):  # its own name of one label may be an alias: then that is a zone
         try:
             zone, owner = scheme.place(text, scheme.zones[0])
         except DomainNameError as error:

@@ -63,12 +63,16 @@ def test_a_table_that_is_taken_over_is_a_configuration_without_problems(tmp_path
     table.write_text("127.0.0.1 localhost\n10.10.10.30 old-box\n192.168.1.9 nas nas.lan\n")
     where = ("--config", str(path), "--state", str(tmp_path / "state"))
 
-    taken = CliRunner().invoke(program, ["hosts", "import", str(table), *where], catch_exceptions=False).stdout
+    imported = CliRunner().invoke(program, ["hosts", "import", str(table), *where], catch_exceptions=False)
+    taken = imported.stdout
 
+    assert imported.stderr.startswith(
+        "not taken over: nas.lan (192.168.1.9): in none of the zones served here (service.)"
+    )
     assert [line.split("#")[0].strip() for line in taken.splitlines()] == [
         "dns:", "hosts:",
-        "- {name: old-box, addresses: [10.10.10.30]}",
-        "- {name: nas, addresses: [192.168.1.9], aliases: [nas.lan]}",
+        "- {name: old-box, addresses: [10.10.10.30], aliases: [old-box]}",
+        "- {name: nas, addresses: [192.168.1.9], aliases: [nas]}",
         "reservations:", '- {address: 10.10.10.30, note: "old-box"}',
     ]  # fmt: skip
     path.write_text(CONFIGURATION + taken)

@@ -120,6 +120,13 @@ def test_a_host_may_follow_a_service():
     )
 
 
+@pytest.mark.parametrize("written", ["k8s-dashboard", "k8s-dashboard.service"])
+def test_a_host_s_own_name_of_one_label_may_be_its_alias(written):
+    dns = configured(f"dns: {{hosts: [{{name: {written}, service: x, aliases: [k8s-dashboard]}}]}}").dns
+
+    assert dns.hosts[0].aliases == ("k8s-dashboard.service.",)
+
+
 def test_listen_takes_one_address_or_several():
     one = configured("dns: {listen: 127.0.0.1:53}").dns.listen
 

@@ -125,6 +125,13 @@ def test_every_trouble_comes_with_a_fix():
     assert all(each.fix for each in found if each.severity is not Severity.OK)
 
 
+def test_an_address_that_a_service_has_may_stand_on_the_machine_but_for_a_node_s_own():
+    vip, node = ip_address("10.0.42.1"), Node("compute1", addresses=(ip_address("10.0.42.2"),))
+    own = {"host_addresses": (vip, *node.addresses), "leased": frozenset((vip, *node.addresses))}
+
+    assert trouble(nodes=(node,), **own) == [("pools", "error", "10.0.42.2 in pool lan is this machine's own")]
+
+
 def test_an_excluded_address_may_be_the_gateway_s():
     assert trouble(gateways=(ip_address("10.0.42.254"),)) == []
 

@@ -93,3 +93,24 @@ def test_an_address_of_a_pool_that_nobody_has_is_reserved_and_keeps_its_name() -
 
 def test_any_other_address_is_taken_as_it_stands() -> None:
     assert proposed("192.168.1.9") == [("dns.hosts", "{name: box.service, addresses: [192.168.1.9], aliases: [box]}")]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("nas",), [("dns.hosts", "{name: nas, addresses: [192.168.1.9], aliases: [nas]}")]),
+        (("nas", "nas.service"), [("dns.hosts", "{name: nas.service, addresses: [192.168.1.9], aliases: [nas]}")]),
+        (
+            ("nas", "nas.lan"),
+            [("left", "nas.lan (192.168.1.9)"), ("dns.hosts", "{name: nas, addresses: [192.168.1.9], aliases: [nas]}")],
+        ),
+        (("nas.local",), [("left", "nas.local (192.168.1.9)")]),
+    ],
+    ids=["a bare name", "the bare name first", "one name elsewhere", "all names elsewhere"],
+)
+def test_a_name_goes_on_being_answered_as_it_was_or_stays_in_the_table(
+    names: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
+    found = proposals([Host((ip_address("192.168.1.9"),), names)], snapshot())
+
+    assert [(each.section, each.text) for each in found] == expected

@@ -124,6 +124,13 @@ def test_an_alias_that_the_configuration_put_into_the_first_zone_is_a_zone_of_it
     assert {line for line in served if line.split()[0].count(".") == 1} == {"lp. A 192.0.2.9"}
 
 
+def test_a_host_whose_own_short_name_is_an_alias_answers_to_it_alone_as_the_router_s_table_did() -> None:
+    host = StaticHost("k8s-dashboard.service.", service=COFFEE, aliases=("k8s-dashboard.service.",))
+    served = records(snapshot_of(load_balancer("coffee"), leases={"coffee": "10.10.10.10"}, hosts=(host,)))
+
+    assert {"k8s-dashboard.service. A 10.10.10.10", "k8s-dashboard. A 10.10.10.10"} <= served
+
+
 @pytest.mark.parametrize("text", ["wpad", "isatap", "localhost"])
 def test_names_that_make_clients_act_by_themselves_are_never_granted(text: str) -> None:
     service = load_balancer("coffee", hostnames=(text,))
