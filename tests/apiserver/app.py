@@ -18,6 +18,7 @@ from apiserver.fields import Fields
 from apiserver.objects import Body, Key, Objects, Refused, Resource, Selects
 from apiserver.patches import apply_patch
 from apiserver.resources import CORE, GATEWAY, METALLB, VERSION, group, groups, openapi, openapi_index, resource_list
+from apiserver.rights import Grant
 from apiserver.selectors import selection
 from apiserver.tables import shown
 
@@ -61,6 +62,10 @@ class Api:
     faults: list[Fault] = field(default_factory=list)
     denied: set[tuple[str, str]] = field(default_factory=set)
     """(verb, resource) that RBAC forbids."""
+    grants: frozenset[Grant] | None = None
+    """What RBAC allows; None allows everything."""
+    refused: list[Call] = field(default_factory=list)
+    """What was forbidden."""
     tokens: set[str] | None = None
     """Bearer tokens that are let in; None lets everybody in."""
     service_accounts: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -162,7 +167,13 @@ class Api:
         return JSONResponse(resource_list(name, version, self.resources))
 
     async def _token_review(self, request: Request) -> Response:
-        self.calls.append(Call("create", "tokenreviews"))
+        call = Call("create", "tokenreviews")
+        self.calls.append(call)
+        try:
+            self._authenticate(request)
+            self._authorize("authentication.k8s.io", call)
+        except Refused as refused:
+            return _refusal(refused)
         asked = (await request.json())["spec"]
         user, audiences = self.service_accounts.get(asked["token"], ("", ()))
         wanted = asked.get("audiences") or ["https://kubernetes.default.svc"]
@@ -183,7 +194,7 @@ class Api:
             named = name or _name_selected(request.query_params.get("fieldSelector", ""))
             call = Call(verb, f"{resource.plural}/{subresource}" if subresource else resource.plural, namespace, named)
             self.calls.append(call)
-            self._authorize(call)
+            self._authorize(resource.group, call)
             fault = await self._fault(call)
             if verb in {"list", "watch"}:
                 return self._collection(request, resource, namespace, name, verb, fault)
@@ -199,8 +210,10 @@ class Api:
             if scheme.lower() != "bearer" or token.strip() not in self.tokens:
                 raise Refused(401, "Unauthorized", "Unauthorized")
 
-    def _authorize(self, call: Call) -> None:
-        if (call.verb, call.resource) in self.denied:
+    def _authorize(self, group: str, call: Call) -> None:
+        is_granted = self.grants is None or any(grant.allows(group, call) for grant in self.grants)
+        if not is_granted or (call.verb, call.resource) in self.denied:
+            self.refused.append(call)
             raise Refused(403, "Forbidden", f"{call.resource} is forbidden: cannot {call.verb}")
 
     def _place(self, request: Request) -> tuple[Resource, str, str, str]:
