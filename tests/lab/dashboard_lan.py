@@ -298,6 +298,9 @@ def main() -> int:
         print(f"router$ vtysh -c 'show ip bgp'\n{frr.vtysh('show ip bgp')}")
         for command in STORY:
             print(f"client$ {' '.join(command)}\n{lan.ask(*command)}")
+        where = ("--database", lan.database, "--state", str(lan.folder / "node1"))
+        for words in (("bgp", "peers"), ("bgp", "routes", VIP), ("hosts", "export", "--format", "usg")):
+            print(f"node1$ suite {' '.join(words)}\n{lan.suite(*words, *where, node='node1')}")
     return 0
 
 

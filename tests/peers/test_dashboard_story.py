@@ -102,6 +102,21 @@ def test_the_command_line_shows_the_session_and_says_which_path_is_best(story: t
     assert said.count("carries traffic too (equal cost)") == 3
 
 
+def test_what_the_router_prints_has_every_node_and_a_node_outside_its_range_is_named(
+    story: tuple[DashboardLan, Frr],
+) -> None:
+    lan, frr = story
+    where = ("--config", str(lan.folder / "suite.yaml"), "--database", lan.database)
+    running = frr.vtysh("show running-config")
+    for name, text in (("all", running), ("fewer", running.replace("10.10.0.0/24", "10.10.0.96/29"))):
+        (lan.folder / name).write_text(text)
+
+    assert lan.suite("router-config", "--vendor", "frr", "--diff", str(lan.folder / "all"), *where) == ""
+    diff = ("router-config", "--vendor", "frr", "--diff", str(lan.folder / "fewer"), *where)
+    told = lan.nodes["master"].python("-m", "suite", *diff, timeout=60)
+    assert (told.returncode, told.stdout) == (1, "node master (10.10.0.200) is no neighbor of the router\n")
+
+
 def test_the_table_people_typed_by_hand_is_exported_and_taken_over(story: tuple[DashboardLan, Frr]) -> None:
     lan, where = story[0], ("--database", story[0].database)
 
@@ -112,7 +127,10 @@ def test_the_table_people_typed_by_hand_is_exported_and_taken_over(story: tuple[
     (lan.folder / "hosts.conf").write_text(lan.suite("hosts", "export", "--format", "dnsmasq", *where))
     assert "syntax check OK" in lan.router.run("dnsmasq", "--test", f"--conf-file={lan.folder / 'hosts.conf'}").stderr
     taken = lan.suite("hosts", "import", str(lan.folder / "config.gateway.json"), *where)
-    assert "service: kubernetes-dashboard/kubernetes-dashboard" in taken, taken
+    follows = (
+        "name: k8s-dashboard.service, service: kubernetes-dashboard/kubernetes-dashboard, aliases: [k8s-dashboard]"
+    )
+    assert follows in taken.replace("kubernetes-dashboard.kubernetes-dashboard.service, ", ""), taken
 
 
 def test_a_service_that_loses_its_endpoint_on_one_node_loses_that_path_only(netlab: NetLab) -> None:
