@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 from dataclasses import astuple, dataclass, fields, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rpds import HashTrieMap
@@ -19,10 +20,14 @@ from suite.dns.settings import Key, Settings, Transfers
 from suite.dns.zone import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from suite.dns.catalogue import Zones
     from suite.dns.journal import Journal
+    from suite.dns.nodes import Standing
+
+PIECE = 4_096
+"""Names that travel in one frame: a worker takes them in within some milliseconds, and answers between two frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,46 @@ def whole(zones: Zones, journal: Journal) -> list[Update]:
     return [*replaced, *history, SetState(zones.ready, zones.stale)]
 
 
+def frames(revision: int, updates: Iterable[Update], piece: int = PIECE) -> Iterator[bytes]:
+    """Give what tells a worker of updates; names of large zones go before, in pieces, made while one goes on.
+
+    Piece by piece neither side ever holds all of it a second time: 100,000 names are 12 MB of octets.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for update in updates:
+        if isinstance(update, ReplaceZone) and len(update.zone.nodes) > piece:
+            zone = update.zone
+            standing = zone.nodes.standing()
+            while names := list(islice(standing, piece)):
+                yield encode(("names", zone.origin, *_nodes_row(names)))
+            rows.append(("zone", zone.origin, {}, [], zone.cuts, dict(zone.notes.items())))
+        else:
+            rows.append(_packed(update))
+    yield encode(("update", revision, rows))
+
+
+class Pieces:
+    """Names of zones that are on their way to a worker, until the update that makes them zones."""
+
+    def __init__(self) -> None:
+        self._bases: dict[bytes, dict[bytes, Standing]] = {}
+
+    def add(self, origin: bytes, folded: dict[bytes, bytes], unfolded: list[tuple[Any, ...]]) -> None:
+        """Keep one piece."""
+        self._bases.setdefault(origin, {}).update(_nodes_of(folded, unfolded))
+
+    def unpack(self, rows: list[tuple[Any, ...]]) -> list[Update]:
+        """Turn plain values back into updates; all that was kept goes into them."""
+        bases, self._bases = self._bases, {}
+        updates = unpack(rows)
+        return [_with_names(update, bases) if isinstance(update, ReplaceZone) else update for update in updates]
+
+
+def _with_names(update: ReplaceZone, bases: Mapping[bytes, dict[bytes, Standing]]) -> ReplaceZone:
+    base = bases.get(update.zone.origin)
+    return update if base is None else ReplaceZone(replace(update.zone, nodes=Nodes(base)))
+
+
 def encode(document: Any) -> bytes:
     """Frame a document of plain values for the socketpair."""
     octets = marshal.dumps(document)
@@ -176,7 +221,7 @@ def unpack_settings(row: tuple[Any, ...]) -> Settings:
 def _packed(update: Update) -> tuple[Any, ...]:
     match update:
         case ReplaceZone(zone):
-            return "zone", zone.origin, *_nodes_row(zone.nodes), zone.cuts, dict(zone.notes.items())
+            return "zone", zone.origin, *_nodes_row(zone.nodes.standing()), zone.cuts, dict(zone.notes.items())
         case ChangeZone(origin, changes, serial, notes):
             return "change", origin, [_row(rrset) for rrset in changes], serial, dict(notes or {})
         case RemoveZone(origin):
@@ -190,8 +235,7 @@ def _packed(update: Update) -> tuple[Any, ...]:
 def _unpacked(kind: str, *parts: Any) -> Update:
     if kind == "zone":
         origin, folded, unfolded, cuts, notes = parts
-        folded.update((key, Node(tuple(RRset(*row) for row in rows), count)) for key, rows, count in unfolded)
-        return ReplaceZone(Zone(origin, Nodes(folded), cuts, HashTrieMap(notes)))
+        return ReplaceZone(Zone(origin, Nodes(_nodes_of(folded, unfolded)), cuts, HashTrieMap(notes)))
     if kind == "change":
         origin, rows, serial, notes = parts
         return ChangeZone(origin, tuple(RRset(*row) for row in rows), serial, notes)
@@ -205,16 +249,22 @@ def _row(rrset: RRset) -> tuple[bytes, int, int, tuple[bytes, ...], bool]:
     return rrset.name, rrset.rtype, rrset.ttl, rrset.rdatas, rrset.leased
 
 
-def _nodes_row(nodes: Nodes) -> tuple[dict[bytes, bytes], list[tuple[Any, ...]]]:
+def _nodes_row(standing: Iterable[tuple[bytes, Standing]]) -> tuple[dict[bytes, bytes], list[tuple[Any, ...]]]:
     """Names that stand folded go as they are."""
     folded: dict[bytes, bytes] = {}
     unfolded: list[tuple[Any, ...]] = []
-    for key, here in nodes.standing():
+    for key, here in standing:
         if isinstance(here, bytes):
             folded[key] = here
         else:
             unfolded.append((key, [_row(rrset) for rrset in here.rrsets], here.children))
     return folded, unfolded
+
+
+def _nodes_of(folded: dict[bytes, Any], unfolded: list[tuple[Any, ...]]) -> dict[bytes, Standing]:
+    for key, rows, count in unfolded:
+        folded[key] = Node(tuple(RRset(*row) for row in rows), count)
+    return folded
 
 
 def _difference_row(entry: Difference) -> tuple[Any, ...]:

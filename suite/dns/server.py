@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 20
 _STOP_SECONDS = 3.0
+_DRAIN_SECONDS = 1.0
+_LONG = 1 << 16
+"""Frames longer than this are not piled up in memory for a worker that is slow to read them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,10 +60,19 @@ class _Link:
         else:
             self.backlog.append(frame)
 
-    def begin(self, frame: bytes) -> None:
-        """Write the frame with the first zones, and what was said meanwhile."""
-        self.writer.write(frame + b"".join(self.backlog or ()))
+    async def begin(self, frames: Iterable[bytes]) -> None:
+        """Write the frames with the first zones, and what was said meanwhile."""
+        for frame in frames:
+            self.writer.write(frame)
+            await self.drained()
+        self.writer.write(b"".join(self.backlog or ()))
         self.backlog = None
+
+    async def drained(self) -> None:
+        """Wait until little is left to be written; not for one that is gone or stands still."""
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self.writer.drain()
 
 
 class Server:
@@ -89,6 +101,7 @@ class Server:
         self._links: list[_Link] = []
         self._udp: list[socket.socket] = []
         self._listeners: list[socket.socket] = []
+        self._telling = asyncio.Lock()
         self._progress = asyncio.Condition()
         self._replacing = asyncio.Lock()
         self._is_stopping = False
@@ -133,14 +146,21 @@ class Server:
 
         ZoneError or KeyError (and nothing changed anywhere) when an update breaks a rule or names no zone of ours.
         """
-        updates = feed.lean(self._zones, updates)
-        old, self._zones = self._zones, feed.apply(self._zones, updates)
-        self._journal = feed.record(self._journal, old, self._zones, updates)
-        self._revision = revision
-        document = feed.encode(("update", revision, feed.pack(updates)))
-        for link in self._links:
-            link.send(document)
+        await asyncio.shield(self._tell_all(updates, revision))  # half of it would be worse than none
         await self.visible(revision)
+
+    async def _tell_all(self, updates: Iterable[Update], revision: int) -> None:
+        async with self._telling:
+            updates = feed.lean(self._zones, updates)
+            old, self._zones = self._zones, feed.apply(self._zones, updates)
+            self._journal = feed.record(self._journal, old, self._zones, updates)
+            self._revision = revision
+            for frame in feed.frames(revision, updates):
+                links = list(self._links)
+                for link in links:
+                    link.send(frame)
+                for link in links if len(frame) > _LONG else ():
+                    await link.drained()
 
     def configure(self, settings: Settings) -> None:
         """Use these settings from now on: they overtake no publication and are overtaken by none."""
@@ -192,10 +212,11 @@ class Server:
         reader, writer = await asyncio.open_connection(sock=ours)
         link = _Link(kind, reader, writer, body)
         writer.write(feed.encode((feed.pack_settings(self._settings), astuple(self._limits))))
-        self._links.append(link)
+        async with self._telling:  # half a publication is nothing to begin with
+            self._links.append(link)
+            zones, journal, revision = self._zones, self._journal if kind == "tcp" else Journal(), self._revision
         link.task = asyncio.create_task(self._follow(link))
-        zones, journal, revision = self._zones, self._journal if kind == "tcp" else Journal(), self._revision
-        link.begin(await asyncio.to_thread(_whole, zones, journal, revision))  # half a second for 100,000 names
+        await link.begin(feed.frames(revision, feed.whole(zones, journal)))
         return link
 
     def _body(self, kind: str, control: socket.socket, sockets: list[socket.socket]) -> Any:
@@ -244,11 +265,6 @@ class Server:
         fresh = await self._spawn(dead.kind)
         if spare is None and dead.taken:
             self._take(fresh, dead.taken)
-
-
-def _whole(zones: Zones, journal: Journal, revision: int) -> bytes:
-    """Give the frame that tells a new worker everything."""
-    return feed.encode(("update", revision, feed.pack(feed.whole(zones, journal))))
 
 
 def _open_pair(address: str, port: int, undo: ExitStack) -> tuple[socket.socket, socket.socket]:

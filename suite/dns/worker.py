@@ -3,8 +3,8 @@
 It holds every socket from its start but reads only those it was told to take, so a spare can step in for a dead worker
 without a packet lost. Each publication is acknowledged once the very next query will see it.
 
-Control frames in:  (settings, limits), then  ("update", revision, rows)  ("settings", row)  ("take", [index, ...])
-                    ("count",)  ("stop",)
+Control frames in:  (settings, limits), then  ("names", origin, ...)  ("update", revision, rows)  ("settings", row)
+                    ("take", [index, ...])  ("count",)  ("stop",)
 Control frames out: ("ack", revision)           ("counts", {...})
 """
 
@@ -45,14 +45,15 @@ class Worker:
         self._control.setblocking(False)
         self._sockets = sockets
         self._inbox = bytearray()
+        self._pieces = feed.Pieces()
         self._answers = Compiled(Zones(), settings, _unix_seconds, salt=secrets.randbits(64), log=_log)
         self._endpoints: dict[int, Endpoint] = {}
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._is_running = True
         self._verbs: dict[str, Callable[..., None]] = {
-            "update": self._update, "settings": self._configure, "take": self._take, "count": self._count,
-            "stop": self._stop,
+            "names": self._pieces.add, "update": self._update, "settings": self._configure, "take": self._take,
+            "count": self._count, "stop": self._stop,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -93,7 +94,7 @@ class Worker:
             return b""
 
     def _update(self, revision: int, rows: list[tuple[Any, ...]]) -> None:
-        obey_update(self._answers, rows)
+        obey_update(self._answers, self._pieces.unpack(rows))
         self._tell("ack", revision)
 
     def _configure(self, row: tuple[Any, ...]) -> None:
@@ -139,6 +140,7 @@ class TcpWorker:
     ) -> None:
         self._control, self._listeners, self._limits = control, listeners, limits
         self._answers = Compiled(Zones(), settings, _unix_seconds, "tcp", log=_log)
+        self._pieces = feed.Pieces()
 
     async def run(self) -> None:
         """Serve until told to stop, or until the server is gone."""
@@ -154,6 +156,8 @@ class TcpWorker:
                     await server.start(self._listeners)
                 elif verb == "settings":
                     self._answers.configure(feed.unpack_settings(*fields))
+                elif verb == "names":
+                    self._pieces.add(*fields)
                 else:
                     writer.write(feed.encode(self._obey(verb, *fields)))
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -167,18 +171,18 @@ class TcpWorker:
         if verb == "count":
             return "counts", self._answers.report()
         revision, rows = fields
-        obey_update(self._answers, rows)
+        obey_update(self._answers, self._pieces.unpack(rows))
         return "ack", revision
 
 
-def obey_update(answers: Compiled, rows: list[tuple[Any, ...]]) -> None:
+def obey_update(answers: Compiled, updates: list[feed.Update]) -> None:
     """Apply updates. The garbage collector waits meanwhile, and whole zones leave its sight: its walks delay answers."""
     gc.disable()
     try:
-        answers.apply(feed.unpack(rows))
+        answers.apply(updates)
     finally:
         gc.enable()
-    if any(row[0] == "zone" for row in rows):
+    if any(isinstance(update, feed.ReplaceZone) for update in updates):
         gc.freeze()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpds import HashTrieMap
 
@@ -20,8 +20,6 @@ from suite.dns.rrset import RRset, soa_serial, soa_with_serial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, KeysView, Mapping
-
-    from suite.dns.nodes import Standing
 
 _ALONE = frozenset({rrtype.CNAME})
 _BESIDE_CNAME = frozenset({rrtype.RRSIG, rrtype.NSEC})
@@ -53,12 +51,12 @@ class Zone:
         origin: bytes,
         rrsets: Iterable[RRset],
         notes: Mapping[bytes, str] | None = None,
-        folded: Mapping[bytes, bytes] | None = None,
+        folded: dict[bytes, bytes] | None = None,
     ) -> Zone:
         """Make a zone of its record sets, the SOA among them; ZoneError when they break a rule.
 
         `folded` are more of its names, in folded letters, that none of the record sets is at: one record each
-        (`nodes.head` and the data behind it), of a type that `_check` has no rule for.
+        (`nodes.head` and the data behind it), of a type that `_check` has no rule for. They belong to the zone from now on.
         """
         origin = origin.lower()
         sets: dict[bytes, tuple[RRset, ...]] = {}
@@ -68,7 +66,8 @@ class Zone:
                 sets[key] = (*sets.get(key, ()), rrset)
         if origin not in sets or not any(rrset.rtype == rrtype.SOA for rrset in sets[origin]):
             raise ZoneError(f"zone {to_text(origin)} has no SOA")
-        base: dict[bytes, Standing] = {**(folded or {}), **dict.fromkeys(sets, _ABSENT)}
+        base: dict[bytes, Any] = {} if folded is None else folded
+        base.update(dict.fromkeys(sets, _ABSENT))
         children = _count_children(origin, base.keys())
         cuts = 0
         for key in sets.keys() | children.keys():

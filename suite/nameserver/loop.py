@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 
 from suite import __version__
-from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
 from suite.dns.server import Server
 from suite.dns.zone import Zone
 from suite.metrics import names
 from suite.metrics.registry import Registry
-from suite.model.address import Address, Network, address_from_key
+from suite.model.address import Network
 from suite.model.configuration import DnsSettings
 from suite.model.publication import Publication
 from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
+from suite.nameserver.answers import Answers
 from suite.nameserver.apex import cooling_needed
 from suite.nameserver.metering import count_answers, describe_zones
 from suite.nameserver.numbering import Numbering, VersionStore
@@ -150,12 +150,9 @@ class Nameserver:
             "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
         )
 
-    def answers(self) -> dict[str, tuple[Address, ...]]:
+    def answers(self) -> Answers:
         """Addresses by fully qualified name, as they are served now."""
-        found: dict[str, tuple[Address, ...]] = {}
-        for zone in self._zones.values():
-            found.update(_addresses_in(zone))
-        return found
+        return Answers(self._zones)
 
     def zones(self) -> tuple[Zone, ...]:
         """What is served, by origin; for any thread, as no zone ever changes."""
@@ -262,13 +259,3 @@ def _own_networks() -> list[Network]:
     except OSError as error:
         _log.warning("the own networks cannot be read, the rate limit spares private ones only: %s", error)
         return []
-
-
-def _addresses_in(zone: Zone) -> dict[str, tuple[Address, ...]]:
-    found: dict[str, tuple[Address, ...]] = {}
-    for rrset in zone.rrsets():
-        if rrset.rtype in {rrtype.A, rrtype.AAAA}:
-            family = b"\x04" if rrset.rtype == rrtype.A else b"\x06"
-            owner = name.to_text(rrset.name)
-            found[owner] = (*found.get(owner, ()), *(address_from_key(family + rdata) for rdata in rrset.rdatas))
-    return found

@@ -42,11 +42,10 @@ class ReverseZone:
 
     def owner(self, address: Address) -> bytes:
         """Where the PTR of ``address`` stands."""
-        if self.is_classless:
-            last = str(int(address) & 0xFF).encode()
-            return bytes([len(last)]) + last + self.origin
         octets = address.packed
-        if address.version == 4:
+        if len(octets) == 4:
+            if self.network.prefixlen > 24:  # classless
+                return _OCTETS[octets[3]] + self.origin
             return _OCTETS[octets[3]] + _OCTETS[octets[2]] + _above(octets[:2])
         return b"".join(_NIBBLES[octet] for octet in reversed(octets)) + b"\x03ip6\x04arpa\x00"
 

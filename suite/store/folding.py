@@ -71,8 +71,9 @@ def folder(kind: Any) -> Callable[[Any], bytes]:
     return partial(rows.adapter(kind).serializer.to_json, exclude_defaults=True)
 
 
-def leases(tx: Transaction) -> dict[str, PersistentMap[Any, Any]]:
-    """The open leases by address and by Service, as fields of a Snapshot."""
+def leases(tx: Transaction, known: Iterable[ServiceRef] = ()) -> dict[str, PersistentMap[Any, Any]]:
+    """The open leases by address and by Service, as fields of a Snapshot; with the ``known`` names' own objects, a tenth of it all."""
+    same: dict[tuple[str, str], ServiceRef] = {ref: ref for ref in known}
     by_address: dict[Address, Any] = {}
     by_ref: dict[ServiceRef, Any] = {}
     several: dict[ServiceRef, list[Address]] = defaultdict(list)
@@ -83,7 +84,9 @@ def leases(tx: Transaction) -> dict[str, PersistentMap[Any, Any]]:
             continue
         address = address_from_key(key)
         by_address[address] = octets
-        if by_ref.setdefault(ref := ServiceRef(intern(space), name), address) is not address:
+        if (ref := same.get((space, name))) is None:
+            ref = ServiceRef(intern(space), name)
+        if by_ref.setdefault(ref, address) is not address:
             several[ref].append(address)
     mixed: dict[ServiceRef, list[Lease]] = defaultdict(list)
     for lease in rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), others), tx.time_out):

@@ -64,7 +64,7 @@ def read(tx: Transaction) -> Snapshot:
         fields: dict[str, Any] = {
             field: folding.documents(tx, table) for table, (_, _, field) in rows.DOCUMENTS.items()
         }
-        fields |= folding.leases(tx)
+        fields |= folding.leases(tx, fields["services"])
         fields |= _small(tx, SMALL)
         return Snapshot(epoch=head.epoch, revision=head.revision, at=head.time, **fields)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from suite.dns import rrtype
 from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
-from suite.dns.feed import ChangeZone, ReplaceZone, SetState, apply, lean
+from suite.dns.feed import ChangeZone, Pieces, RemoveZone, ReplaceZone, SetState, apply, decode, frames, lean
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
@@ -135,3 +135,22 @@ def test_a_replaced_zone_said_in_changes_is_the_same_zone(first, second):
 
     assert dict(found.notes.items()) == dict(new.notes.items())
     assert sorted(map(repr, found.rrsets())) == sorted(map(repr, new.rrsets()))
+
+
+@given(changes, st.integers(1, 9))
+@settings(deadline=None)
+def test_a_zone_arrives_whole_in_pieces_of_any_size(news, piece):
+    try:
+        zone = Zone.build(ORIGIN, [SOA]).with_changes([_set(*each) for each in news], 7, {b"\1x\7service\0": "a note"})
+    except ValueError:
+        return
+    *before, last = [decode(frame[4:]) for frame in frames(3, [ReplaceZone(zone), RemoveZone(b"\1x\0")], piece)]
+    pieces = Pieces()
+
+    for _, *fields in before:
+        pieces.add(*fields)
+    arrived, removed = pieces.unpack(last[2])
+
+    assert (arrived.zone.origin, arrived.zone.cuts, removed) == (ORIGIN, zone.cuts, RemoveZone(b"\1x\0"))
+    assert dict(arrived.zone.nodes.items()) == dict(zone.nodes.items())
+    assert dict(arrived.zone.notes.items()) == dict(zone.notes.items())
