@@ -1,6 +1,7 @@
 """A fleet of speakers without machines: the real membership and ownership over a network that loses, delays and cuts.
 
-Time jumps from event to event. Every datagram is really encoded, signed, verified and decoded.
+Time jumps from event to event. Every datagram is really encoded, signed, verified and decoded. Each node has a clock of its own, which may
+stand anywhere and run a little fast or slow.
 """
 
 from __future__ import annotations
@@ -34,17 +35,44 @@ def make_plan(nodes: Iterable[str], addresses: int, since: Standing | None = Non
     return {vip: Entry(vip, rank(vip, names), since) for vip in vips}
 
 
+@dataclass(frozen=True)
+class Clock:
+    """A node's monotonic clock: what it shows when the fleet's time is 0, and how fast it runs."""
+
+    start: float = 0.0
+    rate: float = 1.0
+
+    def shows(self, now: float) -> float:
+        return self.start + self.rate * now
+
+    def when(self, shown: float) -> float:
+        """The fleet's time at which it shows that."""
+        return (shown - self.start) / self.rate
+
+
 @dataclass
 class Speaker:
     """One node, and what it decided over time."""
 
     name: str
     duty: Duty
+    clock: Clock = field(default_factory=Clock)
+    standing: Standing | None = None
+    wakes_at: float = float("inf")
+    frozen_until: float = 0.0
     contests: list[Contest] = field(default_factory=list)
     announced: list[tuple[float, IPv4Address]] = field(default_factory=list)
 
+    @property
+    def is_able(self) -> bool:
+        """Whether it could answer: it has a link, and is not leaving."""
+        return bool(self.duty.state.links) and not self.duty.state.is_draining
+
+    def next_timer(self) -> float:
+        return self.clock.when(self.duty.next_timer())
+
     def turn(self, now: float) -> list[tuple[str, bytes]]:
-        turn = self.duty.turn(now)
+        turn = self.duty.turn(self.clock.shows(now))
         if turn.decision is not None:
             self.contests += turn.decision.contests
             self.announced += [(now, address) for address in turn.decision.announce]
@@ -64,19 +92,21 @@ class Fleet:
         self.delay = 0.005
         self.cut: set[tuple[str, str]] = set()
         self.settings = Settings()
+        self.clocks: dict[str, Clock] = {}
         self._events: list[tuple[float, int, str, bytes | None]] = []
         self._serials = itertools.count()
 
     def start(self, name: str, standing: Standing | None = FIRST, plan: Plan | None = None) -> Speaker:
         """Switch a node on, cold; a running one of the same name is gone."""
-        nonce = self.random.randbytes(8)
-        membership = Membership(name, nonce, self.now, self.settings)
+        nonce, clock = self.random.randbytes(8), self.clocks.get(name, Clock())
+        now = clock.shows(self.now)
+        membership = Membership(name, nonce, now, self.settings)
         membership.configure(self.names, [KEY])
         link = UsableLink("eth0", LAN, b"\x02" + nonce[:5])
-        speaker = Speaker(name, Duty(membership, Ownership(name)))
-        speaker.duty.link_up([link], self.now)
+        speaker = Speaker(name, Duty(membership, Ownership(name, self.settings.dead_after)), clock, standing)
+        speaker.duty.link_up([link], now)
         if standing is not None:
-            speaker.duty.adopt(plan or self.plan, standing, self.now)
+            speaker.duty.adopt(plan or self.plan, standing, now)
         self.speakers[name] = speaker
         self._wake(name)
         return speaker
@@ -86,15 +116,23 @@ class Fleet:
 
     def adopt(self, name: str, plan: Plan, standing: Standing) -> None:
         """The node receives a newer snapshot."""
-        self.speakers[name].duty.adopt(plan, standing, self.now)
+        speaker = self.speakers[name]
+        speaker.standing = standing
+        speaker.duty.adopt(plan, standing, speaker.clock.shows(self.now))
         self._wake(name)
 
-    def drain(self, name: str) -> None:
-        self.speakers[name].duty.drain(self.now)
+    def drain(self, name: str, *, is_draining: bool = True) -> None:
+        speaker = self.speakers[name]
+        speaker.duty.drain(speaker.clock.shows(self.now), is_draining=is_draining)
         self._wake(name)
+
+    def freeze(self, name: str, seconds: float) -> None:
+        """Its process does not run for so long; what arrives meanwhile waits for it."""
+        self.speakers[name].frozen_until = self.now + seconds
 
     def set_links(self, name: str, *links: UsableLink) -> None:
-        self.speakers[name].duty.link_up(links, self.now)
+        speaker = self.speakers[name]
+        speaker.duty.link_up(links, speaker.clock.shows(self.now))
         self._wake(name)
 
     def run(self, seconds: float) -> None:
@@ -104,15 +142,24 @@ class Fleet:
             speaker = self.speakers.get(name)
             if speaker is None:
                 continue
-            if datagram is not None:
-                speaker.duty.receive(datagram, self.now)
-            elif speaker.duty.next_timer() > self.now:
+            if speaker.frozen_until > self.now:
+                heapq.heappush(self._events, (speaker.frozen_until, next(self._serials), name, datagram))
                 continue
-            self._turn(speaker)
+            if datagram is not None:
+                speaker.duty.receive(datagram, speaker.clock.shows(self.now))
+            else:
+                speaker.wakes_at = float("inf")
+            if speaker.next_timer() <= self.now:
+                self._turn(speaker)
+            self._wake(name, max(speaker.next_timer(), self.now + 1e-4))
         self.now = until
 
     def owners(self, address: IPv4Address) -> list[str]:
-        return sorted(name for name, speaker in self.speakers.items() if address in speaker.duty.ownership.owned)
+        return sorted(
+            name
+            for name, speaker in self.speakers.items()
+            if address in speaker.duty.ownership.owned and speaker.frozen_until <= self.now
+        )
 
     def hear_each_other(self, one: str, other: str) -> bool:
         return (one, other) not in self.cut and (other, one) not in self.cut
@@ -122,7 +169,10 @@ class Fleet:
             if (speaker.name, receiver) not in self.cut and self.random.random() >= self.loss:
                 arrival = self.now + self.random.uniform(0.0001, self.delay)
                 heapq.heappush(self._events, (arrival, next(self._serials), receiver, datagram))
-        self._wake(speaker.name, max(speaker.duty.next_timer(), self.now + 1e-4))
 
     def _wake(self, name: str, at: float | None = None) -> None:
-        heapq.heappush(self._events, (at or self.now, next(self._serials), name, None))
+        """Have it look at its timers; once is enough where it wakes earlier anyway."""
+        speaker, moment = self.speakers[name], at or self.now
+        if moment < speaker.wakes_at:
+            speaker.wakes_at = moment
+            heapq.heappush(self._events, (moment, next(self._serials), name, None))

@@ -267,6 +267,8 @@ class Membership:
         is_newest = envelope.sequence > peer.highest
         _remember(peer, envelope.sequence)
         peer.heard = now
+        if body is peer.beat and peer.is_live:
+            return  # nothing but that it lives; `read` gives equal heartbeats as one object
         before = _seen(peer)
         if not peer.is_live:
             peer.is_live = True
@@ -354,10 +356,10 @@ class Membership:
     def _ready_at(self) -> float:
         if self._equipped is None:
             return float("inf")
-        began = max(self._equipped, self._started)
+        soonest = max(self._equipped, self._listened_at())
         if any(peer.is_live and peer.is_established for peer in self._peers.values()):
-            return began + self.rejoin_delay()
-        return max(self._equipped, self._listened_at())
+            return max(soonest, max(self._equipped, self._started) + self.rejoin_delay())
+        return soonest
 
     def _listened_at(self) -> float:
         """A node that has nobody to listen to need not wait."""

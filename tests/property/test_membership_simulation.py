@@ -5,14 +5,21 @@ from __future__ import annotations
 
 import itertools
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from chances import chances
-from fix_fleet import Fleet, Plan, make_plan
+from fix_fleet import LAN, Clock, Fleet, Plan, make_plan
+from fleet_referee import Referee
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.speaker.heartbeat import Standing
+from suite.speaker.election import rank
+from suite.speaker.heartbeat import Standing, UsableLink
+from suite.speaker.membership import Settings
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address
 
 SETTLED = 4.0
 """Seconds after the last change: a dead interval to notice, another to linger, time for lost datagrams to be repeated."""
@@ -120,6 +127,131 @@ def test_nodes_on_different_snapshots_never_share_an_address_for_long(
     fleet.run(SETTLED)
 
     assert shares(fleet) == [1] * 10
+
+
+class Story:
+    """A fleet to which one thing after another happens, drawn by Hypothesis; `newest` is the snapshot that all get in the end."""
+
+    def __init__(self, data: st.DataObject, count: int) -> None:
+        self.data, self.draw = data, data.draw
+        self.fleet = Fleet(names(count), make_plan(names(count), ADDRESSES), Random(data.draw(st.integers(0, 2**32))))
+        self.fleet.settings = BRISK
+        self.fleet.clocks = {name: Clock(data.draw(ANYWHEN), data.draw(DRIFT)) for name in self.fleet.names}
+        self.fleet.loss, self.fleet.delay = data.draw(st.floats(0, 0.05)), data.draw(st.floats(0.001, 0.1))
+        self.newest, self.standing = self.fleet.plan, Standing(1, "e")
+        self.referee = Referee(self.fleet, self.newest)
+        for name in self.fleet.names:
+            self.fleet.start(name)
+        self.referee.run(2)
+
+    def some(self, least: int = 0) -> set[str]:
+        """A few nodes."""
+        return self.draw(st.sets(st.sampled_from(self.fleet.names), min_size=least, max_size=4))
+
+    def living(self) -> set[str]:
+        return self.some() & self.fleet.speakers.keys()
+
+    def happens(self) -> None:
+        """One thing."""
+        getattr(self, self.draw(st.sampled_from(FAULTS)))()
+        self.referee.run(self.draw(st.floats(0.1, 2)))
+
+    def power_cut(self) -> None:
+        for name in self.living():
+            self.fleet.kill(name)
+
+    def restart(self) -> None:
+        for name in self.some():
+            self.fleet.start(name, self.standing, self.newest)
+
+    def one_way_cuts(self) -> None:
+        pairs = st.tuples(st.sampled_from(self.fleet.names), st.sampled_from(self.fleet.names))
+        self.fleet.cut = set(self.draw(st.lists(pairs, max_size=6)))
+
+    def partition(self) -> None:
+        here = self.some(least=1)
+        pairs = itertools.permutations(self.fleet.names, 2)
+        self.fleet.cut = {(one, other) for one, other in pairs if (one in here) != (other in here)}
+
+    def storm(self) -> None:
+        self.fleet.loss = self.draw(st.floats(0.2, 0.9))
+        self.referee.run(self.draw(st.floats(0.1, 2)))
+        self.fleet.loss = 0.05
+
+    def freeze(self) -> None:
+        for name in self.living():
+            self.fleet.freeze(name, self.draw(st.floats(0.1, 3)))
+
+    def carrier(self) -> None:
+        """Lost, and back for those that had lost it."""
+        for name in self.living():
+            self.fleet.set_links(name, *(() if self.fleet.speakers[name].duty.state.links else (CABLE,)))
+
+    def drain(self) -> None:
+        for name in self.living():
+            self.fleet.drain(name, is_draining=not self.fleet.speakers[name].duty.state.is_draining)
+
+    def newer_snapshot(self) -> None:
+        """Other candidates, and not everybody has heard of it."""
+        self.standing = Standing(self.standing.revision + 1, "e")
+        self.newest = self.referee.plan = make_plan(self.some(least=1), ADDRESSES, self.standing)
+        for name in self.living():
+            self.fleet.adopt(name, self.newest, self.standing)
+
+    def ends(self) -> None:
+        """Everything is well again, but that those who lost power or their cable stay away."""
+        self.fleet.cut, self.fleet.loss = set(), 0.0
+        for name, speaker in self.fleet.speakers.items():
+            speaker.frozen_until = 0.0
+            if speaker.standing != self.standing:
+                self.fleet.adopt(name, self.newest, self.standing)
+        self.referee.run(QUIET)
+
+    def winners(self) -> dict[IPv4Address, list[str]]:
+        """Who MetalLB would have announce each address: of the candidates that can, the one with the lowest hash."""
+        can = {name for name, speaker in self.fleet.speakers.items() if speaker.is_able}
+        return {address: list(rank(address, can & set(entry.order))[:1]) for address, entry in self.newest.items()}
+
+
+ADDRESSES = 10
+BRISK = Settings(interval=0.25, dead_after=1.0, rejoin_delay=0.5, longest_rejoin_delay=1.0)
+"""Nodes come back soon, so that a story is short; all else as by default."""
+QUIET = 5.0
+BOUND = 3.0
+"""Seconds: a dead interval to notice, another to linger or to listen, and as much again for what was lost or slow."""
+ANYWHEN, DRIFT = st.floats(0, 1e6), st.floats(0.98, 1.02)
+CABLE = UsableLink("eth0", LAN, b"\x02\x00\x00\x00\x00\x01")
+FAULTS = [
+    *("power_cut", "restart", "one_way_cuts", "partition", "storm"),
+    *("freeze", "carrier", "drain", "newer_snapshot"),
+]
+
+
+def lived_through(data: st.DataObject, count: int, most: int) -> Story:
+    """A story of some faults, to its end."""
+    story = Story(data, count)
+    for _ in range(data.draw(st.integers(1, most))):
+        story.happens()
+    story.ends()
+    return story
+
+
+@settings(max_examples=chances(30))
+@given(st.data(), st.integers(2, 8))
+def test_whatever_happens_owners_are_few_soon_one_and_in_the_end_metallbs(data: st.DataObject, count: int) -> None:
+    story = lived_through(data, count, most=6)
+
+    assert (story.referee.longest_double <= BOUND, story.referee.longest_gap <= BOUND) == (True, True)
+    assert {address: story.fleet.owners(address) for address in story.newest} == story.winners()
+
+
+@settings(max_examples=chances(2))
+@given(st.data(), st.integers(30, 50))
+def test_a_large_fleet_lives_through_the_same(data: st.DataObject, count: int) -> None:
+    story = lived_through(data, count, most=2)
+
+    assert (story.referee.longest_double <= BOUND, story.referee.longest_gap <= BOUND) == (True, True)
+    assert {address: story.fleet.owners(address) for address in story.newest} == story.winners()
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(50, marks=pytest.mark.soak)])

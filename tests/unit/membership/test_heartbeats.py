@@ -259,6 +259,20 @@ def test_a_node_that_finds_a_fleet_at_work_waits_before_it_takes_over() -> None:
     assert readiness == [False] * 19 + [True]
 
 
+def test_a_rejoin_delay_shorter_than_the_listening_never_sets_a_timer_that_is_past() -> None:
+    one, two = member("one", "two"), member("two", "one", boot=2)
+    for step in range(8):
+        exchange(step * 0.25, one, two)
+    late = Membership("three", bytes((3,)) * 8, 2.0, Settings(rejoin_delay=0.1))
+    one.configure(["two", "three"], [KEY])
+    late.configure(["one", "two"], [KEY])
+    late.report(Self(standing=STANDING), 2.0)
+    exchange(2.0, one, late)
+    exchange(2.25, one, late)
+
+    assert (late.view()["three"].is_ready, late.next_timer() > 2.25) == (False, True)
+
+
 def test_a_node_alone_is_ready_as_soon_as_it_has_listened() -> None:
     assert [membership.view()["one"].is_ready for membership in (member("one"), established())] == [False, True]
 
