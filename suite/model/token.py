@@ -74,3 +74,13 @@ def hash_of(secret: str) -> str:
 def is_its_secret(token: Token, secret: str) -> bool:
     """Whether ``secret`` belongs to ``token``, told in constant time."""
     return hmac.compare_digest(token.hash, hash_of(secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What an API server says of a token: whose ServiceAccount (namespace/name), until when, and on which node it is."""
+
+    account: str
+    expires: float
+    """Unix time; 0 for a token that must be reviewed again each time."""
+    node: str = ""

@@ -17,7 +17,7 @@ from suite.model.peering import SessionSpan, SessionState
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance
-from suite.model.token import Token
+from suite.model.token import Reviewed, Token
 from suite.model.zone_version import ZoneVersion
 from suite.store import (
     announcements,
@@ -28,6 +28,7 @@ from suite.store import (
     history,
     node_reports,
     past,
+    reviews,
     schema,
     snapshots,
     tokens,
@@ -247,6 +248,18 @@ class Store:
     def tokens(self) -> list[Token]:
         """Every token ever made, the newest first."""
         return self.database.read(tokens.all_tokens)
+
+    def review(self, digest: str) -> Reviewed | None:
+        """What an API server said of the token with this SHA-256 (hex)."""
+        return self.database.read(lambda tx: reviews.review(tx, digest))
+
+    def keep_review(self, digest: str, reviewed: Reviewed, now: float) -> None:
+        """Keep what an API server said of a token until it ends; ``now`` is Unix time.
+
+        Raises:
+            Unavailable: the database is away, read-only or full.
+        """
+        self.database.write(lambda tx: reviews.keep(tx, digest, reviewed, now))
 
     def token(self, token_id: str) -> Token | None:
         """One token, revoked and expired ones too."""

@@ -2,18 +2,21 @@
 
 Over the unix socket this user asks, who owns the database too.  Over the network a bearer token says who it is: one of
 the suite's own, looked up by its id and compared in constant time, or one of a cluster's ServiceAccounts, reviewed by its
-API server.  What was found is remembered for a while, so a database or an API server that is away locks nobody out.
+API server.  What was found is remembered for a while, so a database or an API server that is away locks nobody out;
+what an API server said of a token is in the database too, so a controller that starts meanwhile knows it.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Protocol
 
-from suite.model.token import Scope, Token, is_its_secret, read_token
+from suite.model.token import Reviewed, Scope, Token, is_its_secret, read_token
 from suite.store.errors import StoreError
 
 REMEMBERED = 5.0
@@ -50,22 +53,22 @@ class Denied:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewed:
-    """What an API server says of a token: whose ServiceAccount (namespace/name), until when, and on which node it is."""
-
-    account: str
-    expires: float
-    """Unix time; 0 for a token that must be reviewed again each time."""
-    node: str = ""
-
-
 Review = Callable[[str], Awaitable[Reviewed | None]]
 """Ask an API server about a token; None when it knows it not.
 
 Raises:
     ConnectionError: it does not answer.
 """
+
+
+class Reviews(Protocol):
+    """Where good reviews outlive this process, by the SHA-256 of the token in hex; called in a thread."""
+
+    def review(self, digest: str) -> Reviewed | None:
+        """What was kept."""
+
+    def keep_review(self, digest: str, reviewed: Reviewed, now: float) -> None:
+        """Keep it until the token ends."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class Doorkeeper:
     accounts: Callable[[], dict[str, frozenset[Scope]]] = dict
     review: Review | None = None
     monotonic: Callable[[], float] = time.monotonic
+    reviews: Reviews | None = None
     _known: OrderedDict[bytes, _Remembered] = field(default_factory=OrderedDict)
 
     async def who(self, authorization: str) -> Caller | Denied:
@@ -121,7 +125,7 @@ class Doorkeeper:
         own = read_token(text)
         if own is not None:
             return await self._look_up_own(*own)
-        reviewed = await self.review(text) if self.review is not None else None
+        reviewed = await self._reviewed(text) if self.review is not None else None
         if reviewed is None:
             return self._remember(Denied(401, "the token is not known"), 0)
         scopes = self.accounts().get(reviewed.account)
@@ -130,6 +134,29 @@ class Doorkeeper:
             return self._remember(Denied(403, why, "name it in web.service-accounts"), 0)
         caller = Caller(f"serviceaccount {reviewed.account}", scopes, reviewed.node)
         return self._remember(caller, reviewed.expires)
+
+    async def _reviewed(self, text: str) -> Reviewed | None:
+        """What the API server says; while it is away, what it said to this process or to one before it."""
+        if self.review is None:
+            return None
+        digest = sha256(text.encode()).hexdigest()
+        try:
+            reviewed = await self.review(text)
+        except ConnectionError:
+            kept = await asyncio.to_thread(self.reviews.review, digest) if self.reviews is not None else None
+            if kept is None or kept.expires <= self.clock().timestamp():
+                raise
+            return kept
+        if reviewed is not None and reviewed.account in self.accounts():
+            await self._keep(digest, reviewed)
+        return reviewed
+
+    async def _keep(self, digest: str, reviewed: Reviewed) -> None:
+        """For the next life; a database that is away keeps nobody out whom the API server knows."""
+        now = self.clock().timestamp()
+        if self.reviews is not None and reviewed.expires > now:
+            with suppress(StoreError):
+                await asyncio.to_thread(self.reviews.keep_review, digest, reviewed, now)
 
     async def _look_up_own(self, token_id: str, secret: str) -> _Remembered:
         token = await asyncio.to_thread(self.token, token_id)

@@ -19,11 +19,11 @@ from suite.model.address import Address
 from suite.model.configuration import WebSettings
 from suite.model.publication import Origin, Publication
 from suite.model.status import Fellow
-from suite.model.token import Scope
+from suite.model.token import Reviewed, Scope
 from suite.store.errors import StoreError
 from suite.store.remote.feed import Feed
 from suite.store.store import Store
-from suite.web.access import Doorkeeper, Reviewed
+from suite.web.access import Doorkeeper
 from suite.web.backend import Backend
 from suite.web.following import Following, News
 from suite.web.serve import Secured
@@ -64,13 +64,14 @@ class FeedHost:
         self._probed = probed
         self._ahead: tuple[Address, ...] = ()
         self._authority = ""
+        self._has_authority = asyncio.Event()
         self._certificate = ""
         self._context: ssl.SSLContext | None = None
         self._credentials = Credentials(host.kubeconfig)
         feed = Feed(store, lambda: origin.snapshot, lambda: self._ahead)
         self.following = Following(feed, self._news, origin, store, lambda: self._authority, self._note_clean)
         review = self._review if host.settings.service_accounts else None
-        self.doorkeeper = Doorkeeper(store.token, host.clock, self._accounts, review)
+        self.doorkeeper = Doorkeeper(store.token, host.clock, self._accounts, review, reviews=store)
 
     def completed(self, backend: Backend) -> Backend:
         """What answers come from, with all that a database allows."""
@@ -100,6 +101,7 @@ class FeedHost:
 
         self._context = server_context()
         await asyncio.to_thread(self._renew)
+        self._has_authority.set()
         return Secured(listener, self._context)
 
     async def run(self) -> None:
@@ -125,7 +127,8 @@ class FeedHost:
 
     async def _tell_cluster(self) -> None:
         place = self._host.settings.authority_config_map
-        while place and self._authority:
+        await self._has_authority.wait()
+        while place:
             try:
                 await self._credentials.publish(place, self._authority)
             except (ApiError, Lost) as error:

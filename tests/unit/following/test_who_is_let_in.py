@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from suite.model.token import Scope, Token, hash_of, is_its_secret, read_token, write_token
+from suite.model.token import Reviewed, Scope, Token, hash_of, is_its_secret, read_token, write_token
 from suite.store.errors import Unavailable
-from suite.web.access import MOST_TOKEN, REMEMBERED, Caller, Denied, Doorkeeper, Reviewed
+from suite.web.access import MOST_TOKEN, REMEMBERED, Caller, Denied, Doorkeeper
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = Token("abc", "compute2", frozenset({Scope.SPEAKER}), hash_of("s3cret"), NOON, node="compute2")
@@ -26,11 +26,21 @@ class Gate:
     asked: int = 0
     now: datetime = NOON
     monotonic: float = 0.0
+    kept: dict[str, Reviewed] = field(default_factory=dict)
+    """What outlives a doorkeeper."""
     keeper: Doorkeeper = field(init=False)
 
     def __post_init__(self):
         accounts = {ACCOUNT: frozenset({Scope.SPEAKER})}
-        self.keeper = Doorkeeper(self.look_up, lambda: self.now, lambda: accounts, self.review, lambda: self.monotonic)
+        self.keeper = Doorkeeper(
+            self.look_up, lambda: self.now, lambda: accounts, self.api_review, lambda: self.monotonic, self
+        )
+
+    def review(self, digest):
+        return self.kept.get(digest)
+
+    def keep_review(self, digest, reviewed, _now):
+        self.kept[digest] = reviewed
 
     def look_up(self, token_id):
         self.asked += 1
@@ -38,7 +48,7 @@ class Gate:
             raise Unavailable("the database is away")
         return self.token if token_id == "abc" else None
 
-    async def review(self, _text):
+    async def api_review(self, _text):
         self.asked += 1
         if self.is_away:
             raise ConnectionError("the API server is away")
@@ -125,6 +135,44 @@ def test_a_good_review_counts_until_the_token_ends():
     after = gate.who("Bearer e30.e30.x")
 
     assert (type(before), gate.asked, after.status) == (Caller, 2, 503)
+
+
+JWT = "Bearer e30.e30.x"
+IN_AN_HOUR = Reviewed(ACCOUNT, (NOON + timedelta(hours=1)).timestamp(), "node1")
+
+
+def test_a_good_review_outlives_the_controller_while_the_api_server_is_away():
+    before = Gate(reviewed=IN_AN_HOUR)
+    before.who(JWT)
+
+    after = Gate(kept=before.kept, is_away=True)
+
+    assert after.who(JWT) == Caller(f"serviceaccount {ACCOUNT}", frozenset({Scope.SPEAKER}), "node1")
+
+
+def test_a_review_that_outlived_its_token_lets_nobody_in():
+    before = Gate(reviewed=IN_AN_HOUR)
+    before.who(JWT)
+
+    after = Gate(kept=before.kept, is_away=True, now=NOON + timedelta(hours=1))
+
+    assert after.who(JWT).status == 503
+
+
+def test_an_api_server_that_answers_counts_more_than_what_it_said_before():
+    before = Gate(reviewed=IN_AN_HOUR)
+    before.who(JWT)
+
+    after = Gate(kept=before.kept)
+
+    assert after.who(JWT).error == "the token is not known"
+
+
+def test_nothing_is_kept_of_accounts_that_may_not_ask():
+    gate = Gate(reviewed=replace(IN_AN_HOUR, account="default/other"))
+    gate.who(JWT)
+
+    assert gate.kept == {}
 
 
 def test_a_token_is_read_as_it_was_written():
