@@ -13,6 +13,8 @@ from suite.nameserver.records import Rank, Record
 
 Source: TypeAlias = tuple[str, str, str]
 """Kind (service, host, record, label, zone), then what names it."""
+Owner: TypeAlias = tuple[bytes, bytes]
+"""Zone and owner name, both folded."""
 Claims: TypeAlias = dict[Source, list[Record]]
 Touched: TypeAlias = dict[bytes, set[bytes]]
 """Folded owner names by folded zone."""

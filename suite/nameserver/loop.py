@@ -72,6 +72,8 @@ class Nameserver:
         """What the database held at the start: what changes from there is a difference that secondaries can take."""
         self.refused: dict[ServiceRef, tuple[Refusal, ...]] = {}
         """Services some of whose names belong to others."""
+        self.refused_static: dict[str, tuple[Refusal, ...]] = {}
+        """Static hosts and records that are not served as they are written, by how people call them."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -121,6 +123,7 @@ class Nameserver:
             planned = self._plan(snapshot, publication.touched)
             updates = await self._numbered(planned.updates)
             self._snapshot, self.refused = snapshot, planned.refused
+            self._tell_refused(planned.static)
             self.contact(publication.age)
             self._is_stale = publication.age > snapshot.configuration.dns.stale_limit
             if self._is_stale:  # kept from before: never served as if it were new, not for a moment
@@ -145,6 +148,7 @@ class Nameserver:
                 f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
             )
         notes += [f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of]
+        notes += [f"{who}: {each.message}" for who, all_of in sorted(self.refused_static.items()) for each in all_of]
         snapshot = self._visible  # what the next query sees, not what is on its way
         return Instance(
             "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
@@ -167,6 +171,14 @@ class Nameserver:
             raise RuntimeError("follow() makes the planner")
         with without_collector() if touched is None else nullcontext():
             return self._planner.plan(snapshot, touched)
+
+    def _tell_refused(self, refused: dict[str, tuple[Refusal, ...]]) -> None:
+        """Log what static names lose, once each time; Services are told by other ways too."""
+        for who, each in refused.items():
+            for refusal in each:
+                if refusal not in self.refused_static.get(who, ()):
+                    _log.warning("%s: %s", who, refusal.message)
+        self.refused_static = refused
 
     async def _resume(self, snapshot: Snapshot) -> None:
         """Where secondaries know the zones of the last start: begin with these, so that only what changed is new."""

@@ -9,21 +9,24 @@ What a plain Service asks for (its address at its canonical name, the pointer ba
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 
 from suite.dns import name, nodes, rrtype
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
-from suite.dns.rrset import RRset, soa_with_serial
+from suite.dns.rrset import RRset
 from suite.dns.zone import Zone, ZoneError
 from suite.model.configuration import Configuration
 from suite.model.persistent import glances
-from suite.model.refusal import Reason, Refusal
+from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.apex import apex_of
-from suite.nameserver.claims import Claims, ClaimTable, Source, Touched
+from suite.nameserver.claims import Claims, ClaimTable, Owner, Source, Touched
+from suite.nameserver.losers import Losers, of_services, of_static, said
+from suite.nameserver.occlusion import Cuts, is_cut
+from suite.nameserver.record_sets import says_the_same, set_of, sets_of
 from suite.nameserver.records import (
     Record,
     Scheme,
@@ -40,14 +43,10 @@ from suite.nameserver.records import (
 from suite.nameserver.reverse import ReverseZones
 from suite.nameserver.versions import next_serial
 
-Owner = tuple[bytes, bytes]
-"""Zone and owner name, both folded."""
-
 _NOTHING = Wanted()
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
 _ADDRESS_TYPES = {4: rrtype.A, 6: rrtype.AAAA}
-_CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
 """What only the zone itself may say at its apex, or nobody."""
 
@@ -59,6 +58,8 @@ class ZonePlan:
     updates: tuple[Update, ...]
     refused: dict[ServiceRef, tuple[Refusal, ...]]
     """Services some of whose names belong to others now; replaced as a whole each time."""
+    static: dict[str, tuple[Refusal, ...]]
+    """The same of static hosts and records, by how people call them."""
 
 
 class ZonePlanner:
@@ -68,7 +69,7 @@ class ZonePlanner:
         self._snapshot = Snapshot()
         self._scheme = scheme_of(Configuration())
         self._zones: dict[bytes, Zone] = {}
-        self._lost: dict[Owner, tuple[tuple[Source, Source], ...]] = {}
+        self._losers = Losers()
         self._begin()
 
     def _begin(self) -> None:
@@ -82,8 +83,8 @@ class ZonePlanner:
         # What follows repeats the above by another key, so that one change never costs a walk over everything.
         self._labels_of: dict[Source, set[str]] = {}
         self._labels_touched: set[str] = set()
-        self._cut_owners: dict[Source, set[Owner]] = {}
-        self._own_refusals: dict[ServiceRef, tuple[Refusal, ...]] = {}
+        self._cuts = Cuts()
+        self._losers.begin()
 
     @property
     def zones(self) -> dict[bytes, Zone]:
@@ -104,7 +105,9 @@ class ZonePlanner:
         self._snapshot = snapshot
         owners = self._all_anew() if touched is None or is_anew else self._changed(set(touched))
         updates = self._compile(owners)
-        return ZonePlan((*updates, SetState(ready=snapshot.is_complete, stale=False)), self._refusals())
+        refused = self._losers.refusals()
+        state = SetState(ready=snapshot.is_complete, stale=False)
+        return ZonePlan((*updates, state), of_services(refused), of_static(refused))
 
     def _changed(self, refs: set[ServiceRef]) -> Touched:
         """Look at what depends on these Services; the names whose records may change by it."""
@@ -263,24 +266,18 @@ class ZonePlanner:
         self._wanted.pop(source, None)
         if (wanted.records or wanted.refusals) and self._standing(source) != wanted:
             self._wanted[source] = wanted
-        if source[0] == "service" and (wanted.refusals or self._own_refusals):
-            self._own_refusals.pop(ServiceRef(*source[1:]), None)
-            if wanted.refusals:
-                self._own_refusals[ServiceRef(*source[1:])] = wanted.refusals
-        if source[0] == "record":
-            cuts = {(record.zone, record.owner.lower()) for record in wanted.records if record.rtype in _CUTS}
-            self._cut_owners.pop(source, None)
-            if cuts:
-                self._cut_owners[source] = cuts
+        self._losers.note(source, wanted.refusals)
+        self._cuts.note(source, wanted.records)
 
     def _compile(self, touched: Touched) -> list[Update]:
         """Zone by zone, the record sets that differ from what is served."""
-        for zone_name, owner in self._cuts():
-            touched.setdefault(zone_name, set()).add(owner)
+        self._cuts.follow(touched, self._claims)
         updates: list[Update] = []
         for origin, changed in touched.items():
             zone = self._zones.get(origin)
             if self._apex_source(origin) not in self._wanted:
+                for owner in changed:
+                    self._losers.forget((origin, owner))
                 if zone is not None:
                     del self._zones[origin]
                     updates.append(RemoveZone(origin))
@@ -317,9 +314,9 @@ class ZonePlanner:
             zone = Zone.build(origin, rrsets, notes, self._claims.folded(origin))
         except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
             apex = self._claims.of(self._apex_source(origin), origin, origin)
-            zone = Zone.build(origin, _sets(apex), notes, self._claims.folded(origin))
+            zone = Zone.build(origin, sets_of(apex), notes, self._claims.folded(origin))
             for owner in owners:
-                zone = _grown(zone, self._rrsets(owner))
+                zone = self._grown(zone, owner, self._rrsets(owner))
         self._zones[origin] = zone.with_changes((), self._snapshot.revision)
         return [ReplaceZone(self._zones[origin])]
 
@@ -337,7 +334,7 @@ class ZonePlanner:
             changed, legal = zone.with_changes((), serial, notes), []
             for owner in owners:
                 mine = self._difference(zone, owner)
-                grown = _grown(changed, mine)
+                grown = self._grown(changed, owner, mine)
                 if grown is not changed:
                     legal += mine
                 changed = grown
@@ -350,61 +347,73 @@ class ZonePlanner:
         node = zone.get(owner[1])
         served = {rrset.rtype: rrset for rrset in node.rrsets} if node else {}
         wanted = {rrset.rtype: rrset for rrset in self._rrsets(owner)}
-        changes = [rrset for rtype, rrset in wanted.items() if rtype not in served or not _same(served[rtype], rrset)]
+        changes = [
+            rrset for rtype, rrset in wanted.items() if rtype not in served or not says_the_same(served[rtype], rrset)
+        ]
         return changes + [RRset(owner[1], rtype, 0, ()) for rtype in served.keys() - wanted.keys()]
 
     def _rrsets(self, owner: Owner) -> list[RRset]:
         """The record sets that the winner of a name gets; in a reverse zone everybody's."""
         claims = self._claims.at(*owner)
-        self._lost.pop(owner, None)
+        self._losers.forget(owner)
         if not claims:
             return []
         if len(claims) == 1:  # as nearly always, so in few steps
             (records,) = claims.values()
-            if len(records) == 1 and records[0].rtype not in _CUTS:
-                return [_set(records[0])]
-        apex = claims.get(self._apex_source(owner[0])) if owner[0] == owner[1] else None
-        if apex is not None and len(claims) > 1:  # what the zone needs, and beside it the best claim to its name
-            rest = {source: records for source, records in claims.items() if records is not apex}
-            records = apex + [record for record in rest[_winner(rest)] if record.rtype not in _APEX]
-        elif len(claims) == 1:
-            (records,) = claims.values()
-        elif next(iter(claims.values()))[0].rtype == rrtype.PTR:
-            records = [record for each in claims.values() for record in each]
-        else:
-            winner = _winner(claims)
-            self._lost[owner] = tuple((loser, winner) for loser in claims if loser != winner)
-            records = claims[winner]
-        if self._occludes(owner, records):
-            records = [record for record in records if record.rtype not in _CUTS or owner[0] == owner[1]]
-        return _sets(records)
+            if len(records) == 1 and not is_cut(owner, records[0]):
+                return [set_of(records[0])]
+        if owner[0] != owner[1] and next(iter(claims.values()))[0].rtype == rrtype.PTR:
+            return sets_of(record for each in claims.values() for record in each)
+        return sets_of(self._visible(owner, claims, self._held(owner, claims)))
 
-    def _cuts(self) -> set[Owner]:
-        """Owners with a delegation or DNAME: whether they may stand depends on what others have below them."""
-        return set().union(*self._cut_owners.values())
+    def _held(self, owner: Owner, claims: Claims) -> list[Record]:
+        """What the best claim to a name says; at the apex of a zone beside what the zone needs."""
+        needed = claims.get(self._apex_source(owner[0]), []) if owner[0] == owner[1] else []
+        others = {source: records for source, records in claims.items() if records is not needed}
+        if not others:
+            return needed
+        winner = _winner(others)
+        if len(others) > 1:
+            self._losers.lose(owner, (loser for loser in others if loser != winner), winner)
+        if not needed:
+            return others[winner]
+        allowed = [record for record in others[winner] if record.rtype not in _APEX]
+        if len(allowed) < len(others[winner]):
+            why = "says its own SOA and NS, and has no CNAME at its name"
+            self._losers.leave_out(owner, winner, f"the zone {name.to_text(owner[0])} {why}")
+        return needed + allowed
 
-    def _occludes(self, owner: Owner, records: list[Record]) -> bool:
-        """Whether a delegation or DNAME here would hide a name that somebody else has below it."""
-        if owner[0] == owner[1] or not any(record.rtype in _CUTS for record in records):
-            return False
-        return any(
-            other != owner[1]
-            and name.is_below(other, owner[1])
-            and any(source[0] != "record" for source in self._claims.at(owner[0], other))
-            for other in self._claims.owners(owner[0])
-        )
+    def _visible(self, owner: Owner, claims: Claims, records: list[Record]) -> list[Record]:
+        """``records`` without a delegation or DNAME that would hide a name somebody else has below it."""
+        cuts = [record for record in records if is_cut(owner, record)]
+        hidden = self._cuts.hides(owner, self._claims) if cuts else None
+        if hidden is None:
+            return records
+        asker = next(source for source, theirs in claims.items() if cuts[0] in theirs)
+        kind = "DNAME" if cuts[0].rtype == rrtype.DNAME else "delegation"
+        why = f"the {kind} of {name.to_text(owner[1])} would hide {_shown(*hidden)}"
+        self._losers.leave_out(owner, asker, why)
+        return [record for record in records if record not in cuts]
 
-    def _refusals(self) -> dict[ServiceRef, tuple[Refusal, ...]]:
-        refused: dict[ServiceRef, list[Refusal]] = {}
-        for ref, own in self._own_refusals.items():
-            refused[ref] = list(own)
-        for owner, losers in self._lost.items():
-            for loser, winner in losers:
-                if loser[0] == "service":
-                    holder = "/".join(part for part in winner[1:] if part)
-                    message = f"{name.to_text(owner[1])} belongs to {winner[0]} {holder}"
-                    refused.setdefault(ServiceRef(*loser[1:]), []).append(Refusal(Reason.NAME_TAKEN, message))
-        return {ref: tuple(each) for ref, each in refused.items()}
+    def _grown(self, zone: Zone, owner: Owner, changes: list[RRset]) -> Zone:
+        """``zone`` with the changes of one name, or as it was when they break a rule."""
+        try:
+            return zone.with_changes(changes)
+        except ZoneError as error:
+            self._losers.leave_out(owner, _winner(self._claims.at(*owner)), str(error))
+            return zone
+
+    def left_out(self, origin: bytes, owner: bytes) -> str:
+        """Why something that the holder of a folded name asks for is not served; empty where all of it is."""
+        return self._losers.left_out((origin, owner))
+
+    def would_hide(self, origin: bytes, owner: bytes) -> str:
+        """Which name of whom a delegation or DNAME at a folded name would hide; empty where none."""
+        cuts = Cuts()
+        cuts.note(("record", "", ""), (Record(origin, owner, rrtype.DNAME, 0, b""),))
+        cuts.follow({}, self._claims)
+        hidden = cuts.hides((origin, owner), self._claims)
+        return "" if hidden is None else _shown(*hidden)
 
 
 def scheme_of(configuration: Configuration) -> Scheme:
@@ -426,6 +435,11 @@ def scheme_of(configuration: Configuration) -> Scheme:
         )
 
     return Scheme(configuration, every, pool_zones, ReverseZones(configuration.pools), may_claim)
+
+
+def _shown(owner: bytes, claims: Claims) -> str:
+    """A name and who has it."""
+    return f"{name.to_text(owner)} of {said(_winner(claims))}"
 
 
 def _service(ref: ServiceRef) -> Source:
@@ -460,41 +474,3 @@ def _winner(claims: Claims) -> Source:
 
 def _strength(record: Record) -> tuple[int, int]:
     return record.rank, record.since
-
-
-def _set(record: Record) -> RRset:
-    return RRset(record.owner, record.rtype, record.ttl, (record.rdata,), record.is_leased)
-
-
-def _sets(records: Iterable[Record]) -> list[RRset]:
-    """Records of one owner as record sets: one TTL, the smallest asked for (RFC 2181 section 5.2), no duplicates."""
-    grouped: dict[int, list[Record]] = {}
-    for record in records:
-        grouped.setdefault(record.rtype, []).append(record)
-    return [
-        RRset(
-            members[0].owner,
-            rtype,
-            min(record.ttl for record in members),
-            tuple(sorted({record.rdata for record in members})),
-            any(record.is_leased for record in members),
-        )
-        for rtype, members in grouped.items()
-    ]
-
-
-def _same(served: RRset, wanted: RRset) -> bool:
-    """Whether two record sets say the same; the serial of a SOA is the zone's own."""
-    if wanted.rtype != rrtype.SOA:
-        return served == wanted
-    return replace(served, rdatas=(soa_with_serial(served.rdatas[0], 0),)) == replace(
-        wanted, rdatas=(soa_with_serial(wanted.rdatas[0], 0),)
-    )
-
-
-def _grown(zone: Zone, changes: list[RRset]) -> Zone:
-    """``zone`` with ``changes``, or as it was when they break a rule."""
-    try:
-        return zone.with_changes(changes)
-    except ZoneError:
-        return zone

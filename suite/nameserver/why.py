@@ -8,6 +8,7 @@ from suite.dns.zone import Zone
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.claims import Source
+from suite.nameserver.losers import said
 from suite.nameserver.plan import ZonePlanner
 from suite.nameserver.records import Rank
 
@@ -43,9 +44,11 @@ def why(snapshot: Snapshot, qname: bytes) -> tuple[Why, ...]:
     for place, (source, record) in enumerate(claims):
         since = f", asked for since revision {record.since}" if record.since else ""
         verb = "holder" if place == 0 else "refused"
-        steps.append(Why(verb, f"{_named(source)}, {_RANKS[record.rank]}{since}"))
+        steps.append(Why(verb, f"{said(source)}, {_RANKS[record.rank]}{since}"))
     if claims:
         steps += _rows(snapshot, claims[0][0], holder)
+    if left_out := planner.left_out(zone.origin, holder):
+        steps.append(Why("left out", left_out))
     if text := zone.notes.get(holder):
         steps.append(Why("no address", text))
     return tuple(steps)
@@ -63,12 +66,6 @@ def _holder(zone: Zone, owner: bytes) -> tuple[bytes, list[Why]]:
     if zone.get(star) is not None:
         return star, [Why("name", f"covered by {name.to_text(star)}")]
     return owner, [Why("name", f"nobody asks for it; the nearest that exists is {name.to_text(encloser)}: NXDOMAIN")]
-
-
-def _named(source: Source) -> str:
-    kind, *parts = source
-    words = {"record": "static record", "host": "static host", "label": "name of one label", "zone": "zone"}
-    return f"{words.get(kind, kind)} {'/'.join(part for part in parts if part)}"
 
 
 def _rows(snapshot: Snapshot, source: Source, owner: bytes) -> list[Why]:

@@ -12,10 +12,13 @@ from suite.model.changes import Changes
 from suite.model.configuration import StaticRecord
 from suite.model.event import Action, Actor, Event
 from suite.model.snapshot import Snapshot
-from suite.nameserver.plan import scheme_of
+from suite.nameserver.losers import said
+from suite.nameserver.plan import ZonePlanner, scheme_of
+from suite.nameserver.records import Rank
 
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME, rrtype.DNAME})
 """What the suite itself says at the apex of its zones, or nobody may."""
+_CUTS = frozenset({rrtype.NS, rrtype.DNAME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ def imported(snapshot: Snapshot, reading: Reading, actor: Actor, reason: str = "
     refused = [f"line {each.line}: {each.text}: {each.reason}" for each in reading.refused]
     taken: dict[StaticRecord, None] = {}
     types = _types(snapshot)
+    holders = _Holders(snapshot)
     for rrset in reading.rrsets:
         for rdata in rrset.rdatas:
             text = format_rdata(rrset.rtype, rdata)
@@ -42,6 +46,7 @@ def imported(snapshot: Snapshot, reading: Reading, actor: Actor, reason: str = "
             objection = _objection(snapshot, record, rrset.name.lower(), rrset.rtype, rdata)
             if record not in snapshot.records:
                 objection = objection or _clash(types.setdefault(rrset.name.lower(), set()), rrset.rtype)
+                objection = objection or holders.objection(rrset.name.lower(), rrset.rtype)
             if objection:
                 refused.append(f"{record.name} {record.ttl} {record.type} {record.value}: {objection}")
             else:
@@ -80,6 +85,34 @@ def _objection(snapshot: Snapshot, record: StaticRecord, owner: bytes, rtype: in
         if pool is not None and ip_address(rdata) in pool:
             return f"the address belongs to pool {pool.name} and may be leased to anybody; name the Service instead"
     return ""
+
+
+class _Holders:
+    """Who has names already that a static record would not get, or would hide."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._origins = sorted(scheme_of(snapshot.configuration).zones, key=len, reverse=True)
+        self._planner: ZonePlanner | None = None
+
+    def objection(self, owner: bytes, rtype: int) -> str:
+        """Why somebody else's name is in the way; empty when none is."""
+        origin = next(zone for zone in self._origins if name.is_below(owner, zone))
+        planner = self._planned()
+        holder = next(
+            (source for source, record in planner.claims_on(origin, owner) if record.rank < Rank.CONFIGURED), None
+        )
+        if holder is not None and owner != origin:
+            return f"the name belongs to {said(holder)}"
+        hidden = planner.would_hide(origin, owner) if rtype in _CUTS and owner != origin else ""
+        return f"it would hide {hidden}" if hidden else ""
+
+    def _planned(self) -> ZonePlanner:
+        """The names of the snapshot, looked at when the first record needs it."""
+        if self._planner is None:
+            self._planner = ZonePlanner()
+            self._planner.plan(self._snapshot)
+        return self._planner
 
 
 def _clash(there: set[int], rtype: int) -> str:

@@ -24,7 +24,11 @@ HOSTS = (
     StaticHost("gateway", (parse_address("192.0.2.1"),), aliases=("router",)),
     StaticHost("www", service=ServiceRef("b", "x")),
 )
-RECORDS = (StaticRecord("deep", "NS", "ns.elsewhere.example."), StaticRecord("web", "TXT", "written"))
+RECORDS = (
+    StaticRecord("deep", "NS", "ns.elsewhere.example."),
+    StaticRecord("a", "DNAME", "elsewhere.example."),
+    StaticRecord("web", "TXT", "written"),
+)
 CONFIGURATION = Configuration(
     (Pool("p", (parse_range("10.0.0.0/29"), parse_range("fd00::/125"))),),
     dns=DnsSettings(hosts=HOSTS, records=RECORDS),
@@ -78,15 +82,31 @@ def served(planner: ZonePlanner) -> dict[bytes, set[object]]:
 def test_step_by_step_and_all_at_once_come_to_the_same_zones(changes: list[object]) -> None:
     follower = ZonePlanner()
     snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
-    follower.plan(snapshot)
+    followed = follower.plan(snapshot)
 
     for step in changes:
         snapshot, ref = advance(snapshot, step)
-        follower.plan(snapshot, [ref])
+        followed = follower.plan(snapshot, [ref])
 
     fresh = ZonePlanner()
-    fresh.plan(snapshot)
+    at_once = fresh.plan(snapshot)
     assert served(follower) == served(fresh)
+    assert (followed.refused, followed.static) == (at_once.refused, at_once.static)
+
+
+@settings(max_examples=chances(40), deadline=None)
+@given(steps)
+def test_no_delegation_or_dname_hides_what_a_service_or_a_host_has(changes: list[object]) -> None:
+    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    for step in changes:
+        snapshot, _ = advance(snapshot, step)
+    planner = ZonePlanner()
+    planner.plan(snapshot)
+
+    for origin, zone in planner.zones.items():
+        for rrset in zone.rrsets():
+            kinds = {source[0] for source, _ in planner.claims_on(origin, rrset.name.lower())}
+            assert kinds == {"record"} or zone.cut_above(rrset.name.lower()) is None
 
 
 @settings(max_examples=chances(40), deadline=None)
