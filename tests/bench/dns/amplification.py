@@ -10,6 +10,7 @@ answers come from the reference that the ready-made ones are proved equal to.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,11 +56,25 @@ ZONE = Zone.build(
         rrset("ns1.sub", "A", "192.0.2.1"),
         rrset("ns2.sub", "A", "192.0.2.2"),
         rrset("twenty.default", "A", *(f"10.0.42.{number}" for number in range(1, 21))),
+        rrset("moved", "DNAME", "default"),
+        rrset("away", "DNAME", ".".join("x" * 60 for _ in range(4))),
+        rrset("issuer", "CAA", '0 issue "ca.example"'),
+        rrset("words", "TXT", " ".join(f'"{"x" * 255}"' for _ in range(4))),
+        replace(rrset("rented", "A", "10.0.42.2"), leased=True),
         rrset("hundred.default", "A", *(f"10.0.42.{number}" for number in range(1, 101))),
     ],
     {from_text("tea.default.service."): REASON},
 )
-READY, WAITING = Zones.of([ZONE]), Zones()
+REVERSE_ORIGIN = from_text("42.0.10.in-addr.arpa.")
+REVERSE = Zone.build(
+    REVERSE_ORIGIN,
+    [
+        rrset("42.0.10.in-addr.arpa.", "SOA", "ns hostmaster 1795356800 60 10 80 5"),
+        rrset("1.42.0.10.in-addr.arpa.", "PTR", "coffee.default"),
+    ],
+)
+READY, WAITING = Zones.of([ZONE, REVERSE]), Zones()
+STALE = Zones.of([ZONE], stale=True)
 
 
 class Row(NamedTuple):
@@ -71,6 +86,9 @@ class Row(NamedTuple):
     zones: Zones = READY
     rclass: int = rrtype.IN
     options: bytes = b""
+    version: int = 0
+    opcode: int = rrtype.QUERY
+    questions: int = 1
 
 
 ROWS = (
@@ -84,15 +102,28 @@ ROWS = (
     Row("SRV with its address", "_http._tcp.coffee.default.service", "SRV"),
     Row("CNAME and what it leads to", "shop.service", "A"),
     Row("below a wildcard", "x.coffee.default.service", "A"),
+    Row("PTR", "1.42.0.10.in-addr.arpa", "PTR"),
+    Row("PTR of a free address (NXDOMAIN)", "9.42.0.10.in-addr.arpa", "PTR"),
+    Row("DNAME, the CNAME it makes and what that leads to", "coffee.moved.service", "A"),
+    Row("DNAME that makes a name too long (YXDOMAIN)", "a-label.away.service", "A"),
+    Row("only names below it (NODATA)", "default.service", "A"),
     Row("MX with its address", "service", "MX"),
     Row("HTTPS with its address", "h3.service", "HTTPS"),
     Row("NS with its addresses", "service", "NS"),
+    Row("CAA", "issuer.service", "CAA"),
+    Row("static TXT of 1,020 octets (truncated without EDNS)", "words.service", "TXT"),
     Row("SOA", "service", "SOA"),
     Row("ANY (RFC 8482)", "service", "ANY"),
     Row("referral with glue", "x.sub.service", "A"),
     Row("not ours (REFUSED)", "example.com", "A"),
     Row("before the first snapshot (SERVFAIL)", "coffee.default.service", "A", WAITING),
-    Row("transfer over UDP", "service", "AXFR"),
+    Row("source out of reach too long (SERVFAIL)", "rented.service", "A", STALE),
+    Row("EDNS version 1 (BADVERS)", "coffee.default.service", "A", version=1),
+    Row("two questions announced (FORMERR)", "coffee.default.service", "A", questions=2),
+    Row("UPDATE (NOTIMP)", "service", "SOA", opcode=5),
+    Row("NOTIFY (REFUSED)", "service", "SOA", opcode=rrtype.NOTIFY),
+    Row("AXFR over UDP (REFUSED)", "service", "AXFR"),
+    Row("IXFR over UDP: the SOA", "service", "IXFR"),
     Row("A with NSID and a new cookie", "coffee.default.service", "A", options=edns.option(3, b"") + edns.option(10, bytes(8))),
     Row("who are you (CH TXT id.server)", "id.server", "TXT", rclass=rrtype.CH),
 )  # fmt: skip
@@ -100,7 +131,8 @@ ROWS = (
 
 def question(row: Row, *, has_edns: bool) -> bytes:
     opt = edns.record(4096, 0, dnssec_ok=True, options=row.options) if has_edns else b""
-    head = HEADER.pack(1, 0x0100, 1, 0, 0, int(has_edns))
+    opt = opt[:6] + bytes([row.version]) + opt[7:] if opt else b""
+    head = HEADER.pack(1, 0x0100 | row.opcode << 11, row.questions, 0, 0, int(has_edns))
     return (
         head + from_text(f"{row.name}.") + rrtype.type_from_text(row.rtype).to_bytes(2) + row.rclass.to_bytes(2) + opt
     )
@@ -112,6 +144,11 @@ def sizes(row: Row, *, has_edns: bool) -> tuple[int, int]:
     return len(asked), len(respond(row.zones, asked, Context(SETTINGS, CLIENT, NOW)) or b"")
 
 
+def needs_edns(row: Row) -> bool:
+    """Whether the question is none without an OPT record."""
+    return bool(row.options or row.version)
+
+
 def above_the_rate(*, has_edns: bool) -> tuple[int, int]:
     """What a network above its rate gets: every second answer, truncated."""
     asked = question(ROWS[0], has_edns=has_edns)
@@ -121,8 +158,8 @@ def above_the_rate(*, has_edns: bool) -> tuple[int, int]:
 def table() -> str:
     """The table in Markdown."""
     lines = ["| answer | without EDNS | factor | with EDNS and DO | factor |", "|---|---|---|---|---|"]
-    rows = [(row.what, sizes(row, has_edns=False), sizes(row, has_edns=True)) for row in ROWS if not row.options]
-    rows += [(row.what, (0, 0), sizes(row, has_edns=True)) for row in ROWS if row.options]
+    rows = [(row.what, sizes(row, has_edns=False), sizes(row, has_edns=True)) for row in ROWS if not needs_edns(row)]
+    rows += [(row.what, (0, 0), sizes(row, has_edns=True)) for row in ROWS if needs_edns(row)]
     rows.append(
         ("above the rate: one in two, truncated", above_the_rate(has_edns=False), above_the_rate(has_edns=True))
     )
