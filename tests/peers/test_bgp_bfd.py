@@ -1,8 +1,10 @@
-"""BFD with BIRD and FRR: sessions come up, and a node that dies without a word loses its routes within a second."""
+"""BFD with BIRD and FRR: sessions come up, and a node that dies without a word loses its routes long before the hold time ends.
+
+How long that takes is measured by tests/bench/bgp/silent_node.py; here what both sides agreed on is compared, and who found it out.
+"""
 
 import json
 import signal
-import time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -19,6 +21,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.net]
 
 PLAIN = RouteAttributes()
 (VIP,) = prefixes("10.10.10.10/32")
+HOLD_TIME = 90
 FAST = BfdProfile(receive_interval=100, transmit_interval=100)
 FAR = BfdProfile(receive_interval=100, transmit_interval=100, minimum_ttl=60)  # BIRD sends the system's 64 over hops
 BIRD_BFD = """
@@ -79,51 +82,48 @@ def test_a_session_with_frr_comes_up(bgplab: BgpLab) -> None:
         assert eventually(lambda: json.loads(frr.vtysh("show bfd peers json"))[0]["status"] == "up", 3)
 
 
-def test_bird_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) -> None:
+def test_bird_drops_the_routes_of_a_silent_node_before_the_hold_time_ends(bgplab: BgpLab) -> None:
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd on; hold time 90;"))
 
     with bgplab.speaker() as speaker:
         _, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(hold_time=90))
+        peer = speaker.peer(peer_config(hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
 
         bgplab.fall_silent()
-        cut = time.monotonic()
 
-        assert bird.lacks("10.10.10.10/32", within=5), bird.log()
-        assert time.monotonic() - cut < 1
+        assert bird.lacks("10.10.10.10/32", within=HOLD_TIME / 3), bird.log()
+        assert "BFD session down" in bird.birdc("show", "protocols", "all", "node")
 
 
-def test_frr_drops_the_routes_of_a_silent_node_within_a_second(bgplab: BgpLab) -> None:
+def test_frr_drops_the_routes_of_a_silent_node_before_the_hold_time_ends(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp("bfd") + FRR_BFD, bfd=True)
 
     with bgplab.speaker() as speaker:
         _, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(hold_time=90))
+        peer = speaker.peer(peer_config(hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
 
         bgplab.fall_silent()
-        cut = time.monotonic()
 
-        assert frr.lacks("10.10.10.10/32", within=5), frr.log()
-        assert time.monotonic() - cut < 1
+        assert frr.lacks("10.10.10.10/32", within=HOLD_TIME / 3), frr.log()
+        assert json.loads(frr.vtysh("show bfd peers json"))[0]["diagnostic"] == "control detection time expired"
 
 
-def test_we_see_a_silent_router_within_a_second(bgplab: BgpLab) -> None:
+def test_we_see_a_silent_router_when_the_detection_time_is_over(bgplab: BgpLab) -> None:
     bird = bgplab.bird(BIRD_BFD.replace("}\n", f'  neighbor {NODE4} dev "eth0";\n}}\n'))
 
     with bgplab.speaker() as speaker:
-        _, changes = speaker.watch(watched())
+        path, changes = speaker.watch(watched())
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8)
+        assert eventually(lambda: speaker.call(path.status).detection_time == pytest.approx(0.3))
         bird.process.send_signal(signal.SIGSTOP)
-        cut = time.monotonic()
 
-        assert eventually(lambda: changes[-1].new.name == "DOWN", 3)
-        assert time.monotonic() - cut < 1
+        assert eventually(lambda: changes[-1].new.name == "DOWN", HOLD_TIME / 3)
         assert changes[-1].diagnostic.name == "DETECTION_TIME_EXPIRED"
 
 
@@ -131,7 +131,7 @@ def test_bird_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: Bg
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
     with bgplab.speaker() as speaker:
         path, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
@@ -147,7 +147,7 @@ def test_frr_keeps_the_routes_through_a_graceful_restart_with_bfd_on(bgplab: Bgp
     frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
     with bgplab.speaker() as speaker:
         path, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
@@ -162,7 +162,7 @@ def test_bird_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: Bg
     bird = bgplab.bird(BIRD_BFD + bird_bgp("bfd graceful; graceful restart on; hold time 90;"))
     with bgplab.speaker() as speaker:
         _, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert bird.has("10.10.10.10/32"), bird.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
@@ -175,7 +175,7 @@ def test_frr_keeps_the_routes_when_the_process_is_killed_with_bfd_on(bgplab: Bgp
     frr = bgplab.frr(frr_bgp(neighbor) + FRR_BFD, bfd=True)
     with bgplab.speaker() as speaker:
         _, changes = speaker.watch(watched())
-        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=90))
+        peer = speaker.peer(peer_config(graceful_restart=30, hold_time=HOLD_TIME))
         speaker.call(peer.announce, {VIP: PLAIN})
         assert frr.has("10.10.10.10/32"), frr.log()
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()

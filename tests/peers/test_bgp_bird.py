@@ -196,7 +196,7 @@ def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
 
         assert bird.has("10.10.10.10/32"), bird.log()
         assert speaker.call(peer.status).hold_time == hold
-        assert stays(lambda: speaker.state(peer) == "Established", 4)
+        assert stays(lambda: speaker.state(peer) == "Established", 1.2 * hold or 0.5)
 
 
 def test_a_router_that_refreshes_gets_the_table_between_marks(bgplab: BgpLab) -> None:

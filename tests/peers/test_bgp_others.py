@@ -1,7 +1,11 @@
-"""Our speaker against GoBGP and ExaBGP, whose stacks are unlike the routers'."""
+"""Our speaker against GoBGP and ExaBGP, whose stacks are unlike the routers'.
+
+ExaBGP asks for routes again (RFC 2918). GoBGP never does: it keeps all that it was told, and its `softresetin` works on that.
+"""
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from routers import Speaker
+
+    from suite.bgp.peer import Peer
     from suite.bgp.peer_config import PeerConfig
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
@@ -44,6 +51,8 @@ GOBGP = f"""
   [neighbors.config]
     neighbor-address = "{NODE4}"
     peer-as = {LOCAL_AS}
+  [neighbors.timers.config]
+    connect-retry = 1
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
       afi-safi-name = "ipv4-unicast"
@@ -158,6 +167,11 @@ ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 SIGNED = next(iter(WAYS.values()))
 
 
+def causes(speaker: Speaker, peer: Peer) -> list[str]:
+    """Why the session fell, each time."""
+    return [change.cause.text for change in speaker.call(peer.status).history if change.cause]
+
+
 def start_gobgp(lab: BgpLab, way: Way) -> GoBgp:
     text = GOBGP.replace(f"as = {ROUTER_AS}", f"as = {way.router_asn}").replace(NODE4, way.node)
     text = text.replace(f"peer-as = {LOCAL_AS}", f"peer-as = {way.asn}")
@@ -222,3 +236,39 @@ def test_a_wrong_password_never_connects(bgplab: BgpLab, start: Callable[[BgpLab
         peer = speaker.peer(SIGNED.config("guess"), listen=True)
 
         assert stays(lambda: speaker.state(peer) in {"Connect", "Active", "Idle"}, 3)
+
+
+@pytest.mark.parametrize("start", [start_gobgp, start_exabgp], ids=["gobgp", "exabgp"])
+def test_a_daemon_that_falls_silent_is_given_up_when_the_hold_time_ends(
+    bgplab: BgpLab, start: Callable[[BgpLab, Way], object]
+) -> None:
+    way = Way(hold=3)
+    start(bgplab, way)
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(way.config(passive=start is start_exabgp), listen=True)
+        assert speaker.is_up(peer, 20)
+
+        bgplab.router.processes[-1].send_signal(signal.SIGSTOP)
+
+        assert eventually(lambda: causes(speaker, peer)[-1:] == ["sent hold timer expired"], 20)
+
+
+@pytest.mark.parametrize("start", [start_gobgp, start_exabgp], ids=["gobgp", "exabgp"])
+def test_a_storm_of_resets_ends_with_the_session_up_and_the_routes_told(
+    bgplab: BgpLab, start: Callable[[BgpLab, Way], object]
+) -> None:
+    way = Way()
+    start(bgplab, way)
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(way.config(passive=start is start_exabgp), listen=True)
+        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
+        for _ in range(3):
+            assert speaker.is_up(peer, 20)
+            bgplab.router.processes[-1].kill()  # the kernel resets the connection
+            bgplab.router.processes[-1].wait(5)
+            start(bgplab, way)
+
+        assert eventually(lambda: speaker.call(peer.status).counters["established"] >= 4, 20)
+        assert eventually(lambda: speaker.call(peer.status).announced == 2, 20)
