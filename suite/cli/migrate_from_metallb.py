@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +35,7 @@ The order, which --go follows:
 """
 LOOK_AGAIN = 0.5
 ASK_EVERY = 0.02
-"""Seconds between two ARP requests for one address."""
+"""Seconds between two questions for one address."""
 MOST_ASKED = 64
 SETTLING = 1.0
 """Seconds that the LAN is asked on after ours announce."""
@@ -281,9 +281,7 @@ async def _change_over(
     from suite.cluster.handover import events_version, speakers
 
     heard = Heard()
-    addresses = sorted({move.after for move in found if move.successor and isinstance(move.after, IPv4Address)})[
-        :MOST_ASKED
-    ]
+    addresses = _asked_for({move.after for move in found if move.successor and move.after is not None})
     version = await events_version(connection)
     asking = asyncio.create_task(_listen(journey.interface, addresses, heard)) if journey.interface else None
     try:
@@ -345,7 +343,15 @@ async def _await_announcements(
         )
 
 
-async def _listen(interface: str, addresses: "Sequence[IPv4Address]", heard: Heard) -> None:
+def _asked_for(found: "set[Address]") -> "list[Address]":
+    """As many as are asked for, of both families alike."""
+    ordered = sorted(found, key=int)
+    families = [[each for each in ordered if each.version == version] for version in (4, 6)]
+    pairs = zip_longest(*families)
+    return [each for pair in pairs for each in pair if each is not None][:MOST_ASKED]
+
+
+async def _listen(interface: str, addresses: "Sequence[Address]", heard: Heard) -> None:
     from suite.l2.asking import ask
     from suite.l2.netlink import Interfaces
 
@@ -354,12 +360,14 @@ async def _listen(interface: str, addresses: "Sequence[IPv4Address]", heard: Hea
         known = interfaces.by_name().get(interface)
     finally:
         interfaces.close()
-    own = [each.ip for each in known.addresses if isinstance(each.ip, IPv4Address)] if known else []
+    own: dict[int, Address] = {each.ip.version: each.ip for each in known.addresses} if known else {}
     if not own:
-        raise Fault("it is no interface with an IPv4 address", where=interface, fix="see `ip -br address`")
+        raise Fault("it is no interface with an address", where=interface, fix="see `ip -br address`")
+    if unasked := [each for each in addresses if each.version not in own]:
+        _say(f"   {len(unasked)} addresses are not asked for: {interface} has no IPv{unasked[0].version} address")
 
     def collect() -> None:
-        for answer in ask(interface, own[0], addresses, ASK_EVERY, lambda: heard.is_over):
+        for answer in ask(interface, own, addresses, ASK_EVERY, lambda: heard.is_over):
             heard.answers.append(answer)
 
     try:
@@ -368,19 +376,20 @@ async def _listen(interface: str, addresses: "Sequence[IPv4Address]", heard: Hea
         raise Fault(f"the gap cannot be measured: {error.strerror}", where=interface, fix="run it as root") from None
 
 
-def _say_gap(heard: Heard, addresses: "Iterable[IPv4Address]", began: float, ended: float) -> None:
+def _say_gap(heard: Heard, addresses: "Iterable[Address]", began: float, ended: float) -> None:
     from suite.cli.migration import silences
 
-    gaps = silences(
-        heard.answers, [each for each in addresses if any(each == answer[1] for answer in heard.answers)], began, ended
-    )
+    answering = {address for _, address in heard.answers}
+    gaps = silences(heard.answers, [each for each in addresses if each in answering], began, ended)
     if not gaps:
         _say("   nobody answered for any address, before or after: is this the LAN?")
-        return
-    worst = max(gaps, key=lambda address: gaps[address])
-    _say(
-        f"   longest time without an answer to ARP: {gaps[worst]:.2f} s ({worst}); {len(gaps)} addresses were asked for"
-    )
+    for version, how in ((4, "ARP"), (6, "Neighbor Discovery")):
+        mine = {address: gap for address, gap in gaps.items() if address.version == version}
+        if mine:
+            worst = max(mine, key=lambda address: mine[address])
+            _say(
+                f"   longest time without an answer to {how}: {mine[worst]:.2f} s ({worst}); {len(mine)} addresses were asked for"
+            )
 
 
 async def _until(fact: Callable[[], Awaitable[bool]], journey: Journey, what: str) -> None:
