@@ -24,9 +24,12 @@ MERGE_KEYS = {"containers": "name", "volumes": "name", "env": "name", "volumeMou
 PATCH = "application/json-patch+json"
 
 
-def build(folder: Path) -> Objects:
-    """The objects by kind and name."""
-    return {(body["kind"], body["metadata"]["name"]): body for body in _build(folder)}
+def build(folder: Path, *components: Path) -> Objects:
+    """The objects by kind and name; with components beside what the folder says."""
+    found = _build(folder)
+    for component in components:
+        found = _build(component, found)
+    return {(body["kind"], body["metadata"]["name"]): body for body in found}
 
 
 def _build(folder: Path, below: list[Object] | None = None) -> list[Object]:

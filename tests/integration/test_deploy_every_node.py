@@ -1,76 +1,66 @@
-"""A pod on every node and one PostgreSQL: one owner for each address, a name from everybody, and a successor."""
+"""The form with PostgreSQL: two controllers on one database, speakers and nameservers that follow whichever is there."""
 
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from deploy_files import chart
-from deployed import PATIENCE, answerers, api_server, cluster, name_of, start_pod
+from deploy_files import Objects, chart
+from deployed import PATIENCE, Cluster, cluster, load_balancer, run_everything
 from fix_db import DatabaseUnderTest
-from fix_netns import Namespace, NetLab, eventually, require_tools
+from fix_netns import NetLab, eventually
 
 pytestmark = [pytest.mark.net, pytest.mark.postgres]
 
 NODES = {"node1": "10.0.10.1", "node2": "10.0.10.2"}
-COFFEE = "10.0.42.0"
+COFFEE, NAMESERVER = "10.0.42.0", "10.0.42.53"
 URL = "postgresql://suite@postgres.example/suite"
 
 
-@dataclass(frozen=True)
-class Lan:
-    """Two nodes with their pods, and a laptop."""
-
-    nodes: dict[str, Namespace]
-    pods: dict[str, subprocess.Popen[str]]
-    laptop: Namespace
-
-    def owner(self) -> str:
-        """The node that answers for coffee; empty unless it is exactly one."""
-        answering = answerers(self.laptop, COFFEE)
-        found = [name for name, node in self.nodes.items() if node.mac() in answering]
-        return found[0] if len(found) == len(answering) == 1 else ""
-
-    def is_named_by(self, node: str) -> bool:
-        return name_of(self.laptop, NODES[node], "coffee.default.service") == COFFEE
+def manifests(database: DatabaseUnderTest) -> Objects:
+    """Those of the chart with PostgreSQL, for a server that is reached through a socket of this machine."""
+    made = chart(database="postgres")
+    settings = made["ConfigMap", "suite"]["data"]
+    assert URL in settings["suite.yaml"]
+    settings["suite.yaml"] = settings["suite.yaml"].replace(URL, database.url)
+    return made
 
 
-@pytest.fixture
-def lan(netlab: NetLab, postgres_db: DatabaseUnderTest, tmp_path) -> Iterator[Lan]:
-    """The DaemonSet of the chart with PostgreSQL, one process for each of its pods."""
-    require_tools("arping", "dig")
-    switch = netlab.bridge("lan")
-    nodes = {name: netlab.namespace(name) for name in NODES}
-    laptop = netlab.namespace("laptop")
-    switch.plug(laptop, addresses=["10.0.10.9/16"])
-    for name, node in nodes.items():
-        switch.plug(node, addresses=[f"{NODES[name]}/16"])
-    (tmp_path / "database.password").write_text("not asked for\n")
-    (tmp_path / "heartbeat.key").write_text("of the fleet\n")
-    places = {URL: postgres_db.url, "/etc/suite-secrets": str(tmp_path)}
-    manifests = chart(database="postgres")
-    settings = manifests["ConfigMap", "suite"]["data"]["suite.yaml"]
-    with api_server(cluster(NODES), nodes, tmp_path) as found:
-        pods = {
-            name: start_pod(node, manifests["DaemonSet", "suite"], settings, places, found[name], tmp_path / name)
-            for name, node in nodes.items()
-        }
-        yield Lan(nodes, pods, laptop)
-        for pod in pods.values():
-            pod.terminate()
-        for pod in pods.values():
-            pod.wait(20)
+def is_served(found: Cluster) -> bool:
+    return bool(found.owner(COFFEE)) and found.names("coffee.default.service", NAMESERVER) == COFFEE
 
 
-def test_one_node_owns_the_address_all_answer_for_the_name_and_the_other_takes_over(lan: Lan) -> None:
-    assert eventually(lan.owner, PATIENCE, 0.1)
-    for node in NODES:
-        assert eventually(lambda node=node: lan.is_named_by(node), PATIENCE, 0.1)
-    owner = lan.owner()
-    [other] = NODES.keys() - {owner}
+def leader(found: Cluster) -> str:
+    """The controller that leads, by its own counts; empty while none does."""
+    return next((name for name in ("controller", "controller-1") if _leads(found, name)), "")
 
-    lan.pods[owner].kill()
-    lan.nodes[owner].down()
 
-    assert eventually(lambda: lan.owner() == other, PATIENCE, 0.1)
-    assert eventually(lambda: lan.is_named_by(other), PATIENCE, 0.1)
+def _leads(found: Cluster, name: str) -> bool:
+    url = f"http://{found.addresses[name]}:17953/metrics"
+    return "\nsuite_controller_leader 1.0\n" in found.laptop.run("curl", "-s", "--max-time", "2", url).stdout
+
+
+def test_a_controller_dies_and_then_a_node_and_each_has_a_successor(
+    netlab: NetLab, postgres_db: DatabaseUnderTest, tmp_path: Path
+) -> None:
+    postgres_db.server.folder.chmod(0o711)  # the way to the socket, for a user who is not its own
+    reached = {str(postgres_db.server.folder): postgres_db.server.folder}
+    secrets = {"suite": {"database.password": "not asked for\n"}}
+    with cluster(netlab, tmp_path, manifests(postgres_db), NODES, reached=reached) as found:
+        run_everything(found, controllers=2, secrets=secrets)
+        assert eventually(found.are_ready, PATIENCE, 0.1), found.logs()
+        assert eventually(lambda: is_served(found), PATIENCE, 0.1), found.logs()
+
+        first = leader(found)
+        [other] = {"controller", "controller-1"} - {first}
+        found.kill(first)
+        found.serve_feed(other)
+        found.api.put(load_balancer("tea"))
+
+        assert eventually(lambda: leader(found) == other, PATIENCE, 0.1), found.logs()
+        assert eventually(lambda: found.names("tea.default.service", NAMESERVER), PATIENCE, 0.1), found.logs()
+
+        owner = found.owner(COFFEE)
+        [successor] = NODES.keys() - {owner}
+        found.nodes[owner].down()
+
+        assert eventually(lambda: found.owner(COFFEE) == successor, PATIENCE, 0.1), found.logs()
+        assert eventually(lambda: is_served(found), PATIENCE, 0.1), found.logs()

@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from deploy_files import DEPLOY, KUSTOMIZE, Objects, chart, installed, objects
+from deploy_files import CHART, DEPLOY, KUSTOMIZE, NAMESPACE, VARIANTS, Objects, chart, installed, objects
 from kubernetes_models import faults
 from kustomization import build
 from project_files import text
 
-from suite.config.document import read_text
-from suite.config.loading import load
-
-OVERLAYS = ("sqlite", "postgres", "bgp", "followers")
+OVERLAYS = ("sqlite", "postgres", "bgp")
+COMPONENTS = ("monitoring", "secrets", "hostnames", "beside-metallb", "bgp", "second-address")
+HELM = shutil.which("helm")
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+COMPONENTS_OF = {"controller": "Deployment", "speaker": "DaemonSet", "nameserver": "Deployment"}
 
 
 @cache
@@ -58,6 +58,17 @@ def test_our_reader_makes_of_an_overlay_what_kustomize_does(name: str):
     assert build(KUSTOMIZE / "overlays" / name) == overlay(name)
 
 
+@pytest.mark.skipif(HELM is None, reason="beyond this machine: no helm (it is none of Debian's packages)")
+@pytest.mark.parametrize("name", VARIANTS)
+def test_helm_itself_makes_of_the_chart_what_our_reader_does(name: str):
+    said = [f"--set={key.replace('__', '.')}={str(value).lower()}" for key, value in VARIANTS[name].values]
+    command = (str(HELM), "template", "suite", str(CHART), f"--namespace={NAMESPACE}", *said)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+    assert objects(done.stdout) == chart(**dict(VARIANTS[name].values))
+
+
 def test_the_objects_of_install_yaml_are_those_of_the_overlay():
     assert installed() == overlay("sqlite")
 
@@ -70,62 +81,16 @@ def test_install_yaml_is_the_overlay_rendered():
     assert rest == render(KUSTOMIZE / "overlays/sqlite")
 
 
-@pytest.mark.parametrize("name", ["postgres", "followers"])
-def test_the_chart_with_that_database_is_the_overlay(name: str):
-    expected = {key: value for key, value in overlay(name).items() if key[0] != "Namespace"}
-
-    assert chart(database=name) == expected
-
-
-def test_bgp_adds_passwords_and_the_port_of_passive_peers_to_postgresql():
-    changed = {key for key in overlay("bgp") if overlay("bgp")[key] != overlay("postgres").get(key)}
-    [container] = overlay("bgp")["DaemonSet", "suite"]["spec"]["template"]["spec"]["containers"]
-
-    assert changed == {("DaemonSet", "suite")}
-    assert container["securityContext"]["capabilities"]["add"] == ["NET_RAW", "NET_BIND_SERVICE"]
-
-
-@pytest.mark.parametrize("name", ["postgres", "bgp", "followers"])
-def test_an_eviction_leaves_one_of_the_pods_that_are_on_every_node(name: str):
-    [budget] = [each["spec"] for (kind, _), each in overlay(name).items() if kind == "PodDisruptionBudget"]
-    labels = {key: each["spec"]["template"]["metadata"]["labels"] for key, each in overlay(name).items() if key in PODS}
-
-    assert budget["minAvailable"] == 1
-    assert [key for key in labels if budget["selector"]["matchLabels"].items() <= labels[key].items()] == [PODS[0]]
-
-
-def test_one_pod_with_a_volume_has_no_budget_that_could_only_stop_a_drain():
-    assert "PodDisruptionBudget" not in {kind for kind, _ in installed()}
-
-
-def test_followers_have_no_right_and_the_controller_no_privilege():
-    objects = overlay("followers")
-    pods = {kind: objects[kind, name]["spec"]["template"]["spec"] for kind, name in PODS}
-    bound = {subject["name"] for each in objects.values() for subject in each.get("subjects", ())}
-
-    assert pods["DaemonSet"]["serviceAccountName"] == "suite-follower" not in bound
-    assert not pods["DaemonSet"]["automountServiceAccountToken"]
-    assert pods["Deployment"]["securityContext"]["runAsNonRoot"]
-    assert not pods["Deployment"].get("hostNetwork")
-    assert pods["Deployment"]["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-
-
-PODS = (("DaemonSet", "suite"), ("Deployment", "suite-controller"))
-
-
-def test_the_followers_settings_are_a_configuration_and_name_their_account():
-    text = overlay("followers")["ConfigMap", "suite"]["data"]["suite.yaml"]
-
-    outcome = load(read_text(text, "suite.yaml"))
-
-    assert outcome.problems == ()
-    assert outcome.configuration.web.service_accounts == (("suite-system/suite-follower", ("speaker", "nameserver")),)
+@needs_kustomize
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_our_reader_makes_of_a_component_what_kustomize_does(name: str, tmp_path: Path):
+    assert build(KUSTOMIZE / "overlays/sqlite", KUSTOMIZE / name) == beside_sqlite(name, tmp_path)
 
 
 def test_monitoring_goes_beside_any_overlay(tmp_path):
     added = beside_sqlite("monitoring", tmp_path).keys() - installed().keys()
 
-    assert {kind for kind, _ in added} == {"ConfigMap", "Service"} | FOREIGN
+    assert {kind for kind, _ in added} == {"ConfigMap", "NetworkPolicy", "Service"} | FOREIGN
 
 
 def beside_sqlite(component: str, folder: Path) -> Objects:
@@ -150,7 +115,7 @@ def test_the_kustomization_in_the_documentation_does_what_it_says(page: str, tmp
     expected = installed()
     assert expected.keys() <= found.keys()
     assert {key for key in expected if expected[key] != found[key]} == {
-        "install-kubernetes.md": {("ConfigMap", "suite"), ("Deployment", "suite")},
+        "install-kubernetes.md": {(kind, f"suite-{name}") for name, kind in COMPONENTS_OF.items()},
         "from-metallb.md": {("ConfigMap", "suite")},
     }[page]
 
@@ -172,7 +137,7 @@ def test_the_overlays_are_what_kubernetes_calls_so(name: str):
         assert faults(each) == []
 
 
-@pytest.mark.parametrize("name", ["monitoring", "secrets", "hostnames", "beside-metallb"])
+@pytest.mark.parametrize("name", COMPONENTS)
 def test_what_a_component_adds_is_what_kubernetes_calls_so(name: str, tmp_path: Path):
     for (kind, _), each in beside_sqlite(name, tmp_path).items():
         assert kind in FOREIGN or faults(each) == []

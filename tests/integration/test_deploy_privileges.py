@@ -1,4 +1,4 @@
-"""With the rights that the pod and the systemd unit have, and no others, addresses are announced and names answered.
+"""With the rights that the systemd unit has, and no others, addresses are announced and names answered.
 
 What the image holds is copied as its recipe says; the file system is read-only but for the state directory.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from deploy_files import DEPLOY, installed
+from deploy_files import DEPLOY
 from fix_netns import Namespace, NetLab, eventually, require_tools
 from project_files import ROOT, text
 
@@ -94,27 +94,12 @@ def _prepared(folder: Path, owner: int) -> Path:
     return folder
 
 
-def _of_the_pod() -> list[str]:
-    [container] = installed()["Deployment", "suite"]["spec"]["template"]["spec"]["containers"]
-    context = container["securityContext"]
-    assert (context["runAsUser"], context["capabilities"]["drop"]) == (0, ["ALL"])
-    wanted = ",".join(f"+{each.lower()}" for each in context["capabilities"]["add"])
-    return ["--reuid=0", "--regid=0", "--clear-groups", "--inh-caps=-all", f"--bounding-set=-all,{wanted}"]
-
-
 def _of_the_unit() -> list[str]:
     lines = dict(re.findall(r"^(\w+)=(CAP_.*)$", (DEPLOY / "systemd/suite.service").read_text(), re.MULTILINE))
     assert lines["AmbientCapabilities"] == lines["CapabilityBoundingSet"]
     wanted = ",".join(f"+{each.removeprefix('CAP_').lower()}" for each in lines["AmbientCapabilities"].split())
     user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     return [*user, f"--inh-caps=-all,{wanted}", f"--ambient-caps=-all,{wanted}", f"--bounding-set=-all,{wanted}"]
-
-
-def test_the_pods_one_capability_is_enough(netlab: NetLab) -> None:
-    with machine(netlab, _of_the_pod(), ["--dns-listen=0.0.0.0:1053"], owner=0) as it:
-        assert eventually(it.announces, PATIENCE, 0.1), it.log()
-        assert eventually(lambda: it.answers(1053), PATIENCE, 0.1), it.log()
-        assert eventually(it.is_ready, PATIENCE, 0.1), it.log()
 
 
 def test_the_units_two_capabilities_are_enough_for_a_user_who_is_not_root(netlab: NetLab) -> None:

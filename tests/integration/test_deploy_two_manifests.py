@@ -1,53 +1,111 @@
-"""Both manifests in a cluster of three nodes: the pod, started as install.yaml says, gives address, owner and name."""
+"""Both manifests in a cluster of two nodes: each pod, started as install.yaml says and with no more rights, does its part."""
 
 from collections.abc import Iterator
 
 import pytest
 from deploy_files import installed
-from deployed import PATIENCE, answerers, api_server, cluster, name_of, start_pod
-from fix_netns import Namespace, eventually, missing_for_networks, network, require_tools
+from deployed import PATIENCE, Cluster, answerers, cluster, run_everything
+from fix_netns import eventually, missing_for_networks, network
 
 pytestmark = pytest.mark.net
 
-NODES = {"node1": "10.0.10.1", "node2": "10.0.10.2", "node3": "10.0.10.3"}
+NODES = {"node1": "10.0.10.1", "node2": "10.0.10.2"}
 COFFEE, NAMESERVER = "10.0.42.0", "10.0.42.53"
+NET_RAW = 1 << 13
+"""CAP_NET_RAW of capabilities(7)."""
 
 
 @pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
-    """A laptop on the network of node1, where the pod runs."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason := missing_for_networks():
         pytest.skip(reason)
-    require_tools("arping", "dig")
-    folder = tmp_path_factory.mktemp("pod")
-    with network() as lab:
-        node, laptop = lab.namespace("node1"), lab.namespace("laptop")
-        lab.veth(node, laptop, left=[f"{NODES['node1']}/16"], right=["10.0.10.9/16"])
-        with api_server(cluster(NODES), {"node1": node}, folder) as kubeconfigs:
-            settings = installed()["ConfigMap", "suite"]["data"]["suite.yaml"]
-            pod = start_pod(node, installed()["Deployment", "suite"], settings, {}, kubeconfigs["node1"], folder)
-            yield laptop
-            pod.terminate()
-            pod.wait(20)
+    with network() as lab, cluster(lab, tmp_path_factory.mktemp("cluster"), installed(), NODES) as here:
+        run_everything(here)
+        yield here
 
 
-def test_the_service_gets_the_first_address_and_the_node_with_the_pod_answers_for_it(laptop: Namespace) -> None:
-    assert eventually(lambda: answerers(laptop, COFFEE), PATIENCE, 0.1)
+def test_every_pod_becomes_ready_by_its_own_probes(found: Cluster) -> None:
+    assert eventually(found.are_ready, PATIENCE, 0.1), found.logs()
 
 
-def test_the_service_has_a_name(laptop: Namespace) -> None:
-    assert eventually(
-        lambda: name_of(laptop, NODES["node1"], "coffee.default.service") == COFFEE, within=PATIENCE, every=0.1
+def test_the_service_has_its_address_in_its_status(found: Cluster) -> None:
+    status = found.api.look("services", "coffee")["status"]
+
+    assert [each["ip"] for each in status["loadBalancer"]["ingress"]] == [COFFEE]
+
+
+def test_one_node_answers_for_the_address(found: Cluster) -> None:
+    assert eventually(lambda: found.owner(COFFEE), PATIENCE, 0.1), found.logs()
+
+
+@pytest.mark.parametrize("over", ["+notcp", "+tcp"])
+def test_the_name_is_answered_on_port_53_of_the_address_reserved_for_the_nameservers(found: Cluster, over: str) -> None:
+    assert eventually(lambda: found.names("coffee.default.service", NAMESERVER, over=over) == COFFEE, PATIENCE, 0.1), (
+        found.logs()
     )
 
 
-def test_the_nameserver_has_the_address_reserved_for_it(laptop: Namespace) -> None:
-    assert eventually(lambda: answerers(laptop, NAMESERVER), PATIENCE, 0.1)
+def test_the_zones_own_nameserver_is_at_that_address(found: Cluster) -> None:
+    assert found.names("ns.service", NAMESERVER) == NAMESERVER
 
 
-def test_an_address_that_nobody_leased_is_nobodys(laptop: Namespace) -> None:
-    assert answerers(laptop, "10.0.42.99") == set()
+def test_an_address_that_nobody_leased_is_nobodys(found: Cluster) -> None:
+    assert answerers(found.laptop, "10.0.42.99") == set()
 
 
-def test_the_zones_own_nameserver_is_at_that_address(laptop: Namespace) -> None:
-    assert eventually(lambda: name_of(laptop, NODES["node1"], "ns.service") == NAMESERVER, within=PATIENCE, every=0.1)
+def test_only_speakers_are_root_and_they_have_one_capability(found: Cluster) -> None:
+    held = {pod.name.partition("-")[0]: pod.privileges() for pod in found.pods.values()}
+
+    assert held == {"controller": {(65532, 0)}, "nameserver": {(65532, 0)}, "speaker": {(0, NET_RAW)}}
+
+
+def test_a_token_is_reviewed_when_it_is_first_seen_and_not_with_each_question(found: Cluster) -> None:
+    reviews = [call for call in found.api.calls if call.resource == "tokenreviews"]
+
+    assert 1 <= len(reviews) <= 2 * 2 * len(NODES)  # the feed and the reports of a pod may come at once
+
+
+def test_only_the_controller_has_a_database(found: Cluster) -> None:
+    states = {name: found.folder / name / "volumes/state" for name in found.pods}
+
+    assert [name for name, state in states.items() if (state / "suite.db").exists()] == ["controller"]
+
+
+def test_the_controllers_status_tells_of_every_pod(found: Cluster) -> None:
+    header, *lines = found.pods["controller"].suite("status", "-o", "csv").splitlines()
+
+    assert header.startswith("role,node,")
+    assert sorted(tuple(line.split(",")[:2]) for line in lines if ",node" in line) == [
+        ("controller", "node1"),
+        ("nameserver", "node1"),
+        ("nameserver", "node2"),
+        ("speaker", "node1"),
+        ("speaker", "node2"),
+        ("web", "node1"),
+    ]
+
+
+def test_the_controllers_probes_tell_nothing_of_the_api(found: Cluster) -> None:
+    address = found.addresses["controller"]
+
+    asked = found.laptop.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}:17953/v1/leases")
+
+    assert asked.stdout == "404"
+
+
+def test_whoever_has_no_token_is_told_nothing_by_the_feed(found: Cluster) -> None:
+    address = found.addresses["controller"]
+
+    asked = found.laptop.run(
+        "curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://{address}:7473/v1/leases"
+    )
+
+    assert asked.stdout == "401"
+
+
+def test_names_and_addresses_outlive_the_controller(found: Cluster) -> None:
+    """The last test: it ends the controller."""
+    found.pods["controller"].end()
+
+    assert found.names("coffee.default.service", NAMESERVER) == COFFEE
+    assert found.owner(COFFEE)

@@ -1,10 +1,11 @@
 """The move from MetalLB on a LAN: our speakers are silent beside its, and take each address over on the same node.
 
-MetalLB's speakers are stand-ins that answer ARP as it does; the suite is the program, a process for each pod.
+MetalLB's speakers are stand-ins that answer ARP as it does; the suite is install.yaml's pods, a process for each.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from apiserver.app import Api
-from deploy_files import chart
-from deployed import PATIENCE, answerers, api_server, start_pod
+from deploy_files import Objects, installed
+from deployed import PATIENCE, Cluster, answerers, run_everything
+from deployed import cluster as cluster_of
 from fix_netns import Namespace, NetLab, eventually, require_tools
 from project_files import ROOT
 
@@ -27,15 +29,12 @@ from metallb_speaker import elected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fix_db import DatabaseUnderTest
-
-pytestmark = [pytest.mark.net, pytest.mark.peer, pytest.mark.postgres]
+pytestmark = [pytest.mark.net, pytest.mark.peer]
 
 NODES = {"node1": "10.0.10.1", "node2": "10.0.10.2"}
 SERVICES = {"coffee": "10.0.42.7", "tea": "10.0.42.10"}
 """MetalLB's election gives one to each node."""
 METALLB, OURS = "metallb-system", "suite-system"
-URL = "postgresql://suite@postgres.example/suite"
 
 
 def named(kind: str, name: str, namespace: str = METALLB, version: str = "v1", **rest: object) -> dict[str, object]:
@@ -58,7 +57,8 @@ def cluster(settings: str) -> Api:
     for node, address in NODES.items():
         status = {"addresses": [{"type": "InternalIP", "address": address}]}
         api.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}, "status": status})
-        spec, ours = {"nodeName": node}, {"app.kubernetes.io/name": "suite"}
+        spec = {"nodeName": node}
+        ours = {"app.kubernetes.io/name": "suite", "app.kubernetes.io/component": "speaker"}
         api.put(named("Pod", f"speaker-{node}", labels={"component": "speaker"}, spec=spec))
         api.put(named("Pod", f"suite-{node}", OURS, labels=ours, spec=spec, status=ready))
     for name, address in SERVICES.items():
@@ -68,16 +68,32 @@ def cluster(settings: str) -> Api:
     return api
 
 
+def standing_by() -> Objects:
+    """The objects of install.yaml with the settings of the page about the move."""
+    found = copy.deepcopy(installed())
+    settings = found["ConfigMap", "suite"]["data"]
+    settings["suite.yaml"] += "  stand-by-for: metallb\n"  # the last section is `kubernetes`
+    return found
+
+
 @dataclass(frozen=True)
 class Lan:
-    """Two nodes, each with a speaker of MetalLB's kind and a pod of the suite; and a laptop."""
+    """Two nodes, each with a speaker of MetalLB's kind and one of the suite; and a laptop."""
 
-    nodes: dict[str, Namespace]
-    laptop: Namespace
-    api: Api
-    kubeconfig: Path
+    found: Cluster
     speakers: dict[str, subprocess.Popen[str]]
-    logs: dict[str, Path]
+
+    @property
+    def laptop(self) -> Namespace:
+        return self.found.laptop
+
+    @property
+    def nodes(self) -> dict[str, Namespace]:
+        return self.found.nodes
+
+    @property
+    def api(self) -> Api:
+        return self.found.api
 
     def owners(self) -> dict[str, str]:
         """Which node answers for each Service's address; empty where it is not exactly one."""
@@ -92,52 +108,31 @@ class Lan:
 
     def announced(self) -> int:
         """How often one of our speakers said that it announces an address."""
-        return sum(path.read_text().count(" is announced on ") for path in self.logs.values())
+        return self.found.logs().count(" is announced on ")
 
     def migrate(self, folder: Path) -> subprocess.Popen[str]:
         command = ("-m", "suite", "migrate-from-metallb", "--go", "--interface=eth0", "--timeout=40")
-        where = (f"--kubeconfig={self.kubeconfig}", f"--save={folder}/saved")
+        where = (f"--kubeconfig={self.found.kubeconfig()}", f"--save={folder}/saved")
         with (folder / "migration").open("w") as said:
             env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/usr/sbin:/bin"}
             return self.laptop.spawn(sys.executable, "-P", *command, *where, stdout=said, stderr=said, env=env)
 
     def end_pods(self) -> None:
         """What the cluster does when a DaemonSet is gone: pod by pod, the process ends, then the object."""
-        server = re.search(r"http://[^\"]+", self.kubeconfig.read_text())
-        assert server
         for node, speaker in self.speakers.items():
             speaker.kill()
-            path = f"{server[0]}/api/v1/namespaces/{METALLB}/pods/speaker-{node}"
-            self.laptop.must("curl", "-sSf", "-X", "DELETE", path)
+            self.api.delete("pods", f"speaker-{node}", METALLB)
 
 
 @pytest.fixture
-def lan(netlab: NetLab, postgres_db: DatabaseUnderTest, tmp_path: Path) -> Iterator[Lan]:
-    require_tools("arping", "curl")
-    switch = netlab.bridge("lan")
-    nodes = {name: netlab.namespace(name) for name in NODES}
-    laptop = netlab.namespace("laptop")
-    switch.plug(laptop, addresses=["10.0.10.9/16"])
-    for name, node in nodes.items():
-        switch.plug(node, addresses=[f"{NODES[name]}/16"])
-    (tmp_path / "database.password").write_text("not asked for\n")
-    (tmp_path / "heartbeat.key").write_text("of the fleet\n")
-    places = {URL: postgres_db.url, "/etc/suite-secrets": str(tmp_path)}
-    manifests = chart(database="postgres")
-    settings = manifests["ConfigMap", "suite"]["data"]["suite.yaml"] + "kubernetes: {stand-by-for: metallb}\n"
-    api = cluster(settings)
-    with api_server(api, {**nodes, "laptop": laptop}, tmp_path) as found:
-        speakers = {name: _speaker(node, name) for name, node in nodes.items()}
-        pods = [
-            start_pod(node, manifests["DaemonSet", "suite"], settings, places, found[name], tmp_path / name)
-            for name, node in nodes.items()
-        ]
-        logs = {name: tmp_path / name / "log" for name in nodes}
-        yield Lan(nodes, laptop, api, found["laptop"], speakers, logs)
-        for pod in pods:
-            pod.terminate()
-        for pod in pods:
-            pod.wait(20)
+def lan(netlab: NetLab, tmp_path: Path) -> Iterator[Lan]:
+    require_tools("arping")
+    manifests = standing_by()
+    api = cluster(manifests["ConfigMap", "suite"]["data"]["suite.yaml"])
+    with cluster_of(netlab, tmp_path, manifests, NODES, api) as found:
+        speakers = {name: _speaker(node, name) for name, node in found.nodes.items()}
+        run_everything(found)
+        yield Lan(found, speakers)
 
 
 def _speaker(node: Namespace, name: str) -> subprocess.Popen[str]:

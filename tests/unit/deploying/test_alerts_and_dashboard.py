@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import yaml
-from deploy_files import KUSTOMIZE, installed
+from deploy_files import KUSTOMIZE
 
 from suite.metrics.names import METRICS
 from suite.metrics.registry import Kind
@@ -67,9 +67,3 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do():
 def test_panels_have_numbers_of_their_own_and_do_not_overlap():
     taken = [(each["gridPos"]["x"], each["gridPos"]["y"]) for each in panels()]
     assert len({each["id"] for each in panels()}) == len(set(taken)) == len(panels())
-
-
-def test_prometheus_finds_the_port_of_the_api():
-    service = yaml.load((MONITORING / "service.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    settings = yaml.safe_load(installed()["ConfigMap", "suite"]["data"]["suite.yaml"])
-    assert settings["web"]["listen"].endswith(f":{service['spec']['ports'][0]['port']}")

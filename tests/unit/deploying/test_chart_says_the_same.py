@@ -5,8 +5,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from deploy_files import CHART, KUSTOMIZE, chart, chart_values, installed, objects, rendered
+from deploy_files import CHART, VARIANTS, Objects, changed_values, chart, chart_values, installed, rendered
 from jsonschema import Draft7Validator
+from kustomization import build
 
 
 @cache
@@ -16,27 +17,34 @@ def schema() -> Draft7Validator:
     return Draft7Validator(text)
 
 
+BESIDE_THE_CHART = {"ConfigMap suite-dashboard", "Namespace suite-system", "PrometheusRule suite"}
+"""Who installs a chart makes the namespace, and what is measured is read from files."""
+
+
+def octets(objects: Objects) -> bytes:
+    """What a set of objects comes to, whoever wrote it down in which order."""
+    said = {f"{kind} {name}": body for (kind, name), body in objects.items()}
+    return json.dumps({key: said[key] for key in said.keys() - BESIDE_THE_CHART}, sort_keys=True).encode()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_chart_is_the_overlay_octet_by_octet(name: str):
+    variant = VARIANTS[name]
+
+    assert octets(chart(**dict(variant.values))) == octets(build(*variant.folders))
+
+
 def test_the_defaults_are_install_yaml_without_its_namespace():
-    expected = {key: value for key, value in installed().items() if key[0] != "Namespace"}
-
-    assert chart() == expected
-
-
-def test_with_postgresql_the_settings_are_those_of_the_overlay():
-    [overlay] = objects((KUSTOMIZE / "overlays/postgres/settings.yaml").read_text(encoding="utf-8")).values()
-
-    assert chart(database="postgres")["ConfigMap", "suite"]["data"] == overlay["data"]
-
-
-def test_with_postgresql_a_pod_runs_on_every_node_and_none_has_a_volume_claim():
-    kinds = {kind for kind, _ in chart(database="postgres")}
-
-    assert "DaemonSet" in kinds
-    assert not kinds & {"Deployment", "PersistentVolumeClaim"}
+    assert octets(chart()) == octets(installed())
 
 
 def test_the_defaults_fit_the_schema():
     assert list(schema().iter_errors(chart_values())) == []
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_fits_the_schema(name: str):
+    assert list(schema().iter_errors(changed_values(**dict(VARIANTS[name].values)))) == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +54,7 @@ def test_the_defaults_fit_the_schema():
         pytest.param({"databse": "sqlite"}, id="a key that is misspelt"),
         pytest.param({"postgres": {"url": "postgresql://me:secret@db/suite", "existingSecret": "s"}}, id="a password"),
         pytest.param({"disruptionBudget": {"minAvailable": "50%"}}, id="a share of a DaemonSet's pods"),
-        pytest.param({"dns": {"port": 53}}, id="a port the pod may not bind"),
+        pytest.param({"dns": {"replicas": 0, "secondAddress": False}}, id="no nameserver"),
         pytest.param({"image": {"repository": "a b", "tag": "1", "pullPolicy": "Always"}}, id="a space"),
     ],
 )
@@ -63,6 +71,18 @@ def test_every_value_has_a_place_in_the_schema_and_in_a_template():
 def test_a_template_that_needs_more_than_the_reader_is_refused():
     with pytest.raises(ValueError, match="range"):
         rendered("{{ range .Values.nodes }}", {"nodes": []})
+
+
+def test_a_block_inside_a_block_is_refused():
+    nested = "{{- if .Values.a }}\n{{- if .Values.b }}\nx\n{{- end }}\n{{- end }}\n"
+
+    with pytest.raises(ValueError, match="more than this reader knows"):
+        rendered(nested, {"a": True, "b": True})
+
+
+def test_a_block_for_something_that_is_neither_yes_nor_no_is_refused():
+    with pytest.raises(ValueError, match="more than this reader knows"):
+        rendered("{{- if .Values.name }}\nx\n{{- end }}\n", {"name": "suite"})
 
 
 def _paths(values: dict[str, Any], above: str = "") -> list[str]:

@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 import yaml
-from deploy_files import DEPLOY, chart_values, installed
+from deploy_files import DEPLOY, chart_values, installed, workloads
 from project_files import ROOT, text
 
 from suite import __version__
@@ -43,7 +43,12 @@ def test_it_is_not_root_unless_a_manifest_says_so():
 
 
 def test_the_tag_is_the_version_everywhere():
-    [container] = installed()["Deployment", "suite"]["spec"]["template"]["spec"]["containers"]
+    images = {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in workloads(installed()).values()}
     chart = yaml.safe_load((DEPLOY / "helm/Chart.yaml").read_text(encoding="utf-8"))
-    said = {container["image"].partition(":")[2], chart_values()["image"]["tag"], chart["version"], chart["appVersion"]}
+    said = {
+        *(image.partition(":")[2] for image in images),
+        chart_values()["image"]["tag"],
+        chart["version"],
+        chart["appVersion"],
+    }
     assert said == {__version__}

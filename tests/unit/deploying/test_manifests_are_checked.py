@@ -13,7 +13,7 @@ AT = ".".join(map(str, CONTAINER))
 
 def damaged(place: tuple[str | int, ...], value: Any) -> Object:
     """The Deployment of install.yaml with another value in a place; `...` takes the place away."""
-    body = copy.deepcopy(installed()["Deployment", "suite"])
+    body = copy.deepcopy(installed()["Deployment", "suite-nameserver"])
     above: Any = body
     for step in place[:-1]:
         above = above[step]
@@ -25,7 +25,7 @@ def damaged(place: tuple[str | int, ...], value: Any) -> Object:
 
 
 def test_a_deployment_that_is_right_has_no_fault():
-    assert faults(installed()["Deployment", "suite"]) == []
+    assert faults(installed()["Deployment", "suite-nameserver"]) == []
 
 
 @pytest.mark.parametrize(
