@@ -17,6 +17,11 @@ MOST_KEPT = 1024
 """Conflicts remembered; beyond, the one seen longest ago is forgotten, so that no flood of forged claims grows us."""
 
 
+MOST_REPORTED = 4
+"""Machines reported for one address within DEFEND_INTERVAL: a flood of forged claims must not fill a log either. Any further one is
+reported when it claims the address again later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """One other machine that uses one of our addresses."""
@@ -31,7 +36,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a claim leads to: `report` is set for a machine not seen before, `defend` when we should announce again."""
+    """What a claim leads to: `report` is set for a machine not reported before, `defend` when we should announce again."""
 
     report: Conflict | None
     defend: bool
@@ -46,6 +51,10 @@ class Watch:
 
     _seen: dict[tuple[bytes, Mac], Conflict] = field(default_factory=dict)
     _defended: dict[bytes, float] = field(default_factory=dict)
+    _told: set[tuple[bytes, Mac]] = field(default_factory=set)
+    """Those of `_seen` that were reported."""
+    _reported: dict[bytes, tuple[float, ...]] = field(default_factory=dict)
+    """When machines were reported for an address; the moments of the last interval."""
 
     def observe(self, claim: Claim, now: float, fleet: frozenset[Mac] = frozenset()) -> Notice:
         """Somebody claims an owned address. A machine that only probes for it has been answered: no conflict yet."""
@@ -60,18 +69,29 @@ class Watch:
         )
         self._forget_oldest()
         return Notice(
-            None if known else conflict, defend=not conflict.in_fleet and self._may_defend(claim.address, now)
+            conflict if self._may_report(key, now) else None,
+            defend=not conflict.in_fleet and self._may_defend(claim.address, now),
         )
 
     def forget(self, address: bytes) -> None:
         """The address is not ours any more; a later conflict about it is a new one."""
         self._defended.pop(address, None)
+        self._reported.pop(address, None)
         for key in [key for key in self._seen if key[0] == address]:
             del self._seen[key]
+            self._told.discard(key)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Everything remembered, the most recent last."""
         return tuple(self._seen.values())
+
+    def _may_report(self, key: tuple[bytes, Mac], now: float) -> bool:
+        recent = tuple(each for each in self._reported.get(key[0], ()) if now - each < DEFEND_INTERVAL)
+        if key in self._told or len(recent) >= MOST_REPORTED:
+            return False
+        self._reported[key[0]] = (*recent, now)
+        self._told.add(key)
+        return True
 
     def _may_defend(self, address: bytes, now: float) -> bool:
         if now - self._defended.get(address, float("-inf")) < DEFEND_INTERVAL:
@@ -81,4 +101,6 @@ class Watch:
 
     def _forget_oldest(self) -> None:
         while len(self._seen) > MOST_KEPT:
-            del self._seen[next(iter(self._seen))]
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._told.discard(oldest)

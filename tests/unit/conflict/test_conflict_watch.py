@@ -56,3 +56,23 @@ def test_forged_claims_without_end_do_not_grow_the_memory() -> None:
 
     assert len(watch.conflicts()) == MOST_KEPT
     assert watch.conflicts()[0].first == 10.0
+
+
+def test_of_a_flood_of_claims_four_machines_are_reported_in_an_interval_and_the_others_when_they_come_again() -> None:
+    watch = Watch()
+    machines = [b"\x02\x00" + number.to_bytes(4, "big") for number in range(10)]
+
+    reported = [
+        [mac[-1] for mac in machines if watch.observe(Claim(VIP, mac), now).report is not None]
+        for now in (0.0, 5.0, 10.0)
+    ]
+
+    assert reported == [[0, 1, 2, 3], [], [4, 5, 6, 7]]
+
+
+def test_a_flood_about_one_address_hides_no_stranger_at_another() -> None:
+    watch = Watch()
+    for number in range(MOST_KEPT):
+        watch.observe(Claim(VIP, b"\x02\x00" + number.to_bytes(4, "big")), 0.0)
+
+    assert watch.observe(Claim(bytes([10, 0, 42, 1]), STRANGER), 0.0).report is not None
