@@ -158,7 +158,7 @@ def prune(target: Target, before: str, tz: str, archive: Path, is_sure: bool, re
     if not is_sure:
         click.confirm("Remove it from the database?", abort=True, err=True)
     given = order(reason)
-    with target.store() as store:
+    with target.store(writes=True) as store:
         done = store.prune(until, archive, now=clock.now(), actor=given.actor, reason=given.reason)
     click.echo(f"{done.events} events and {done.leases} leases are in {archive} now, SHA-256 {done.archive_sha256}")
 
@@ -186,7 +186,9 @@ def _opened(file: Path) -> "Iterator[IO[bytes]]":
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise Fault(f"the file cannot be made: {error.strerror}", where=str(file), code=Exit.USAGE) from None
+        what = "exists" if isinstance(error, FileExistsError) else f"cannot be made: {error.strerror}"
+        fix = "give a path where nothing stands, and that can be written"
+        raise Fault(f"{file} {what}", fix=fix, code=Exit.USAGE) from None
     with os.fdopen(descriptor, "wb") as stream:
         yield stream
 

@@ -133,7 +133,7 @@ def carry_out(target: Target, decide: "Callable[[Snapshot], Changes | Refusal]")
     from suite.model.refusal import Refusal
     from suite.store.errors import Conflict
 
-    with target.store() as store:
+    with target.store(writes=True) as store:
         snapshot = store.read()
         for attempt in range(ATTEMPTS):
             decided = decide(snapshot)

@@ -28,13 +28,18 @@ def load_configuration(path: Path) -> "Configuration":
     """
     outcome = load_file(path)
     if outcome.configuration is None:
-        raise Fault(
-            "the configuration has errors:\n" + told(outcome.errors),
-            where=str(path),
-            fix=f"mend them and look again with `suite config check {path}`",
-            code=Exit.PROBLEM,
-        )
+        raise with_errors(path, outcome)
     return outcome.configuration
+
+
+def with_errors(path: Path, outcome: "Outcome") -> Fault:
+    """The fault of a file with errors, each of which is named."""
+    return Fault(
+        "the configuration has errors:\n" + told(outcome.errors),
+        where=str(path),
+        fix=f"mend them and look again with `suite config check {path}`",
+        code=Exit.PROBLEM,
+    )
 
 
 def told(problems: "Iterable[Problem]") -> str:

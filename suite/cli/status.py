@@ -33,7 +33,8 @@ def command(target: Target, waits: bool, timeout: float, output: Format) -> None
 
     The suite of this state directory is asked; the database tells it of every other one, on this machine and on others;
     machines that follow its feed tell it themselves.
-    Where none runs here, a database that is named (--database, or the configuration) tells the same.
+    Where none runs here, a database that is named (--database, or the configuration) tells the same; one named by --database that the
+    suite here does not live on tells of those that do.
     """
     document = _await(target, timeout) if waits else _status(target)
     if output is Format.TABLE:
@@ -48,11 +49,22 @@ def command(target: Target, waits: bool, timeout: float, output: Format) -> None
 
 def _status(target: Target) -> Any:
     try:
-        return ask(target, "/v1/status")
+        document = ask(target, "/v1/status")
     except Fault as fault:
         if fault.exit_code != Exit.UNAVAILABLE or not (target.database or target.settings.url):
             raise
         return _from_database(target)
+    return _from_database(target) if target.database and _is_another(document, target) else document
+
+
+def _is_another(document: Any, target: Target) -> bool:
+    """Whether the database that was named is surely not the one that the suite asked lives on: nobody on it shares its epoch."""
+    try:
+        with target.store() as store:
+            told = {each.instance.epoch for each in store.fellows()}
+    except Fault:
+        return False  # the suite here may know it, and say what is wrong with it
+    return not told & {each["epoch"] for each in document["instances"] if each["here"]}
 
 
 def _from_database(target: Target) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from suite.cli.fault import Exit, Fault
 
 if TYPE_CHECKING:
@@ -39,23 +41,30 @@ class Target:
 
     def database_url(self) -> str:
         """The database's URL, never with a password."""
-        return self.database or self.settings.url or f"sqlite:///{self.state / DATABASE}"
+        return self.database or self._settings_to_look().url or self._default
+
+    @property
+    def _default(self) -> str:
+        return f"sqlite:///{self.state / DATABASE}"
 
     @contextmanager
-    def store(self, *, create: bool = False) -> "Iterator[Store]":
+    def store(self, *, create: bool = False, writes: bool = False) -> "Iterator[Store]":
         """The open store; what goes wrong with it is told as a fault.
+
+        To look, a configuration that cannot be read is not needed where the state directory has a database, or
+        ``--database`` names one; whoever ``writes`` needs what it says, the key that seals the log above all.
 
         Raises:
             Fault: there is no database yet, it cannot be reached, or it refused.
         """
         from suite.store import open_store, read_seal_key
 
-        url = self.database_url()
+        settings = self.settings if create or writes else self._settings_to_look()
+        url = self.database or settings.url or self._default
         self._require_file(url, create=create)
         with store_errors(url):
             if create:
                 self.make_state()
-            settings = self.settings
             key = read_seal_key(settings.seal_key_file)
             store = open_store(url, password_file=settings.password_file, create=create, key=key)
             try:
@@ -69,14 +78,39 @@ class Target:
 
     @property
     def settings(self) -> "DatabaseSettings":
-        """What the configuration says of the database."""
+        """What the configuration says of the database, whatever is wrong with the rest of it.
+
+        Raises:
+            Fault: it is no YAML or cannot be read, or the database's own section has errors.
+        """
         from suite.model.configuration import DatabaseSettings
 
         if self.config is None:
             return DatabaseSettings()
-        from suite.cli.documents import load_configuration
+        from suite.cli.documents import load_file, with_errors
 
-        return load_configuration(self.config).database
+        outcome = load_file(self.config)
+        if any(not each.path or each.path.startswith("database") for each in outcome.errors):
+            raise with_errors(self.config, outcome)
+        return outcome.attempt.database
+
+    def _settings_to_look(self) -> "DatabaseSettings":
+        """The same for whoever only looks: a file that is no YAML does not hide the database that is surely meant."""
+        from suite.cli.documents import load_file, with_errors
+        from suite.model.configuration import DatabaseSettings
+
+        if (
+            self.config is None
+            or is_missing(self.config)
+            or not (self.database or not is_missing(self.state / DATABASE))
+        ):
+            return self.settings
+        outcome = load_file(self.config)
+        if all(each.path for each in outcome.errors):
+            return self.settings
+        where = without_password(self.database) or str(self.state / DATABASE)
+        click.echo(f"warning: {with_errors(self.config, outcome).message}\nwarning: looking into {where}", err=True)
+        return DatabaseSettings()
 
     def _require_file(self, url: str, *, create: bool) -> None:
         name = url.removeprefix("sqlite:///")
@@ -136,8 +170,10 @@ def without_password(url: str) -> str:
 
 def store_fault(error: "StoreError", url: str) -> Fault:
     """A store's error in the words of the command line."""
-    from suite.store.errors import NotKept, SchemaForeign, SchemaTooNew, Unavailable
+    from suite.store.errors import NotKept, NotMade, SchemaForeign, SchemaTooNew, Unavailable
 
     is_away = isinstance(error, Unavailable | SchemaTooNew | SchemaForeign)
     code = Exit.UNAVAILABLE if is_away else Exit.NOT_FOUND if isinstance(error, NotKept) else Exit.REFUSED
+    if isinstance(error, NotMade):
+        return Fault(error.what, fix=error.fix, code=Exit.USAGE)
     return Fault(error.what, where=without_password(url), fix=error.fix, code=code)

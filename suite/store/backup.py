@@ -26,7 +26,7 @@ from sqlalchemy import Column, LargeBinary, Table
 from suite.model.event import Action, Actor, Event
 from suite.store.commit import Writer, write_events
 from suite.store.database import Database, Transaction, time_of, time_text
-from suite.store.errors import SchemaForeign, SchemaTooNew, StoreError, Unavailable
+from suite.store.errors import NotMade, SchemaForeign, SchemaTooNew, StoreError, Unavailable
 from suite.store.snapshots import Head, read_head
 from suite.store.tables import FLAG, TIME, metadata
 
@@ -45,13 +45,11 @@ def back_up(database: Database, target: Path) -> None:
     """Write a backup to ``target``, which appears whole or not at all, readable by its owner alone.
 
     Raises:
-        Unavailable: ``target`` exists, or its disk is full or read-only.
+        NotMade: ``target`` exists, or no file can be made there.
+        Unavailable: its disk is full.
     """
-    if target.exists():
-        raise Unavailable(f"{target} exists", "give a path where nothing stands")
-    part = target.with_name(f"{target.name}.part")
+    part = _part_of(target)
     try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         if database.path is not None:
             _vacuum(database.path, part)
         else:
@@ -69,13 +67,12 @@ def write_archive(target: Path, write: Callable[[IO[bytes]], T]) -> T:
     """Let ``write`` fill a new file that appears whole, on the disk, or not at all; what ``write`` returned.
 
     Raises:
-        Unavailable: ``target`` exists, or its disk is full or read-only.
+        NotMade: ``target`` exists, or no file can be made there.
+        Unavailable: its disk is full.
     """
-    if target.exists():
-        raise Unavailable(f"{target} exists", "give a path where nothing stands")
-    part = target.with_name(f"{target.name}.part")
+    part = _part_of(target)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with part.open("wb") as file:
             done = write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -86,6 +83,18 @@ def write_archive(target: Path, write: Callable[[IO[bytes]], T]) -> T:
     finally:
         part.unlink(missing_ok=True)
     return done
+
+
+def _part_of(target: Path) -> Path:
+    """An empty file beside ``target``, readable by its owner alone, that takes its name when it is whole."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        if target.exists():
+            raise NotMade(f"{target} exists", "give a path where nothing stands")
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    except OSError as error:
+        raise NotMade(f"{target} cannot be made: {error.strerror}", "give a path that can be written") from error
+    return part
 
 
 def sync(path: Path) -> None:

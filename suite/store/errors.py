@@ -52,5 +52,9 @@ class SchemaForeign(StoreError):  # noqa: N818
     """The database belongs to another program."""
 
 
+class NotMade(StoreError):  # noqa: N818
+    """The file that was to be written stands already, or cannot be made there; nothing was changed."""
+
+
 class NotKept(StoreError):  # noqa: N818
     """The database cannot tell what was at that time: it began later, or that part was pruned."""

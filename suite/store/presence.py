@@ -3,7 +3,8 @@
 A program writes one row for each of its roles, and again only when what it says has changed.  That it lives is shown by a
 lock that ends with it: on PostgreSQL an advisory lock of a session, on SQLite one octet of a file beside the database.
 So nothing is written while nothing changes, and no clock is compared with another machine's.  A row whose lock is free
-is marked as gone by whoever notices, and removed when its place is taken again or after a day.
+is marked as gone by whoever notices, after a while, and removed after a day; whoever takes its place (the same role on
+the same node, after a crash) removes it at once, and one that lived after all says its own again.
 
 Rows are no part of a snapshot: they raise no revision and wake nobody.
 """
@@ -159,10 +160,11 @@ class Presence:
         return [each for each in others if each.process in free and uptime - self._missed[each.process] >= GRACE]
 
     def _is_stale(self, other: Fellow, living: set[int], mine: Iterable[Instance], now: datetime) -> bool:
-        if other.gone is None or other.process in living:
+        if other.process in living:
             return False
         place = (other.instance.role, other.instance.node)
-        return now - other.gone > KEPT or any((each.role, each.node) == place for each in mine)
+        is_long_gone = other.gone is not None and now - other.gone > KEPT
+        return is_long_gone or any((each.role, each.node) == place for each in mine)
 
     def _news(self, mine: Sequence[Instance], known: dict[str, Fellow], uptime: float) -> list[Instance]:
         """What has to be said anew; revisions alone are news only now and then."""
@@ -187,7 +189,7 @@ class Presence:
                 tx.execute_many("UPDATE instance SET gone = ? WHERE process = ? AND role = ? AND gone IS NULL", gone)
             if stale:
                 old = [(each.process, each.instance.role) for each in stale]
-                tx.execute_many("DELETE FROM instance WHERE process = ? AND role = ? AND gone IS NOT NULL", old)
+                tx.execute_many("DELETE FROM instance WHERE process = ? AND role = ?", old)
 
         self._database.write(act)
 

@@ -140,6 +140,18 @@ def test_an_export_does_not_overwrite_a_file(suite, tmp_path):
     assert (tmp_path / "log.jsonl").read_text() == "mine"
 
 
+@pytest.mark.parametrize("words", [("audit", "export"), ("db", "backup")], ids=" ".join)
+def test_a_file_that_stands_already_is_wrong_usage_whoever_was_to_write_it(suite, tmp_path, words):
+    (tmp_path / "mine").write_text("mine")
+
+    there, nowhere = suite(*words, tmp_path / "mine"), suite(*words, tmp_path / "none" / "file")
+
+    assert (there.exit_code, nowhere.exit_code) == (2, 2)
+    assert f"{tmp_path / 'mine'} exists" in there.stderr
+    assert "cannot be made: No such file or directory" in nowhere.stderr
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 def test_a_damaged_export_is_told(suite, tmp_path):
     suite("audit", "export", tmp_path / "log.jsonl")
     lines = (tmp_path / "log.jsonl").read_text().splitlines(keepends=True)

@@ -124,6 +124,16 @@ def test_status_lists_every_role_with_the_revision_it_follows(calm):
     assert document["troubles"] == []
 
 
+def test_status_of_another_database_is_that_of_who_lives_on_it(calm, tmp_path):
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    calm.run("db", "upgrade", "--database", other)
+
+    own = calm.told("status", "--database", f"sqlite:///{calm.folder / 'state' / 'suite.db'}")
+
+    assert calm.told("status", "--database", other)["instances"] == []
+    assert {each["here"] for each in own["instances"]} == {True}
+
+
 def test_a_service_is_explained_up_to_what_is_answered(calm):
     document = calm.told("explain", "tea")
 

@@ -11,7 +11,7 @@ from suite.model.event import Action, Actor
 from suite.model.service import ServiceRef
 from suite.store import restore
 from suite.store.backup import MARGIN
-from suite.store.errors import StoreError, Unavailable
+from suite.store.errors import NotMade, StoreError
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -99,7 +99,7 @@ def test_restored_database_takes_commits(store, target, tmp_path):
 def test_backup_never_overwrites(store, tmp_path):
     (tmp_path / "backup").write_text("mine")
 
-    with pytest.raises(Unavailable, match="exists"):
+    with pytest.raises(NotMade, match="exists"):
         store.backup(tmp_path / "backup")
 
     assert (tmp_path / "backup").read_text() == "mine"

@@ -112,6 +112,24 @@ def test_killed_program_is_gone_once_its_lock_was_free_for_three_seconds(db):
     assert second == [("node-b", NOON + HOUR)]
 
 
+def test_killed_program_that_starts_again_takes_its_place_at_once(db):
+    ended(db)
+    store = db.open()
+
+    assert seen(store, [Instance("speaker", "node-b", "1.0")]) == []
+    assert rows(db) == [("speaker", "node-b", 0, "[]", True)]
+
+
+def test_program_whose_place_was_taken_though_it_lived_says_its_own_again(db):
+    first, second = db.open(), db.open()
+    first.meet([SPEAKER], now=NOON, uptime=100.0)
+    db.execute("DELETE FROM instance")
+
+    first.meet([SPEAKER], now=NOON, uptime=101.0)
+
+    assert seen(second, uptime=102.0) == [("node-a", None)]
+
+
 def test_what_was_found_to_be_gone_stays_so_for_everybody_since_then(db):
     ended(db)
     store = db.open()
