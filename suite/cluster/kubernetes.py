@@ -8,7 +8,8 @@ themselves, and a list of Services costs ten times as much.  What is read and wr
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,10 +19,12 @@ import yaml
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from suite.cluster.connection import ApiError, Lost
 
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a kubelet puts a pod's token, which it renews, and the certificate of the server's authority."""
 CONNECT_TIMEOUT = 10.0
 REQUEST_TIMEOUT = 30.0
 WATCH_SILENCE = 100.0
@@ -29,6 +32,7 @@ WATCH_SILENCE = 100.0
 MAX_EVENT = 16 * 1024 * 1024
 """Octets of one watch event; etcd stores 1.5 MiB at most."""
 POOL_SIZE = 64
+UNAUTHORIZED = 401
 
 _MISREAD = (kube_config.ConfigException, yaml.YAMLError, OSError, TypeError, ValueError, LookupError, AttributeError)
 """What the official loader raises at a file that makes no sense, certificates included."""
@@ -38,8 +42,10 @@ _FAILURES = (aiohttp.ClientError, TimeoutError, OSError, kube_config.ConfigExcep
 class KubernetesConnection:
     """Requests to one API server; see :class:`suite.cluster.connection.Connection`."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, renew: Callable[[], None] = lambda: None) -> None:
+        """``renew`` is called when the server does not know our token: the next request is to come with a newer one."""
         self._client = client
+        self._renew = renew
 
     async def close(self) -> None:
         await self._client.close()
@@ -112,32 +118,48 @@ class KubernetesConnection:
         except _FAILURES as error:
             raise Lost(_said(error)) from error
         response: aiohttp.ClientResponse = answer.response
+        if response.status == UNAUTHORIZED:
+            self._renew()
         return response
 
 
-async def connect(kubeconfig: str = "", *, context: str = "", instance: str = "") -> KubernetesConnection:
+async def connect(
+    kubeconfig: str = "",
+    *,
+    context: str = "",
+    instance: str = "",
+    account: Path = ACCOUNT,
+    environment: Mapping[str, str] = os.environ,
+) -> KubernetesConnection:
     """A connection: by the pod's ServiceAccount inside a cluster, else by ``kubeconfig`` (default: KUBECONFIG, ~/.kube).
+
+    In a cluster the token is read again every minute, and at once when the server does not know it any more.
 
     Raises:
         Lost: there is no configuration to be found, or it makes no sense.
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = POOL_SIZE
+    loader = InClusterConfigLoader(account / "token", account / "ca.crt", environ=environment)
+
+    def renew() -> None:
+        loader.token_expires_at = datetime.min  # noqa: DTZ901 - the loader's own kind of time
+
     try:
-        if not kubeconfig and is_in_cluster():
-            kube_config.load_incluster_config(configuration)
+        if not kubeconfig and is_in_cluster(account, environment):
+            loader.load_and_set(configuration)
         else:
             await kube_config.load_kube_config(kubeconfig or None, context or None, configuration)
         client = ApiClient(configuration)
     except _MISREAD as error:
         raise Lost(f"no way to a cluster: {kubeconfig or 'the kubeconfig'}: {_said(error)}") from error
     client.user_agent = f"suite/{instance or 'controller'}"
-    return KubernetesConnection(client)
+    return KubernetesConnection(client, renew)
 
 
-def is_in_cluster() -> bool:
+def is_in_cluster(account: Path = ACCOUNT, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process runs in a pod with a ServiceAccount."""
-    return SERVICE_ACCOUNT.exists() and bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    return (account / "token").exists() and bool(environment.get("KUBERNETES_SERVICE_HOST"))
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
