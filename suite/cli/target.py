@@ -116,6 +116,10 @@ class Target:
         name = url.removeprefix("sqlite:///")
         if create or name == url or not is_missing(Path(name)):
             return
+        if self.config is not None:
+            from suite.cli.documents import load_configuration
+
+            load_configuration(self.config)  # what is wrong with it is why the suite did not start
         raise Fault(
             "there is no database yet",
             where=name,

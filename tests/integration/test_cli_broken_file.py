@@ -37,7 +37,7 @@ def test_an_error_elsewhere_in_the_file_does_not_stand_in_the_way(ask, words):
 def test_a_database_that_the_file_names_is_the_one_that_is_looked_into(ask, tmp_path):
     other = f"database: {{url: 'sqlite:///{tmp_path / 'other.db'}'}}\n"
 
-    assert ask(BAD_POOL + other, "lease", "list").exit_code == 3
+    assert ask(BAD_POOL + other, "lease", "list").exit_code == 1
     ask(GOOD + other, "db", "upgrade")
 
     assert ask(BAD_POOL + other, "lease", "list").exit_code == 0
