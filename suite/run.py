@@ -95,12 +95,10 @@ class RunOptions:
 
 def main(options: RunOptions) -> int:
     """Run until told to end; the exit code of the process."""
-    levels = (logging.INFO, logging.DEBUG)
     for name in ("watchfiles", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.basicConfig(
-        level=levels[min(options.verbose, 1)], format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
-    )
+    level = logging.DEBUG if options.verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
     try:
         return asyncio.run(_run(options))
     except (StoreError, NoSocket, NoStateDirectory) as error:
@@ -123,10 +121,10 @@ async def _run(options: RunOptions) -> int:
     suite = Suite(options, await asyncio.to_thread(read_documents, options.config))
     try:
         running = asyncio.create_task(suite.run(known))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             await running
+        suite.leave()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     finally:
@@ -323,6 +321,11 @@ class Suite:
             self._settings = snapshot.configuration
             self._roles = self._chosen_roles()
         return follower
+
+    def leave(self) -> None:
+        """Let the fleet know at once: the loops and the API take a moment to end."""
+        if self._speaker is not None:
+            self._speaker.leave()
 
     async def stop(self) -> None:
         """Stop answering, then let go of the database."""

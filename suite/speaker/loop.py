@@ -122,13 +122,18 @@ class Speaker:
             self._look_ahead(publication)
             await self._sessions.follow(self._wanted_sessions, self._plan)
 
+    def leave(self) -> None:
+        """Say goodbye to the fleet at once; :meth:`stop` waits for the successors."""
+        if self._responder is not None and self._configured is not None and self._responder.exit_code is None:
+            self._responder.send(DRAIN)
+
     async def stop(self, *, is_drain: bool = False) -> None:
         """Withdraw: successors take the addresses over, sessions end; routers keep nothing for a node that drains."""
         self._unnumbered.close()
         is_drain = is_drain or self._snapshot.may_not_return(self._node)
         ending = asyncio.create_task(self._sessions.stop(is_drain=is_drain))
         if self._responder is not None and self._configured is not None and self._responder.exit_code is None:
-            self._responder.send(DRAIN)
+            self.leave()
             deadline = asyncio.get_running_loop().time() + DRAIN_PATIENCE
             while not self.picture.is_drained and self._responder.exit_code is None:
                 if asyncio.get_running_loop().time() > deadline:

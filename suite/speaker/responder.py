@@ -227,7 +227,7 @@ class Responder:
             self._is_done = True
         elif self._duty is not None and self._leaving_at != float("inf"):
             self._leaving_at = float("inf")
-            self._tell_state(drained=True)
+            self._tell_state()
 
     def _carry_out(self, decision: Decision, now: float) -> None:
         self._place(now)
@@ -277,8 +277,8 @@ class Responder:
             self._channel.dropped = 0
             self._tell_state()
 
-    def _tell_state(self, *, drained: bool = False) -> None:
-        faults = self._duty.membership.faults if self._duty else {}
+    def _tell_state(self) -> None:
+        faults, drained = self._duty.membership.faults if self._duty else {}, self._leaving_at == float("inf")
         self._channel.send(state_report(self._nodes.values(), faults, self._lan.sockets(), drained=drained))
         self._paths.tell_all(self._clock())
 
