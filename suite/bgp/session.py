@@ -27,6 +27,7 @@ from suite.bgp.update import Dialect, Update
 CHUNK = 65536  # octets of UPDATEs made per call; a few TCP windows, so that 100 sessions share a loop fairly
 SHOWN = 20  # changes of state kept for people to look at
 COLLISION = Notification(Code.CEASE, Cease.COLLISION)
+NO_ANSWER = Cause(Origin.TCP, "connect: no answer")
 
 
 class Stop(Enum):
@@ -119,7 +120,11 @@ class Session:
             return
         delayed = Event.DELAY_OPEN_EXPIRES in connection.timers
         event = Event.TCP_FAILS_DELAY_OPEN if delayed else Event.TCP_FAILS
+        if connection.state is State.OPEN_SENT:  # what a router does that does not know this node
+            text += " before its OPEN"
         connection.fire(event, now, Cause(Origin.TCP, text))
+        if connection.state is State.ACTIVE and self._current is None:
+            self._cause = Cause(Origin.TCP, text)  # a fall that is no end: the machine goes on from Active
         if connection.incoming and connection.state is State.ACTIVE:
             # OpenSent falls back to Active to wait for a connection, but this machine only lived for the one it lost.
             connection.fire(Event.MANUAL_STOP, now, Cause(Origin.TCP, text))
@@ -242,6 +247,8 @@ class Session:
         return link
 
     def end_tcp(self, link: int, last: bytes) -> None:
+        if self._current is None and self._outgoing.link == link and self._outgoing.local is None:
+            self._cause = NO_ANSWER  # unless somebody knows better, who says so behind this
         self._events.append(Disconnect(link, last))
 
     def on_established(self, connection: Connection, now: float) -> None:

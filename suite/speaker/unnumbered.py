@@ -87,7 +87,15 @@ class Unnumbered:
         news = [watched.router.hear(address, now) for address in watched.link.receive()]
         if any(news):
             _log.info("the router on %s is %s", name, watched.router.address)
+            self._answer(name, watched)
             self._on_change()
+
+    def _answer(self, name: str, watched: _Watched) -> None:
+        """A router that has just come has not heard of us: tell it now, not at the next beat."""
+        watched.sent = 0
+        if watched.timer is not None:
+            watched.timer.cancel()
+        self._turn(name)
 
     def _end(self, watched: _Watched) -> None:
         if watched.timer is not None:

@@ -120,6 +120,32 @@ def test_the_reason_of_the_peer_is_kept() -> None:
     assert lone.session.status().last_cause.text == "received cease/administrative shutdown: cabling"
 
 
+def test_a_router_that_closes_before_its_open_is_a_reason_though_the_session_only_falls_back_to_active() -> None:
+    lone = Lone(config()).connect()
+
+    lone.session.lost(lone.link, 1.0)
+
+    status = lone.session.status()
+    assert (status.state, status.last_cause.text) == (State.ACTIVE, "connection closed by the peer before its OPEN")
+    assert status.history[-1].cause is status.last_cause
+
+
+def test_an_address_that_answers_nothing_is_a_reason_when_the_attempt_is_given_up() -> None:
+    lone = Lone(config(connect_retry_time=10.0)).wait(11.0)
+
+    status = lone.session.status()
+    assert (status.state, status.last_cause.text) == (State.CONNECT, "connect: no answer")
+
+
+def test_what_an_attempt_beside_an_established_session_came_to_is_no_reason() -> None:
+    wire = Lone(config()).establish()
+    attempt = wire.session.accepted(IPv4Address("10.9.0.1"), IPv4Address("10.9.0.2"), 1.0)
+
+    wire.session.lost(attempt, 2.0)
+
+    assert wire.session.status().last_cause is None
+
+
 def test_a_lost_connection_is_a_reason_too() -> None:
     lone = Lone(config()).establish()
 
