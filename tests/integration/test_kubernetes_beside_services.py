@@ -289,9 +289,11 @@ def test_nodes_where_metallb_speaks_are_told_until_its_last_pod_is_gone(tmp_path
 
     async def scenario(told: Told) -> None:
         assert occupied(told) == {"a", "b"}
+        before = len(api.calls)
         api.delete("pods", "speaker-a", METALLB)
         await told.until(lambda told: occupied(told) == {"b"})
         api.delete("pods", "speaker-b", METALLB)
         await told.until(lambda told: occupied(told) == set())
+        assert api.calls[before:] == []  # the watch told it; nothing had to be asked for
 
     play(tmp_path, api, KubernetesSettings(stand_by_for="metallb"), scenario)

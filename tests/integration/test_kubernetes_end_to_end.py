@@ -104,6 +104,21 @@ def test_a_pool_that_moves_moves_the_address_and_says_so(tmp_path):
     play(tmp_path, api, life)
 
 
+def test_a_config_map_applied_again_acts_by_its_event_alone_and_asks_for_nothing(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def life(_: Running, __: Stack) -> None:
+        api.put(service())
+        await until(lambda: api.look("services", "coffee")["metadata"].get("annotations"))
+        before = len(api.calls)
+        api.put(config_map("10.0.43.0/24"))
+        await until(lambda: address(api) == "10.0.43.0")
+        assert [call for call in api.calls[before:] if call.verb in {"get", "list", "watch"}] == []
+
+    play(tmp_path, api, life)
+
+
 def test_a_bad_config_map_changes_nothing_and_is_told_at_the_config_map(tmp_path):
     api = Api()
     api.put(config_map("10.0.42.0/24"))

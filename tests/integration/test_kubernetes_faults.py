@@ -12,12 +12,13 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 from apiserver.app import Api, Fault
 from apiserver.server import Running, running
-from cluster_stack import Stack, address, config_map, service, until
+from cluster_stack import COFFEE, Stack, address, config_map, service, until
 from fix_cluster import background
 from fix_db import DatabaseUnderTest
 
@@ -188,6 +189,41 @@ async def patiently(fact: Callable[[], object]) -> None:
     async with asyncio.timeout(40):
         while not fact():  # noqa: ASYNC110 - processes set no event
             await asyncio.sleep(0.1)
+
+
+async def updated(api: Api, enough: asyncio.Event) -> str:
+    """A Service that somebody changes a hundred times a second, fifty times at least; what it says at the end."""
+    for number in count():
+        api.put(service(metadata={"name": "coffee", "labels": {"round": str(number)}}))
+        await asyncio.sleep(0.01)
+        if number >= 50 and enough.is_set():
+            return str(number)
+    raise AssertionError
+
+
+def test_a_service_updated_a_hundred_times_a_second_keeps_its_address_and_holds_nobody_up(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def story() -> None:
+        async with running(api) as server:
+            stack = Stack(server.kubeconfig(tmp_path), f"sqlite:///{tmp_path}/suite.db")
+            async with background(stack.run()):
+                api.put(service())
+                await until(lambda: address(api))
+                enough = asyncio.Event()
+                updates = asyncio.create_task(updated(api, enough))
+                await until(lambda: stack.controller.snapshot.services[COFFEE].labels)
+                api.put(service("tea"))
+                await until(lambda: address(api, "tea") == "10.0.42.1")  # while the other goes on
+                enough.set()
+                last = (("round", await updates),)
+                await until(lambda: stack.controller.snapshot.services[COFFEE].labels == last)
+                assert address(api) == "10.0.42.0"
+
+    asyncio.run(story())
+    patched = [call.name for call in api.calls if (call.verb, call.resource) == ("patch", "services/status")]
+    assert patched.count("coffee") == 1
 
 
 def test_a_node_that_vanishes_is_no_candidate_any_more(tmp_path):
