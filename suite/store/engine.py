@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
-from suite.store.database import Database
+from suite.store.database import Database, SameFile
 from suite.store.errors import StoreError, Unavailable, Unusable
 from suite.store.faults import BUSY_SECONDS
 
@@ -99,7 +99,7 @@ def _sqlite(path: Path, *, create: bool) -> Database:
         for pragma in PRAGMAS:
             connection.execute(pragma).close()
 
-    return Database(engine, path)
+    return Database(engine, path, SameFile(path))
 
 
 def _prepare(path: Path, *, create: bool) -> None:

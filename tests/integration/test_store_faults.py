@@ -85,6 +85,29 @@ def test_disk_that_became_read_only_is_unavailable(small_disk):
         assert store.read() == base
 
 
+def test_file_that_was_removed_takes_no_commit_until_it_is_back(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/suite.db") as store:
+        base = store.commit(allocation(1), store.read(), now=NOON)
+        (tmp_path / "suite.db").rename(tmp_path / "away")
+
+        with pytest.raises(Unavailable, match="was removed while the suite used it"):
+            store.commit(allocation(2), base, now=NOON)
+
+        assert not (tmp_path / "suite.db").exists()
+        (tmp_path / "away").rename(tmp_path / "suite.db")
+        assert store.commit(allocation(2), base, now=NOON) == store.read()
+
+
+def test_file_that_was_replaced_takes_no_commit(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/suite.db") as store:
+        base = store.commit(allocation(1), store.read(), now=NOON)
+        store.backup(tmp_path / "copy")
+        (tmp_path / "copy").rename(tmp_path / "suite.db")
+
+        with pytest.raises(Unavailable, match="was replaced by another file"):
+            store.commit(allocation(2), base, now=NOON)
+
+
 def test_file_that_is_no_database_is_unavailable(tmp_path):
     (tmp_path / "suite.db").write_bytes(b"not a database, but long enough to be read as the header of one" * 9)
 
