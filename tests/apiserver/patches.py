@@ -1,12 +1,21 @@
 """The three kinds of patch: JSON merge (RFC 7386), JSON patch (RFC 6902), and Kubernetes' strategic merge."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from apiserver.objects import Body, Refused
 
-MERGE_KEYS = {"conditions": "type", "ports": "port", "addresses": "address"}
-"""Lists of objects that a strategic merge joins by key (Service and Node; lists not named here are replaced)."""
+MERGE_KEYS = {
+    "addresses": "address",
+    "conditions": "type",
+    "containers": "name",
+    "env": "name",
+    "ports": "port",
+    "volumeMounts": "mountPath",
+    "volumes": "name",
+}
+"""Lists of objects that a strategic merge joins by key (Services, Nodes and pods; lists not named here are replaced)."""
 PRIMITIVE_SETS = {"finalizers"}
 
 
@@ -53,7 +62,8 @@ def _strategic(target: Any, patch: dict[str, Any]) -> Any:
         elif isinstance(value, dict):
             merged[key] = _strategic(merged.get(key), value)
         elif isinstance(value, list) and key in MERGE_KEYS:
-            merged[key] = _join(merged.get(key) or [], value, MERGE_KEYS[key])
+            order = patch.get(f"$setElementOrder/{key}", ())
+            merged[key] = _join(merged.get(key) or [], value, MERGE_KEYS[key], order)
         elif isinstance(value, list) and key in PRIMITIVE_SETS:
             merged[key] = list(dict.fromkeys([*(merged.get(key) or []), *value]))
         else:
@@ -61,14 +71,15 @@ def _strategic(target: Any, patch: dict[str, Any]) -> Any:
     return merged
 
 
-def _join(before: list[Body], patch: list[Body], key: str) -> list[Body]:
+def _join(before: list[Body], patch: list[Body], key: str, order: Sequence[Body]) -> list[Body]:
     joined = {each.get(key): each for each in before}
     for each in patch:
         if each.get("$patch") == "delete":
             joined.pop(each.get(key), None)
         else:
             joined[each.get(key)] = _strategic(joined.get(each.get(key)), each)
-    return list(joined.values())
+    first = [each.get(key) for each in order if each.get(key) in joined]
+    return [joined.pop(name) for name in first] + list(joined.values())
 
 
 def _json_patch(body: Body, operations: Any) -> Body:

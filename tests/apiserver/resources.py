@@ -30,6 +30,19 @@ GATEWAY = (
     Resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute", has_status=True),
     Resource("gateway.networking.k8s.io", "v1alpha2", "tlsroutes", "TLSRoute", has_status=True),
 )
+DEPLOYMENT = (
+    Resource("", "v1", "serviceaccounts", "ServiceAccount"),
+    Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
+    Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+    Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    Resource("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor"),
+    Resource("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule"),
+)
+"""What else is in our manifests; the suite asks for none of it."""
 
 SHORT = {"services": ["svc"], "nodes": ["no"], "namespaces": ["ns"], "configmaps": ["cm"], "events": ["ev"]}
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
