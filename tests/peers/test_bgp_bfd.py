@@ -72,14 +72,17 @@ def test_a_multihop_session_with_bird(bgplab: BgpLab) -> None:
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), bird.log()
 
 
-def test_a_session_with_frr_comes_up(bgplab: BgpLab) -> None:
-    frr = bgplab.frr(frr_bgp() + FRR_BFD, bfd=True)
+def test_a_session_with_frr_comes_up_and_stays_on_control_packets_where_frr_would_echo(bgplab: BgpLab) -> None:
+    frr = bgplab.frr(frr_bgp() + FRR_BFD + "  echo-mode\n", bfd=True)
 
     with bgplab.speaker() as speaker:
-        _, changes = speaker.watch(watched())
+        path, changes = speaker.watch(watched())
 
         assert eventually(lambda: [change.new.name for change in changes][-1:] == ["UP"], 8), frr.log()
-        assert eventually(lambda: json.loads(frr.vtysh("show bfd peers json"))[0]["status"] == "up", 3)
+        assert eventually(lambda: speaker.call(path.status).detection_time == pytest.approx(0.3)), frr.log()
+        assert stays(lambda: json.loads(frr.vtysh("show bfd peers json"))[0]["status"] == "up", 1)
+        counters = json.loads(frr.vtysh("show bfd peers counters json"))[0]
+        assert (counters["echo-packet-output"], counters["echo-packet-input"]) == (0, 0), counters
 
 
 def test_bird_drops_the_routes_of_a_silent_node_before_the_hold_time_ends(bgplab: BgpLab) -> None:

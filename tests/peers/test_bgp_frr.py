@@ -1,11 +1,12 @@
 """Our speaker against FRR: what `show bgp` says is the proof."""
 
 import json
+import signal
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from fix_netns import NetLab
+from fix_netns import NetLab, eventually
 from routers import (
     NODE4,
     NODE6,
@@ -158,6 +159,21 @@ def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
         assert frr.has("10.10.10.10/32"), frr.log()
         assert speaker.call(peer.status).hold_time == hold
         assert stays(lambda: speaker.state(peer) == "Established", 1.2 * hold or 0.5)
+
+
+def test_a_router_that_falls_silent_is_given_up_when_the_hold_time_ends(bgplab: BgpLab) -> None:
+    frr = bgplab.frr(frr_bgp("timers 1 3"))
+
+    with bgplab.speaker() as speaker:
+        peer = speaker.peer(peer_config(hold_time=3))
+        assert speaker.is_up(peer), frr.log()
+
+        frr.processes[-1].send_signal(signal.SIGSTOP)  # bgpd; its kernel goes on to take what we send
+
+        def causes() -> list[str]:
+            return [change.cause.text for change in speaker.call(peer.status).history if change.cause]
+
+        assert eventually(lambda: "sent hold timer expired" in causes(), 20)
 
 
 def test_a_router_that_let_routes_pass_by_gets_them_when_it_refreshes(bgplab: BgpLab) -> None:
