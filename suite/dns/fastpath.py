@@ -25,7 +25,7 @@ from suite.dns.journal import Journal
 from suite.dns.message import HEADER_SIZE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
-from suite.dns.ready import READY_LIMIT, Ready
+from suite.dns.ready import READY_LIMIT, Ready, longer
 from suite.dns.settings import Context
 from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
@@ -225,6 +225,28 @@ class Compiled:
         if asked and self.settings.cookie_secrets:
             return body[:-2] + _WHOLE_COOKIE + self._cookie(asked, client)
         return body
+
+    def varied(self, key: bytes, client: bytes) -> bytes | None:
+        """Give the card of a packet that differs from one with a card only by letter case or a cookie; both without ID.
+
+        The card is that packet's, with the name as it was asked and the cookie behind it: a third of the work of `quick`.
+        """
+        end = key.find(0, _NAME_AT) + 1
+        name, asked, rest = key[_NAME_AT:end], b"", key[end:]
+        if rest[13:19] in _COOKIES and len(rest) == 15 + rest[14]:
+            asked, rest = rest[19:], rest[:13] + b"\0\0"
+        folded = name.lower()
+        if not end or (folded == name and not asked):
+            return None
+        plain = key[:_NAME_AT] + folded + rest
+        card = self.ready.stable.get(plain) or self.ready.fleeting.get(plain)
+        if card is None:
+            return None
+        if folded != name:
+            card = card[:HEADER_SIZE] + name + card[2 + end :]
+        if asked and self.settings.cookie_secrets:
+            return longer(card, _WHOLE_COOKIE + self._cookie(asked, client))
+        return card
 
     def _denied(self, key: bytes, name: bytes, more: int) -> tuple[bytes, int] | None:
         """Deny a name right below one that is known to deny, in few steps: a flood of random names comes through here."""

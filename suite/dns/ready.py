@@ -28,6 +28,14 @@ MISS = bytes(COUNTER_AT) + bytes([NOBODY]) + _LENGTH.pack(0)
 """Stands in a batch for a packet that has no card."""
 
 
+def longer(card: bytes, end: bytes) -> bytes | None:
+    """Give a card whose reply has `end` in place of its last two octets; None where that does not fit."""
+    reply = card[: card[_LENGTH_AT] - 2] + end
+    if len(reply) > COUNTER_AT:
+        return None
+    return reply.ljust(COUNTER_AT, b"\0") + card[COUNTER_AT : COUNTER_AT + 1] + _LENGTH.pack(len(reply))
+
+
 class Ready:
     """Cards by packet; packets (`key`) and replies (`body`) are without ID here. `fleeting` ones depend on more than their name and go with any change of a zone."""
 

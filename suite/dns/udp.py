@@ -72,6 +72,7 @@ class Answers(Protocol):
     def note(self, packet: bytes, client: bytes, octets: bytes | None) -> None: ...
     def full(self, packet: bytes, client: bytes) -> bytes | None: ...
     def limited(self, limiter: RateLimiter, packet: bytes, reply: bytes, client: bytes) -> bytes | None: ...
+    def varied(self, key: bytes, client: bytes) -> bytes | None: ...
     def quick(self, key: bytes, client: bytes) -> bytes | None: ...
     def slow(self, packet: bytes, client: bytes) -> bytes | None: ...
 
@@ -154,6 +155,9 @@ class Endpoint:
         ]
         cards = b"".join(hits)
         counters = cards[COUNTER_AT::CARD]
+        if NOBODY in counters and self._deal_varied(answers, keys, hits, counters):
+            cards = b"".join(hits)
+            counters = cards[COUNTER_AT::CARD]
         self._cards[: len(cards)] = cards
         self._card_ids[: count * CARD // 2 : CARD // 2] = self._ids[:count]
         self._vectors[1 : count * 2 : 2] = memoryview(cards).cast(_SIZE)[_CARD_WORDS - 1 :: _CARD_WORDS]
@@ -161,6 +165,15 @@ class Endpoint:
         if len(ready.tally) >= TALLY_LIMIT:
             answers.settle()
         return [index for index, counter in enumerate(counters) if counter == NOBODY] if NOBODY in counters else ()
+
+    def _deal_varied(self, answers: Answers, keys: list[bytes], hits: list[bytes], counters: bytes) -> bool:
+        """Deal cards to packets that ask in another letter case or with a cookie what has a card; tell whether any do."""
+        varied, is_dealt, index = answers.varied, False, counters.find(NOBODY)
+        while index >= 0:
+            if len(keys[index]) <= KEY_LIMIT and (card := varied(keys[index], self._client(index))) is not None:
+                hits[index], is_dealt = card, True
+            index = counters.find(NOBODY, index + 1)
+        return is_dealt
 
     def _senders(self, count: int) -> Sequence[int | bytes]:
         """Sender addresses of a batch: words for IPv4, sixteen octets for IPv6."""

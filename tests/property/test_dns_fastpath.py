@@ -13,6 +13,7 @@ from suite.dns.fastpath import Compiled
 from suite.dns.feed import ChangeZone, Pieces, RemoveZone, ReplaceZone, SetState, apply, decode, frames, lean
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
+from suite.dns.ready import COUNTER_AT
 from suite.dns.rrset import RRset
 from suite.dns.settings import Context, Settings
 from suite.dns.wire import respond
@@ -31,6 +32,7 @@ DATA = {
 }
 CONFIGURED = Settings(cookie_secrets=(bytes(16),))
 NOW = 1_700_000_000
+CLIENT = b"\x7f\0\0\1"
 SOA = RRset(ORIGIN, rrtype.SOA, 30, (parse_rdata(rrtype.SOA, "ns1.service. host.service. 1 2 3 4 5"),))
 
 changes = st.lists(
@@ -79,7 +81,7 @@ def _read(reply: bytes | None) -> object:
 
 
 def _ask(compiled: Compiled, packet: bytes) -> bytes | None:
-    return compiled.full(packet, b"\x7f\0\0\1")
+    return compiled.full(packet, CLIENT)
 
 
 @settings(max_examples=chances(50), deadline=None)
@@ -98,10 +100,12 @@ def test_a_compiled_answer_is_the_reference_answer_through_all_changes(turns):
         for question in asked * 2:
             packet = _packet(*question)
 
-            expected = respond(zones, packet, Context(CONFIGURED, b"\x7f\0\0\1", NOW))
+            expected = respond(zones, packet, Context(CONFIGURED, CLIENT, NOW))
 
+            card = compiled.varied(packet[2:], CLIENT)
             found = _ask(compiled, packet)
             assert found == expected or _read(found) == _read(expected)
+            assert card is None or packet[:2] + card[2 : card[COUNTER_AT + 1]] == found
 
 
 @given(st.lists(st.tuples(changes), min_size=1, max_size=8))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from suite.dns.ready import CARD, COUNTER_AT, KEY_LIMIT, NOBODY, READY_LIMIT, Ready
+from suite.dns.catalogue import Zones
+from suite.dns.fastpath import Compiled
+from suite.dns.name import from_text
+from suite.dns.rdata import parse_rdata
+from suite.dns.ready import CARD, COUNTER_AT, KEY_LIMIT, NOBODY, READY_LIMIT, Ready, longer
+from suite.dns.rrset import RRset
+from suite.dns.settings import Settings
+from suite.dns.zone import Zone
 
 KEY = b"\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1"
 BODY = b"\x85\0\0\1\0\1\0\0\0\0\1a\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4\x0a\0\0\1"
@@ -76,3 +83,53 @@ def test_tallied_octets_are_counted_once_and_those_of_nobody_never():
     ready.drain(counts)
 
     assert counts == [13, 0, 7]
+
+
+ORIGIN = from_text("service.")
+OPT = bytes.fromhex("00002904d0000000000000")
+CLIENT_COOKIE = bytes.fromhex("00002904d000000000000c000a00080102030405060708")
+
+
+def asked(name: str, opt: bytes = b"") -> bytes:
+    """A packet without its ID."""
+    return b"\1\0\0\1\0\0\0\0\0" + bytes([bool(opt)]) + from_text(name) + b"\0\1\0\1" + opt
+
+
+def dealer(*known: bytes) -> Compiled:
+    soa = RRset(ORIGIN, 6, 30, (parse_rdata(6, "ns.service. host.service. 1 2 3 4 5"),))
+    web = RRset(from_text("web.service."), 1, 30, (bytes([10, 0, 0, 1]),))
+    settings = Settings(cookie_secrets=(bytes(16),))
+    compiled = Compiled(Zones.of([Zone.build(ORIGIN, [soa, web])]), settings, lambda: 1_700_000_000)
+    for key in known * 2:
+        compiled.quick(key, b"\x7f\0\0\1")
+    return compiled
+
+
+@pytest.mark.parametrize(
+    ("known", "key"),
+    [
+        (asked("web.service."), asked("wEb.serVICE.")),
+        (asked("gone.service."), asked("GONE.service.")),
+        (asked("web.service.", OPT), asked("web.service.", CLIENT_COOKIE)),
+        (asked("web.service.", OPT), asked("WEB.service.", CLIENT_COOKIE)),
+    ],
+    ids=["letter-case", "denied", "cookie", "both"],
+)
+def test_a_variation_of_what_has_a_card_is_dealt_the_answer_it_would_get(known, key):
+    compiled = dealer(known)
+
+    card = compiled.varied(key, b"\x7f\0\0\1")
+
+    assert card is not None
+    assert (len(card), card[2 : card[COUNTER_AT + 1]]) == (CARD, compiled.quick(key, b"\x7f\0\0\1"))
+
+
+@pytest.mark.parametrize("key", [asked("web.service."), asked("Late.service."), b"", bytes(12), bytes(40)])
+def test_what_is_no_variation_of_a_card_is_dealt_none(key):
+    assert dealer(asked("web.service.")).varied(key, b"\x7f\0\0\1") is None
+
+
+def test_a_cookie_that_would_not_fit_is_left_to_others():
+    card = (b"\0\0" + bytes(range(COUNTER_AT - 2))).ljust(COUNTER_AT) + b"\x07" + (COUNTER_AT).to_bytes(8, "little")
+
+    assert (longer(card, bytes(2)) is not None, longer(card, bytes(3))) == (True, None)
