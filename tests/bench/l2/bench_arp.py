@@ -9,7 +9,8 @@ of the machine. Three views, because on a veth pair the kernel answers inside th
   two processes         ours has to be woken up, the kernel has not; `least possible` is a process that decides nothing
   as if two machines    RPS lets each host's core digest what arrives, so the kernel's answer is woken up too
 
-Then a flood of 50,000 requests per second for foreign addresses joins in.
+Then a flood of 50,000 requests per second for foreign addresses joins in. Since the asking process, which does as much work for each
+exchange as the answering one, has the machine's other core at best, `per processor second` says what ours could answer.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 KERNEL, VIP, FOREIGN = "10.0.10.1", "10.0.42.0", "10.0.99.99"
 ROUNDS, LATENCY_SAMPLES, RATE_SECONDS, IN_FLIGHT = 5, 4000, 0.6, 64
 FLOOD_RATE = 50_000
+CAPACITY_SECONDS = 2.0
 
 RESPONDER = """
 import select, sys
@@ -173,6 +175,33 @@ def flood(client: socket.socket, process: subprocess.Popen[str]) -> None:
     )
 
 
+def capacity(client: Namespace, node: Namespace, process: subprocess.Popen[str]) -> None:
+    """Requests as fast as they leave, and nobody who waits for replies: how many the answering process sends per second of its own."""
+    pid = os.fork()
+    if pid == 0:
+        with client.entered():
+            _ask_without_pause(CAPACITY_SECONDS)
+        os._exit(0)
+    before, spent = sent_by(node), cpu(process.pid)
+    os.waitpid(pid, 0)
+    time.sleep(0.1)
+    replies, spent = sent_by(node) - before, cpu(process.pid) - spent
+    print(
+        f"{'requests without a pause':34} replies {replies / CAPACITY_SECONDS:.0f}/s; per processor second {replies / spent:.0f}"
+    )
+
+
+def _ask_without_pause(seconds: float) -> None:
+    sender, frame, until = open_socket("eth0", ARP), question(VIP), time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        for _ in range(100):
+            sender.send(frame)
+
+
+def sent_by(node: Namespace) -> int:
+    return int(node.must("cat", "/sys/class/net/eth0/statistics/tx_packets"))
+
+
 def _flood_for(seconds: float) -> None:
     sender = open_socket("eth0", ARP)
     frame, sent, began = question(FOREIGN), 0, time.perf_counter()
@@ -277,6 +306,7 @@ def measure(lab: NetLab, label: str, addresses: int, *, as_machines: bool, with_
         print(f"resident memory of the answering process: {resident(process.pid):.1f} MB")
         with client.entered():
             flood(answers, process)
+        capacity(client, node, process)
     process.kill()
     process.wait()
     answers.close()
