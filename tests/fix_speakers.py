@@ -1,24 +1,23 @@
 """The coffee story's LAN with real responder processes on its nodes: what a speaker role would start, minus its plans.
 
-10.0.0.0/16 and fd00:42::/64 on one switch: three nodes, a client at 10.0.1.3, and room for strangers. Each node carries the
-VIPs on lo, with a kernel that is told to keep silent about them, so whoever answers is the process under test.
+Each node carries the VIPs on lo, with a kernel that is told to keep silent about them, so whoever answers is the process under test.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import pytest
-from fix_netns import Bridge, Namespace, NetLab, eventually, require_tools
+from coffee_network import NODES, CoffeeNetwork, Ear
+from fix_netns import Namespace, NetLab, eventually, missing_for_networks, network, require_tools
 
 from suite.l2.frames import templates
 from suite.speaker.control import DRAIN, Adopt, Channel, Configure, Message, probe
@@ -28,13 +27,13 @@ from suite.speaker.ownership import Entry
 
 Address = IPv4Address | IPv6Address
 
-NODES = {"compute1": "10.0.10.1", "compute2": "10.0.10.2", "compute3": "10.0.10.3"}
-CLIENT, CLIENT_MAC = "10.0.1.3", "02:00:00:0c:01:03"
 KEY = b"thirty-two bytes that nobody knows"
-
-
-def mac_of(node: str) -> str:
-    return f"02:00:00:00:10:0{node[-1]}"
+ANOTHER_VERSION = """
+from suite.speaker import heartbeat
+heartbeat.MINOR = {minor}
+from suite.speaker.responder import main
+main({descriptor})
+"""
 
 
 @dataclass(eq=False)
@@ -44,6 +43,8 @@ class Speaker:
     name: str
     host: Namespace
     fleet: dict[str, str]
+    minor: int | None = None
+    """The minor version that it speaks, and that it takes for its own; None for ours."""
     process: Any = None
     channel: Channel | None = None
     reports: list[Message] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Speaker:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = self.host.spawn(
-                *(sys.executable, "-m", "suite.speaker.responder", str(theirs.fileno())),
+                *(sys.executable, *self._program(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
             )
         self.channel = Channel(ours)
@@ -113,18 +114,21 @@ class Speaker:
             self.channel.close()
             self.channel = None
 
+    def _program(self, descriptor: int) -> tuple[str, ...]:
+        if self.minor is None:
+            return "-m", "suite.speaker.responder", str(descriptor)
+        return "-c", ANOTHER_VERSION.format(minor=self.minor, descriptor=descriptor)
 
-class CoffeeLan:
+
+class CoffeeLan(CoffeeNetwork):
     """The network of the coffee story, with the fleet on it."""
 
     def __init__(self, lab: NetLab, vips: Iterable[Address]) -> None:
-        self.lab = lab
+        super().__init__(lab)
+        self.ear = Ear(self.client)
         self.vips = list(vips)
-        self.switch: Bridge = lab.bridge("lan")
-        self.client = self._machine("client", CLIENT, CLIENT_MAC)
         self.speakers: dict[str, Speaker] = {}
-        for name, address in NODES.items():
-            host = self._machine(name, address, mac_of(name))
+        for name, host in self.nodes.items():
             host.sysctl(ipv4__conf__all__arp_ignore=1, ipv4__conf__all__arp_announce=2)
             for vip in self.vips:
                 host.ip("address", "add", str(vip), "dev", "lo")
@@ -140,6 +144,10 @@ class CoffeeLan:
         """Who says that it answers for an address."""
         return [name for name, speaker in self.speakers.items() if str(vip) in speaker.owned()]
 
+    def are_owned_by(self, *names: str) -> bool:
+        """Whether exactly these nodes say that they answer, for each address."""
+        return all(self.owners(vip) == list(names) for vip in self.vips)
+
     def settle(self, within: float = 10.0) -> None:
         """Wait until every address has exactly one owner."""
         assert eventually(lambda: all(len(self.owners(vip)) == 1 for vip in self.vips), within=within, every=0.02)
@@ -148,58 +156,31 @@ class CoffeeLan:
         """The nodes in the order in which they own an address."""
         return [self.speakers[name] for name in rank(vip, self.speakers)]
 
-    def who_has(self, vip: Address) -> str:
-        """The client's question to the LAN; the answers of its own tools, in lower case."""
-        if vip.version == 4:
-            return self.client.run("arping", "-c1", "-w1", "-i", "eth0", str(vip)).stdout.lower()
-        return self.client.run("ndisc6", "-r1", "-w500", str(vip), "eth0").stdout.lower()
-
-    def cached(self, vip: Address) -> str:
-        """What the client's kernel believes."""
-        return self.client.ip("neighbour", "show", str(vip))
-
-    def stranger(self, *addresses: str) -> Namespace:
-        """A machine that is none of ours."""
-        host = self.lab.namespace("stranger")
-        self.switch.plug(host, addresses=addresses, mac="02:00:00:00:00:ff")
-        return host
-
     def close(self) -> None:
+        self.ear.close()
         for speaker in self.speakers.values():
             speaker.close()
 
-    def _machine(self, name: str, address: str, mac: str) -> Namespace:
-        host = self.lab.namespace(name)
-        last = address.rsplit(".", 1)[1]
-        self.switch.plug(
-            host, addresses=[f"{address}/16", f"fd00:42::{name[0]}{last}/64".replace("::c", "::c0")], mac=mac
-        )
-        return host
 
-
-def first_answer(client: Namespace, vip: Address, within: float) -> float:
-    """Seconds until the client's ping of the address is answered, asking every 10 ms."""
-    began = time.monotonic()
-    while time.monotonic() - began < within:
-        if client.run("ping", "-c1", "-W1", "-i0.01", str(vip)).returncode == 0:
-            return time.monotonic() - began
-    return float("inf")
-
-
-VIP4, VIP6 = ip_address("10.0.42.0"), ip_address("fd00:42::42:0:1")
+VIP4, VIP6 = VIPS = ip_address("10.0.42.0"), ip_address("fd00:42::42:0:0")
+"""Both have the same order of owners, so one fault shows what it does to either family."""
 
 
 @pytest.fixture
 def coffee(netlab: NetLab) -> Iterator[CoffeeLan]:
     """The LAN with one IPv4 and one IPv6 address to announce; nothing runs yet."""
     require_tools("arping", "ndisc6", "ping")
-    lan = CoffeeLan(netlab, [VIP4, VIP6])
-    try:
+    with closing(CoffeeLan(netlab, VIPS)) as lan:
         yield lan
-    finally:
-        lan.close()
 
 
-def dumps(reports: list[Message]) -> str:
-    """For messages of failed assertions."""
-    return "\n".join(map(json.dumps, reports))
+@pytest.fixture(scope="module")
+def calm() -> Iterator[CoffeeLan]:
+    """The same with the fleet at work, for tests that move no address."""
+    if reason := missing_for_networks():
+        pytest.skip(reason)
+    require_tools("arping", "ndisc6", "ping")
+    with network() as lab, closing(CoffeeLan(lab, VIPS)) as lan:
+        lan.start()
+        lan.settle()
+        yield lan

@@ -17,8 +17,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import coffee_lan  # noqa: E402
 import dashboard_lan  # noqa: E402
+from coffee_network import STRANGER_MAC  # noqa: E402
 from fix_netns import eventually, missing_for_networks, network  # noqa: E402
-from l2_lan import STRANGER_MAC, ProgramLan, program_lan  # noqa: E402
+from l2_lan import ProgramLan, program_lan  # noqa: E402
 
 TAKEN, VIP = "10.0.42.0", "10.0.42.1"
 
@@ -26,7 +27,7 @@ TAKEN, VIP = "10.0.42.0", "10.0.42.1"
 def failover() -> int:
     """Three nodes and a stranger that has the first address of the pool already; then the owner dies."""
     with network() as lab, program_lan(lab) as lan:
-        lan.stranger(TAKEN)
+        lan.take(TAKEN)
         print(f"three nodes share one database; a stranger ({STRANGER_MAC}) has {TAKEN} already")
         lan.serve("coffee")
         for name in lan.nodes:
@@ -34,7 +35,7 @@ def failover() -> int:
         if not eventually(lambda: lan.owner(VIP), within=30, every=0.1):
             print("nobody announces the address; the logs:\n" + lan.log())
             return 1
-        if not eventually(lambda: all_ready(lan), within=40, every=0.5):
+        if not eventually(lan.all_ready, within=40, every=0.2):
             print("the nodes are not ready; the logs:\n" + lan.log())
             return 1
         for words in (("lease", "history", TAKEN), ("lease", "list"), ("explain", "coffee"), ("l2", "status")):
@@ -47,7 +48,7 @@ def take_over(lan: ProgramLan) -> int:
     owner = lan.owner(VIP)
     other = next(name for name in lan.nodes if name != owner)
     tell(lan, other, "l2", "simulate", "--down", owner)
-    print(f"laptop$ arping -c1 {VIP}\n{lan.answers(VIP)}")
+    print(f"laptop$ arping -c1 {VIP}\n{lan.told(VIP)}")
     # The program and its time-critical process are killed together: a machine that loses its power.
     lan.nodes[owner].stop_processes()
     began = time.monotonic()
@@ -58,15 +59,9 @@ def take_over(lan: ProgramLan) -> int:
         print("nobody has taken over; the logs:\n" + lan.log())
         return 1
     print(f"{owner} has lost its power; {took:.2f} s later {lan.owner(VIP)} answers (the dead interval is 1 s)")
-    print(f"laptop$ arping -c1 {VIP}\n{lan.answers(VIP)}")
+    print(f"laptop$ arping -c1 {VIP}\n{lan.told(VIP)}")
     tell(lan, other, "explain", "coffee")
     return 0
-
-
-def all_ready(lan: ProgramLan) -> bool:
-    """Whether the first node sees all three at work."""
-    lines = lan.suite("l2", "status").splitlines()
-    return [line.split()[1] for line in lines if line.startswith("compute")] == ["ready"] * len(lan.nodes)
 
 
 def tell(lan: ProgramLan, node: str, *words: str) -> None:

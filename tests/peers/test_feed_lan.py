@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from coffee_network import mac_of
 from fix_netns import eventually, missing_for_networks, network, require_tools
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
-from l2_lan import ProgramLan, mac_of, program_lan
+from l2_lan import ProgramLan, program_lan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ def test_cut_off_from_the_controller_another_node_takes_over_and_a_restart_goes_
     assert eventually(lambda: lan.owners(VIP) == [other], within=15, every=0.1), lan.log()
 
     start_follower(lan, owner)  # from its disk alone
-    assert eventually(lambda: mac_of(owner) in lan.answers(VIP), within=30, every=0.2), lan.log()
+    assert eventually(lambda: mac_of(owner) in lan.told(VIP), within=30, every=0.2), lan.log()
 
     start_controller(lan)
     assert eventually(lambda: rows(lan) == [(VIP, owner)], within=30, every=0.2), lan.log()

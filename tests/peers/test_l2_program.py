@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fix_netns import NetLab, eventually, missing_for_networks, network, require_tools
+from coffee_network import STRANGER_MAC, mac_of
+from fix_netns import eventually, missing_for_networks, network, require_tools
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
-from l2_lan import STRANGER_MAC, ProgramLan, mac_of, program_lan
+from l2_lan import SERVICE_SIX, ProgramLan, program_lan
 
 from suite.web.client import ask
 
@@ -22,64 +21,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OTHER_MAC = "02:00:00:00:00:fe"
+TAKEN = ("10.0.42.0", "fd00:42::42:0:0")
+VIPS = ("10.0.42.1", "fd00:42::42:0:1")
 
 pytestmark = [pytest.mark.net, pytest.mark.peer]
 
 
 @pytest.fixture(scope="module")
 def declined() -> Iterator[ProgramLan]:
-    """A stranger had 10.0.42.0 before the first Service came, and another one has 10.0.42.3."""
+    """A stranger had the first address of each family before the first Service came; another one has the fourth."""
     if reason := missing_for_networks():
         pytest.skip(reason)
-    require_tools("arping")
+    require_tools("arping", "ndisc6")
     with network() as lab, program_lan(lab) as lan:
-        lan.stranger("10.0.42.0")
-        lan.stranger("10.0.42.3", "other", OTHER_MAC)
+        lan.take(*TAKEN)
+        other = lan.machine("other", "10.0.42.3", OTHER_MAC)
+        other.ip("address", "add", "fd00:42::42:0:3/64", "dev", "eth0", "nodad")
         lan.serve("coffee")
+        lan.serve("tea", SERVICE_SIX)
         lan.start("compute1")
-        lan.settle("10.0.42.1")
+        for vip in VIPS:
+            lan.settle(vip)
         yield lan
 
 
+def leases(lan: ProgramLan, status: str) -> list[tuple[str, str, str]]:
+    """Address, Service and note of each lease in that state."""
+    rows = json.loads(lan.suite("lease", "list", "--status", status, "-o", "json"))
+    return [(row["address"], row["service"], row["note"]) for row in rows]
+
+
 def test_a_strangers_address_is_left_alone_and_the_service_gets_the_next(declined: ProgramLan) -> None:
-    assert "10.0.42.1" in declined.suite("lease", "list", "--status", "bound")
-    assert mac_of("compute1") not in declined.answers("10.0.42.0")
+    assert [address for address, _, _ in leases(declined, "bound")] == [*VIPS]
+    assert [mac_of("compute1") in declined.told(address) for address in TAKEN] == [False, False]
 
 
-def test_history_names_the_strangers_mac(declined: ProgramLan) -> None:
-    rows = json.loads(declined.suite("lease", "history", "10.0.42.0", "-o", "json"))
+@pytest.mark.parametrize("address", TAKEN)
+def test_history_names_the_strangers_mac(declined: ProgramLan, address: str) -> None:
+    rows = json.loads(declined.suite("lease", "history", address, "-o", "json"))
 
     assert [(row["state"], row["note"]) for row in rows] == [("declined", STRANGER_MAC), ("bound", "")]
-    assert f"declined: {STRANGER_MAC} answers" in declined.suite("lease", "history", "10.0.42.0")
+
+
+def test_history_says_to_people_who_answers(declined: ProgramLan) -> None:
+    assert f"declined: {STRANGER_MAC} answers" in declined.suite("lease", "history", TAKEN[0])
 
 
 def test_the_log_of_events_names_the_mac(declined: ProgramLan) -> None:
     said = declined.suite("audit", "log", "-o", "json")
 
-    assert f"{STRANGER_MAC} answers for 10.0.42.0" in said
+    assert [f"{STRANGER_MAC} answers for {address}" in said for address in TAKEN] == [True, True]
 
 
 def test_explain_says_who_announces_and_that_another_address_was_declined(declined: ProgramLan) -> None:
-    said = declined.suite("explain", "default/coffee")
-
-    assert "announced by compute1 (layer2, eth0)" in said
-    assert STRANGER_MAC in said
+    for name in ("coffee", "tea"):
+        said = declined.suite("explain", f"default/{name}")
+        assert "announced by compute1 (layer2, eth0)" in said
+        assert STRANGER_MAC in said
 
 
 def test_the_database_says_who_announces_since_when(declined: ProgramLan) -> None:
-    assert eventually(lambda: announced(declined) == [("10.0.42.1", "compute1", "eth0", mac_of("compute1"))], within=5)
+    sql = "SELECT address, node, interface, mac FROM announcement_current ORDER BY address"
+    rows = [(address, "compute1", "eth0", mac_of("compute1")) for address in VIPS]
 
-
-def announced(lan: ProgramLan) -> list[tuple[str, ...]]:
-    """As a person would ask for it with SQL."""
-    with closing(sqlite3.connect(lan.folder / "shared.db")) as database:
-        return database.execute("SELECT address, node, interface, mac FROM announcement_current").fetchall()
+    assert eventually(lambda: declined.database.rows(sql) == rows, within=5)
 
 
 def test_metrics_count_strangers_and_answers_by_address(declined: ProgramLan) -> None:
-    declined.answers("10.0.42.1")
+    for vip in VIPS:
+        declined.told(vip)
 
-    assert eventually(lambda: 'metallb_layer2_responses_sent{ip="10.0.42.1"}' in metrics(declined), within=6)
+    counted = [f'metallb_layer2_responses_sent{{ip="{vip}"}}' for vip in VIPS]
+    assert eventually(lambda: all(each in metrics(declined) for each in counted), within=6)
     assert 'suite_layer2_conflicts_total{ip="10.0.42.0"} 1.0' in metrics(declined)
 
 
@@ -89,27 +102,21 @@ def metrics(lan: ProgramLan) -> str:
     return body.decode()
 
 
-def test_a_strangers_address_is_declined_before_any_service_gets_it(declined: ProgramLan) -> None:
-    def row() -> list[tuple[str, str, str]]:
-        rows = json.loads(declined.suite("lease", "list", "--status", "declined", "-o", "json"))
-        return [(each["state"], each["service"], each["note"]) for each in rows if each["address"] == "10.0.42.3"]
-
-    assert eventually(lambda: row() == [("declined", "", OTHER_MAC)], within=10, every=0.3), declined.log()
-    assert f"{OTHER_MAC} answers for 10.0.42.3, before anybody got it" in declined.suite("audit", "log", "-o", "json")
+@pytest.mark.parametrize("address", ["10.0.42.3", "fd00:42::42:0:3"])
+def test_a_strangers_address_is_declined_before_any_service_gets_it(declined: ProgramLan, address: str) -> None:
+    assert eventually(lambda: (address, "", OTHER_MAC) in leases(declined, "declined"), within=10, every=0.3)
+    assert f"{OTHER_MAC} answers for {address}, before anybody got it" in declined.suite("audit", "log", "-o", "json")
 
 
-def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(netlab: NetLab) -> None:
-    require_tools("arping")
-    with program_lan(netlab) as lan:
-        lan.serve("coffee")
-        lan.start("compute1")
-        lan.settle("10.0.42.0")
+@pytest.mark.parametrize("vip", VIPS)
+def test_a_stranger_that_comes_later_is_named_in_the_log_and_declines_nothing(declined: ProgramLan, vip: str) -> None:
+    known = leases(declined, "declined")
 
-        stranger = lan.stranger("10.0.42.0")
-        stranger.run("arping", "-c1", "-w1", "-U", "-i", "eth0", "-S", "10.0.42.0", "10.0.42.0")
+    declined.claim(vip)
 
-        assert eventually(lambda: f"{STRANGER_MAC} answers for it on eth0 too" in lan.log(), within=10, every=0.1)
-        assert "declined" not in lan.suite("lease", "list")
+    said = f"{vip} is ours, and {STRANGER_MAC} answers for it on eth0 too"
+    assert eventually(lambda: said in declined.log(), within=10, every=0.1)
+    assert leases(declined, "declined") == known
 
 
 def test_an_address_of_a_pool_that_dhcp_gives_out_is_told(declined: ProgramLan) -> None:
