@@ -1,7 +1,7 @@
 """Containers as processes: what a kubelet makes of a pod's description, without an image and without a cluster.
 
 Each pod is a process with its own network namespace (or its node's), with a root file system that holds what the image's recipe
-puts there and nothing of the checkout, read-only where the description says so, with the volumes it mounts where it mounts them,
+puts there and nothing of the checkout (or, where `SUITE_IMAGE` names a folder, the one of a built image), read-only where the description says so, with the volumes it mounts where it mounts them,
 as the user and with the capabilities that it names, and with the arguments and the environment that it names.  Two things are
 not acted out: the runtime's seccomp filter, and limits of memory and CPU.
 """
@@ -40,9 +40,14 @@ class Image:
     reached: Mapping[str, Path]
     """What is seen of the machine beside the image, by its place in the container."""
 
+    built: Path | None = None
+    """The root file system of an image that was built by the recipe, where there is one."""
+
     @classmethod
     def made(cls, folder: Path, reached: Mapping[str, Path]) -> Image:
-        """The program, copied as the recipe copies it."""
+        """The program, copied as the recipe copies it; nothing where there is a built image."""
+        if built := os.environ.get("SUITE_IMAGE"):
+            return cls(folder, reached, Path(built))
         for source in re.findall(r"^COPY (suite|migrations) ", text("deploy/Containerfile"), re.MULTILINE):
             shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "deploy/suite", folder / "entry")
@@ -54,8 +59,14 @@ class Image:
         """What the recipe sets."""
         return dict(re.findall(r"^ENV (\w+)=(.+)$", text("deploy/Containerfile"), re.MULTILINE))
 
-    def mounts(self) -> dict[str, Path]:
+    @property
+    def entry(self) -> str:
+        return "/opt/suite/entry" if self.built is None else "/usr/local/bin/suite"
+
+    def mounts(self) -> Mapping[str, Path]:
         """By place in the container; the packages are those of this checkout's environment."""
+        if self.built is not None:
+            return self.reached
         found = {"/opt/venv": Path(sys.prefix), "/opt/suite": self.folder, **self.reached}
         base = Path(sys.base_prefix)
         return found if base.is_relative_to("/usr") else {**found, str(base): base}
@@ -75,6 +86,7 @@ class Pod:
     hosts: Mapping[str, str] = field(default_factory=dict)
     """Names that the cluster's DNS would know."""
     process: subprocess.Popen[str] | None = None
+    _entry: str = ""
 
     @property
     def spec(self) -> Object:
@@ -92,10 +104,9 @@ class Pod:
 
     def start(self, image: Image) -> None:
         """Start the container; its log is ``log`` in the folder."""
-        root = self._root()
-        mounts = [f"mount --make-rprivate / && mount --bind {root} {root}"]
-        real = [each for each in FROM_THE_MACHINE if Path("/", each).is_dir() and not Path("/", each).is_symlink()]
-        mounts += [_bind(Path("/", each), root / each, read_only=True) for each in real]
+        self._entry = image.entry
+        root = self._root(image)
+        mounts = ["mount --make-rprivate /", *self._below(image, root)]
         mounts += [f"mount --rbind /{each} {root}/{each}" for each in ("dev", "proc", "sys")]
         mounts += [_bind(source, root / place[1:], read_only=True) for place, source in image.mounts().items()]
         if self.context["readOnlyRootFilesystem"]:
@@ -106,7 +117,7 @@ class Pod:
             str(root),
             "/usr/bin/setpriv",
             *self._rights(),
-            "/opt/suite/entry",
+            self._entry,
             *self.container["args"],
         ]
         script = " && ".join([*mounts, f"cd / && exec {shlex.join(inside)}"])
@@ -143,25 +154,38 @@ class Pod:
     def suite(self, *arguments: str) -> str:
         """`kubectl exec POD -- suite ARGUMENTS`: in the container's mounts, as its user."""
         assert self.process is not None
-        inside = ["setpriv", *self._rights(), "/opt/suite/entry", *arguments]
+        inside = ["setpriv", *self._rights(), self._entry, *arguments]
         enter = ("nsenter", f"--target={self.process.pid}", "--mount", "--root", "--wd=/", *inside)
         return self.host.run(*enter).stdout
 
-    def _root(self) -> Path:
+    def _root(self, image: Image) -> Path:
+        """The folder that becomes the root, with every place that something is mounted at."""
         root = self.folder / "root"
-        for place in ("etc", "dev", "proc", "sys", "opt/venv", "opt/suite", *(each for each, *_ in self._mounted())):
+        places = ("etc", "dev", "proc", "sys", *image.mounts(), *(each for each, *_ in self._mounted()))
+        for place in places:
             (root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
-        for each in FROM_THE_MACHINE:
-            source = Path("/", each)
-            if source.is_symlink():
-                (root / each).symlink_to(source.readlink())
-            elif source.is_dir():
-                (root / each).mkdir()
-        for name in filter(lambda name: Path("/etc", name).exists(), ETC):
-            shutil.copy(Path("/etc", name), root / "etc" / name)
         lines = [f"{address} {name}" for name, address in {"localhost": "127.0.0.1", **self.hosts}.items()]
         (root / "etc/hosts").write_text("\n".join(lines) + "\n", encoding="ascii")
+        if image.built is None:
+            for name in filter(lambda name: Path("/etc", name).exists(), ETC):
+                shutil.copy(Path("/etc", name), root / "etc" / name)
         return root
+
+    def _below(self, image: Image, root: Path) -> list[str]:
+        """The commands that give the root its programs and libraries: the built image's, else the machine's."""
+        if image.built is not None:
+            upper, work = root.rename(self.folder / "upper"), self.folder / "work"
+            for each in (work, root):
+                each.mkdir()
+            return [f"mount -t overlay none -o lowerdir={image.built},upperdir={upper},workdir={work} {root}"]
+        commands = [f"mount --bind {root} {root}"]
+        for source in (Path("/", each) for each in FROM_THE_MACHINE):
+            if source.is_symlink():
+                (root / source.name).symlink_to(source.readlink())
+            elif source.is_dir():
+                (root / source.name).mkdir()
+                commands.append(_bind(source, root / source.name, read_only=True))
+        return commands
 
     def _mounted(self) -> list[tuple[str, Path, bool]]:
         """Place, source, and whether it is read-only."""
