@@ -48,9 +48,11 @@ class Peer:
         self._session.start(self._loop.time())
         self._pump()
 
-    async def stop(self, how: Stop = Stop.CEASE, text: str = "") -> None:
+    async def stop(
+        self, how: Stop = Stop.CEASE, text: str = "", subcode: Cease = Cease.ADMINISTRATIVE_SHUTDOWN
+    ) -> None:
         """End the session (see `Session.stop`) and wait until its last octets are out, LINGER seconds at most."""
-        self._session.stop(self._loop.time(), how, Notification.shutdown(text))
+        self._session.stop(self._loop.time(), how, Notification.shutdown(text, subcode))
         self._pump()
         if self._timer is not None:
             self._timer.cancel()
@@ -59,7 +61,7 @@ class Peer:
         if gone:
             await asyncio.wait(gone, timeout=LINGER)
 
-    async def drain(self, text: str = "", settle: float = 0.0) -> None:
+    async def drain(self, text: str = "", settle: float = 0.0, subcode: Cease = Cease.ADMINISTRATIVE_SHUTDOWN) -> None:
         """Withdraw everything, give the network `settle` seconds to turn away, then stop with a Cease.
 
         A peer that takes no octets is not waited for longer than LINGER seconds.
@@ -69,7 +71,7 @@ class Peer:
         while self._session.status().pending and self._loop.time() < deadline:  # noqa: ASYNC110 - ends by itself
             await asyncio.sleep(0.01)
         await asyncio.sleep(settle)
-        await self.stop(Stop.CEASE, text)
+        await self.stop(Stop.CEASE, text, subcode)
 
     def abort(self) -> None:
         """Reset every connection and forget the rest, as the end of the process would."""

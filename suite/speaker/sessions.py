@@ -35,6 +35,8 @@ LISTEN_PORT = 179
 COUNT_INTERVAL = 2.0
 """Seconds between two looks at what sessions counted."""
 
+SHUTDOWN_TEXT = "the suite ends"
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +83,8 @@ class Sessions:
         """
         wanted = {neighbour.name: neighbour for neighbour in neighbours}
         changed = [name for name, running in self._running.items() if wanted.get(name) != running.neighbour]
-        await asyncio.gather(*(self._end(name, Stop.CEASE, "configuration changed") for name in changed))
+        words = {True: Cease.CONFIGURATION_CHANGE, False: Cease.PEER_DECONFIGURED}  # RFC 4486
+        await asyncio.gather(*(self._end(name, Stop.CEASE, words[name in wanted]) for name in changed))
         for running in self._running.values():
             self._tell(running, plan)
         for name, neighbour in wanted.items():
@@ -107,7 +110,7 @@ class Sessions:
         ending = []
         for name, running in list(self._running.items()):
             keeps = running.neighbour.config.session.graceful_restart > 0 and not is_drain
-            ending.append(self._end(name, Stop.GRACEFUL if keeps else Stop.CEASE, "the suite ends"))
+            ending.append(self._end(name, Stop.GRACEFUL if keeps else Stop.CEASE))
         await asyncio.gather(*ending)
         if self._counting is not None:
             self._counting.cancel()
@@ -174,14 +177,15 @@ class Sessions:
             running.peer.change(changed, withdrawn)
             self._show(running, running.peer.status())
 
-    async def _end(self, name: str, how: Stop, text: str) -> None:
+    async def _end(self, name: str, how: Stop, subcode: Cease = Cease.ADMINISTRATIVE_SHUTDOWN) -> None:
         """End one session; unless the peer keeps our routes, it hears that they are gone before the session is."""
         running = self._running.pop(name)
         self._unlisten(running.peer)
         if how is Stop.GRACEFUL:
-            await running.peer.stop(how, text)
+            await running.peer.stop(how, SHUTDOWN_TEXT)
         else:
-            await running.peer.drain(text)
+            text = SHUTDOWN_TEXT if subcode is Cease.ADMINISTRATIVE_SHUTDOWN else ""  # RFC 9003 gives the others none
+            await running.peer.drain(text, subcode=subcode)
             self._paths.unwatch(name)
         self._count_one(running)
         for metric in GAUGES:

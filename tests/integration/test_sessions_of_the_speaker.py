@@ -138,6 +138,8 @@ async def test_changed_settings_make_the_session_anew() -> None:
 
         await eventually(lambda: peer.speaker.status().hold_time == 30)
         assert peer.speaker.status().counters["established"] == 2
+        causes = [change.cause.text for change in peer.speaker.status().history if change.cause]
+        assert causes[-1] == "received cease/configuration change"
         await ours.stop()
 
 
@@ -223,7 +225,9 @@ async def test_a_peer_that_is_gone_from_the_configuration_is_told_so() -> None:
 
         await ours.follow([], announcing(ONE, after=plan))
 
-        await eventually(lambda: peer.heard()[-1] == "-10.10.10.10/32")
+        await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
+        assert peer.heard()[-1] == "-10.10.10.10/32"
+        assert str(peer.speaker.status().last_cause.text) == "received cease/peer deconfigured"
         assert ours.peerings("node1") == ()
 
 
