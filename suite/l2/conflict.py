@@ -13,6 +13,9 @@ from suite.l2.hardware import Mac
 DEFEND_INTERVAL = 10.0
 """Seconds (RFC 5227 section 1.1)."""
 
+OVER = 600.0
+"""Seconds without a claim after which a conflict is over; another claim of the same machine begins a new one."""
+
 MOST_KEPT = 1024
 """Conflicts remembered; beyond, the one seen longest ago is forgotten, so that no flood of forged claims grows us."""
 
@@ -62,6 +65,9 @@ class Watch:
             return NOTHING
         key = (claim.address, claim.mac)
         known = self._seen.pop(key, None)
+        if known is not None and now - known.last >= OVER:
+            known = None
+            self._told.discard(key)
         conflict = self._seen[key] = (
             replace(known, last=now, times=known.times + 1)
             if known
@@ -81,9 +87,9 @@ class Watch:
             del self._seen[key]
             self._told.discard(key)
 
-    def conflicts(self) -> tuple[Conflict, ...]:
-        """Everything remembered, the most recent last."""
-        return tuple(self._seen.values())
+    def conflicts(self, now: float) -> tuple[Conflict, ...]:
+        """Those that are not over, the most recent last."""
+        return tuple(conflict for conflict in self._seen.values() if now - conflict.last < OVER)
 
     def _may_report(self, key: tuple[bytes, Mac], now: float) -> bool:
         recent = tuple(each for each in self._reported.get(key[0], ()) if now - each < DEFEND_INTERVAL)

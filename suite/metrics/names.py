@@ -66,6 +66,7 @@ L2_RESPONSES = _counter("metallb_layer2_responses_sent", "ARP and NDP replies se
 L2_GRATUITOUS = _counter("metallb_layer2_gratuitous_sent", "Unasked announcements sent", "ip")
 L2_DROPS = _counter("suite_layer2_dropped_total", "Frames that were not answered, by reason", "reason")
 L2_CONFLICTS = _counter("suite_layer2_conflicts_total", "Another machine answered for an address", "ip")
+L2_CONTESTS = _counter("suite_layer2_contests_total", "Two nodes that hear each other claimed an address", "ip")
 SPEAKERS_ALIVE = _gauge("suite_speakers_alive", "Speakers this node hears, itself included")
 SPEAKER_DEATHS = _counter(
     "suite_speaker_deaths_total",

@@ -29,6 +29,9 @@ from suite.speaker.usable_links import EXCLUDED, UsableLinks
 ANNOUNCED_AT_ONCE = 64
 """Announcements sent before the loop looks at its sockets again."""
 
+MOST_CONFLICTS = 16
+"""Conflicts of each interface in one report."""
+
 MOST_GIVEN = 1024
 """Addresses given out by DHCP that are remembered for each interface."""
 
@@ -91,6 +94,14 @@ class Lan:
     def sockets(self) -> Iterator[Link]:
         """The sockets of each usable interface."""
         return (wire.link for wire in self._wires.values())
+
+    def conflicts(self, now: float) -> list[Message]:
+        """Who claimed addresses of ours lately; the newest of each interface, so that the report stays small."""
+        return [
+            conflict_report(each, wire.link.interface.name)
+            for wire in self._wires.values()
+            for each in wire.strangers.conflicts(now)[-MOST_CONFLICTS:]
+        ]
 
     def configure(self, wanted: Configure) -> None:
         """Take up settings; `look` comes next."""

@@ -149,7 +149,7 @@ class Speaker:
         reasons = [each for each in (self._lack, self.picture.trouble) if each]
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
-        notes = [*self._peer_faults.values(), *self.picture.dhcp_notes()]
+        notes = [*self._peer_faults.values(), *self.picture.notes()]
         if waits_for := standing_by(self._snapshot.nodes.values()):
             notes.append(waits_for.message)
         if mine := self.picture.nodes.get(self._node):

@@ -22,6 +22,9 @@ Probed = Callable[[Address], None]
 MOST_GIVEN = 256
 """Addresses given out by DHCP that are remembered; the first ones tell enough."""
 
+MOST_SAID = 8
+"""Conflicts that the status names one by one."""
+
 _CONTEST = ("address", "winner", "loser", "winner")
 
 _log = logging.getLogger(__name__)
@@ -51,13 +54,15 @@ class Picture:
         self.nodes: dict[str, Message] = {}
         self.given: dict[Address, str] = {}
         """Addresses of pools that DHCP gives out, and the server, where it is known."""
+        self.conflicts: list[Message] = []
+        """Who else claimed addresses of ours within the last minutes."""
         self.is_drained = False
         self.trouble = ""
         """What keeps layer 2 from working; empty for nothing."""
 
     def forget(self) -> None:
         """The process ended; another one will say anew."""
-        self.owned, self.nodes, self.is_drained, self.trouble = {}, {}, False, ""
+        self.owned, self.nodes, self.conflicts, self.is_drained, self.trouble = {}, {}, [], False, ""
 
     def take(self, message: Message) -> None:
         """A report of layer 2."""
@@ -74,6 +79,7 @@ class Picture:
             case "node":
                 self._take_node(message)
             case "contest":
+                self._registry.add(names.L2_CONTESTS, message["address"])
                 _log.warning("%s was claimed by %s and %s; %s keeps it", *(message[key] for key in _CONTEST))
             case "conflict":
                 self._take_conflict(message)
@@ -94,6 +100,26 @@ class Picture:
             "divide the range, or exclude it from the pool"
             for name, addresses in found.items()
         ]
+
+    def notes(self) -> list[str]:
+        """What people should know of this node's networks."""
+        mine = self.nodes.get(self._node)
+        lacks = (
+            ["no interface of it can announce: none is up, has a network and no master"]
+            if mine and not mine["links"]
+            else []
+        )
+        return [*lacks, *self._conflict_notes(), *self.dhcp_notes()]
+
+    def _conflict_notes(self) -> list[str]:
+        """The same words as long as a conflict lasts: whoever writes the status down need not write again."""
+        said = [
+            f"{each['address']} is ours, and {'another node' if each['in_fleet'] else 'a stranger'}, {each['mac']}, claims it on "
+            f"{each['interface']}"
+            for each in self.conflicts
+        ]
+        left = [f"{len(said) - MOST_SAID} more such conflicts"] if len(said) > MOST_SAID else []
+        return sorted(said)[:MOST_SAID] + left
 
     def _take_dhcp(self, message: Message) -> None:
         """A DHCP server gave an address to somebody; only those of pools matter."""
@@ -177,6 +203,7 @@ class Picture:
         for each in message["nodes"]:
             self._take_node(each)
         self.nodes = {each["name"]: each for each in message["nodes"]}
+        self.conflicts = message["conflicts"]
         self.is_drained = bool(message["drained"])
         deaths: dict[tuple[str, ...], float] = {(name,): each["deaths"] for name, each in self.nodes.items()}
         self._registry.replace(names.SPEAKER_DEATHS, deaths)

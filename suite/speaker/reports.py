@@ -69,7 +69,12 @@ def owned_report(link: Link, address: Address) -> Message:
 
 
 def state_report(
-    nodes: Iterable[NodeView], faults: Mapping[Fault, int], links: Iterable[Link], *, drained: bool
+    nodes: Iterable[NodeView],
+    faults: Mapping[Fault, int],
+    links: Iterable[Link],
+    conflicts: list[Message],
+    *,
+    drained: bool,
 ) -> Message:
     """Everything at once, for a speaker that asks, or that missed reports."""
     return {
@@ -78,6 +83,7 @@ def state_report(
         "nodes": [node_report(node) for node in nodes],
         "faults": {str(fault): count for fault, count in faults.items()},
         "links": [link_report(link) for link in links],
+        "conflicts": conflicts,
     }
 
 

@@ -279,7 +279,8 @@ class Responder:
 
     def _tell_state(self) -> None:
         faults, drained = self._duty.membership.faults if self._duty else {}, self._leaving_at == float("inf")
-        self._channel.send(state_report(self._nodes.values(), faults, self._lan.sockets(), drained=drained))
+        sockets, conflicts = self._lan.sockets(), self._lan.conflicts(self._clock())
+        self._channel.send(state_report(self._nodes.values(), faults, sockets, conflicts, drained=drained))
         self._paths.tell_all(self._clock())
 
 

@@ -1,7 +1,7 @@
 """Somebody else uses our address: reported once, defended once per interval, settled inside the fleet (RFC 5227 2.4)."""
 
 from suite.l2.arp import Claim
-from suite.l2.conflict import MOST_KEPT, NOTHING, Conflict, Notice, Watch
+from suite.l2.conflict import MOST_KEPT, NOTHING, OVER, Conflict, Notice, Watch
 
 VIP = bytes([10, 0, 42, 0])
 STRANGER, COLLEAGUE = bytes.fromhex("0200000000ff"), bytes.fromhex("020000001002")
@@ -27,7 +27,7 @@ def test_what_is_remembered_says_how_often_and_since_when() -> None:
     for now in (1.0, 2.0, 3.0):
         watch.observe(Claim(VIP, STRANGER), now)
 
-    assert watch.conflicts() == (Conflict(VIP, STRANGER, in_fleet=False, first=1.0, last=3.0, times=3),)
+    assert watch.conflicts(3.0) == (Conflict(VIP, STRANGER, in_fleet=False, first=1.0, last=3.0, times=3),)
 
 
 def test_a_double_inside_the_fleet_is_reported_but_not_fought() -> None:
@@ -49,13 +49,21 @@ def test_after_the_address_was_given_up_a_conflict_is_a_new_one() -> None:
     assert watch.observe(Claim(VIP, STRANGER), 1.0).report is not None
 
 
+def test_a_stranger_that_comes_back_after_a_long_silence_is_reported_anew() -> None:
+    watch = Watch()
+    watch.observe(Claim(VIP, STRANGER), 0.0)
+
+    assert watch.conflicts(OVER) == ()
+    assert watch.observe(Claim(VIP, STRANGER), OVER).report is not None
+
+
 def test_forged_claims_without_end_do_not_grow_the_memory() -> None:
     watch = Watch()
     for number in range(MOST_KEPT + 10):
-        watch.observe(Claim(VIP, b"\x02\x00" + number.to_bytes(4, "big")), float(number))
+        watch.observe(Claim(VIP, b"\x02\x00" + number.to_bytes(4, "big")), number / 10)
 
-    assert len(watch.conflicts()) == MOST_KEPT
-    assert watch.conflicts()[0].first == 10.0
+    assert len(watch.conflicts(104.0)) == MOST_KEPT
+    assert watch.conflicts(104.0)[0].first == 1.0
 
 
 def test_of_a_flood_of_claims_four_machines_are_reported_in_an_interval_and_the_others_when_they_come_again() -> None:

@@ -113,9 +113,39 @@ def test_a_short_silence_of_a_node_stands_in_the_log_afterwards(caplog):
 def test_deaths_and_heartbeats_that_were_not_believed_are_counted():
     registry = new_registry()
     nodes = [node("compute2", live=True) | {"deaths": 3}]
-    state = {"kind": "state", "drained": False, "nodes": nodes, "faults": {"forged": 7}, "links": []}
+    state = {"kind": "state", "drained": False, "nodes": nodes, "faults": {"forged": 7}, "links": [], "conflicts": []}
 
     watching(registry=registry).take(state)
 
     assert registry.value(names.SPEAKER_DEATHS, "compute2") == 3
     assert registry.value(names.HEARTBEAT_FAULTS, "forged") == 7
+
+
+def test_the_status_names_who_else_claims_an_address_until_that_is_over():
+    picture, claim = watching(), {"address": str(VIP), "interface": "eth0", "mac": "02:00:00:00:00:ff"}
+    state = {"kind": "state", "drained": False, "nodes": [], "faults": {}, "links": []}
+
+    picture.take(state | {"conflicts": [claim | {"in_fleet": False}]})
+    during = picture.notes()
+    picture.take(state | {"conflicts": []})
+
+    assert during == ["10.0.42.0 is ours, and a stranger, 02:00:00:00:00:ff, claims it on eth0"]
+    assert picture.notes() == []
+
+
+def test_many_conflicts_do_not_fill_the_status():
+    picture = watching()
+    claims = [
+        {"address": f"10.0.42.{number}", "interface": "eth0", "mac": "02:00:00:00:00:ff", "in_fleet": True}
+        for number in range(16)
+    ]
+    picture.take({"kind": "state", "drained": False, "nodes": [], "faults": {}, "links": [], "conflicts": claims})
+
+    assert (len(picture.notes()), picture.notes()[-1]) == (9, "8 more such conflicts")
+
+
+def test_a_node_without_a_usable_interface_says_so():
+    picture = watching()
+    picture.take(node("compute1", live=True))
+
+    assert picture.notes() == ["no interface of it can announce: none is up, has a network and no master"]
