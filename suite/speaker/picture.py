@@ -113,11 +113,11 @@ class Picture:
 
     def _conflict_notes(self) -> list[str]:
         """The same words as long as a conflict lasts: whoever writes the status down need not write again."""
-        said = [
+        said = {
             f"{each['address']} is ours, and {'another node' if each['in_fleet'] else 'a stranger'}, {each['mac']}, claims it on "
             f"{each['interface']}"
             for each in self.conflicts
-        ]
+        }
         left = [f"{len(said) - MOST_SAID} more such conflicts"] if len(said) > MOST_SAID else []
         return sorted(said)[:MOST_SAID] + left
 
@@ -158,6 +158,7 @@ class Picture:
     def _take_conflict(self, message: Message) -> None:
         """Somebody else uses an address that this node announces; the responder defends it, people must end it."""
         address, mac = message["address"], message["mac"]
+        self.conflicts = [*self.conflicts, message]  # until the next state, which has all of them
         if message["in_fleet"]:
             _log.warning("%s is answered by another node of the fleet as well (%s)", address, mac)
             return
