@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from suite.web.probes import Probes
+    from suite.web.serve import Later
 
 MOST_CONNECTIONS = 256
 """Connections of one listener; beyond them the answer is 503."""
@@ -70,7 +71,7 @@ class ImpatientProtocol(H11Protocol):
 
 
 def make_server(
-    app: "FastAPI | Probes", protocol: type[H11Protocol] = ImpatientProtocol, tls: ssl.SSLContext | None = None
+    app: "FastAPI | Later | Probes", protocol: type[H11Protocol] = ImpatientProtocol, tls: ssl.SSLContext | None = None
 ) -> Server:
     """A server for one listener; each has its own limit, so that a crowd on one does not shut the other."""
     return Server(

@@ -11,12 +11,14 @@ import ssl
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suite.model.configuration import Listen
 from suite.web.backend import Backend
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from suite.web.http_server import Server
 
 LONGEST_PATH = 107
@@ -91,18 +93,34 @@ class Places:
     """For everything."""
     probes: list[socket.socket] = field(default_factory=list)
     """For what :mod:`suite.web.probes` answers, and nothing else."""
+    is_web: bool = True
+    """Whether this process has the role; without it the first who asks waits until the framework is imported."""
 
     def __bool__(self) -> bool:
         return bool(self.listeners or self.probes)
 
     def copy(self) -> "Places":
         """The same places with sockets of their own."""
-        return Places([each.dup() for each in self.listeners], [each.dup() for each in self.probes])
+        return Places([each.dup() for each in self.listeners], [each.dup() for each in self.probes], self.is_web)
 
     def close(self) -> None:
         """Take no more connections."""
         for each in (*self.listeners, *self.probes):
             each.close()
+
+
+class Later:
+    """The application, made when somebody first asks: a speaker of a cluster is asked by a person, if ever."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._app: FastAPI | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request (ASGI)."""
+        if self._app is None:
+            self._app = await asyncio.to_thread(_application, self._backend)
+        await self._app(scope, receive, send)
 
 
 async def serve(backend: Backend, places: Places, stop: asyncio.Event, secured: Secured | None = None) -> None:
@@ -129,12 +147,16 @@ def _servers(backend: Backend, places: Places, secured: Secured | None) -> "list
 
     found = [(make_server(Probes(backend)), listener) for listener in places.probes]
     if places.listeners or secured is not None:
-        from suite.web.application import application
-
-        app = application(backend)
+        app = _application(backend) if places.is_web else Later(backend)
         found += [(make_server(app), listener) for listener in places.listeners]
         found += [(make_server(app, tls=each.context), each.listener) for each in (secured,) if each is not None]
     return found
+
+
+def _application(backend: Backend) -> "FastAPI":
+    from suite.web.application import application
+
+    return application(backend)
 
 
 def _clear(path: Path) -> None:
