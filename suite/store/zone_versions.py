@@ -8,20 +8,13 @@ revision and wake nobody.  Only what changes a zone that may be transferred writ
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 
-from suite.model.zone_version import ZoneVersion
+from suite.model.zone_version import KEPT, LONGEST, ROOM, SPACE, ZoneVersion, is_newer, led_to
 from suite.store.database import Transaction
 from suite.store.snapshots import read_head
 
-KEPT = 1_000
-"""Versions kept of each zone; a secondary further behind gets the whole zone."""
-ROOM = 16 << 20
-"""Characters that the differences of one zone may have together."""
-LONGEST = 1 << 20
-"""Characters of one difference; above that the whole zone costs a secondary less."""
 PRUNE_EVERY = 64
 """Rows above :data:`KEPT` that may gather before the oldest are removed, because looking for them walks all."""
 
-_SPACE, _HALF = 1 << 32, 1 << 31
 _COLUMNS = "origin, serial, revision, digest, old_serial, difference"
 _TYPES = ("text", "bigint", "bigint", "text", "bigint", "text")
 
@@ -41,14 +34,7 @@ def number(tx: Transaction, wanted: Sequence[ZoneVersion]) -> list[ZoneVersion]:
 def chain(tx: Transaction, origin: str, serial: int) -> list[ZoneVersion]:
     """The versions that lead to a serial step by step, oldest first; the first one's difference may be missing."""
     text = f"SELECT {_COLUMNS} FROM zone_version WHERE origin = ?"  # noqa: S608 - this module's texts
-    known = {row[1]: ZoneVersion(*row) for row in tx.execute(text, (origin,)).fetchall()}
-    found: list[ZoneVersion] = []
-    version = known.pop(serial, None)
-    while version is not None:
-        found.append(version)
-        is_step = version.old_serial is not None and version.difference
-        version = known.pop(version.old_serial, None) if is_step and version.old_serial is not None else None
-    return found[::-1]
+    return led_to({row[1]: ZoneVersion(*row) for row in tx.execute(text, (origin,)).fetchall()}, serial)
 
 
 def _latest(tx: Transaction, wanted: ZoneVersion) -> ZoneVersion | None:
@@ -64,28 +50,23 @@ def _latest(tx: Transaction, wanted: ZoneVersion) -> ZoneVersion | None:
 def _known(tx: Transaction, wanted: ZoneVersion) -> ZoneVersion | None:
     """The version as somebody made it before, unless its serial would lead the asking server back."""
     latest = _latest(tx, wanted)
-    is_same = latest is not None and latest.digest == wanted.digest and not _is_newer(wanted.old_serial, latest.serial)
+    is_same = latest is not None and latest.digest == wanted.digest and not is_newer(wanted.old_serial, latest.serial)
     return latest if is_same else None
 
 
 def _added(tx: Transaction, wanted: ZoneVersion) -> ZoneVersion:
     """The version under a serial that nobody ever served."""
     latest, serial = _latest(tx, wanted), wanted.serial
-    if latest is not None and not _is_newer(serial, latest.serial):
-        serial = (latest.serial + 1) % _SPACE
+    if latest is not None and not is_newer(serial, latest.serial):
+        serial = (latest.serial + 1) % SPACE
     while tx.scalar("SELECT 1 FROM zone_version WHERE origin = ? AND serial = ?", (wanted.origin, serial)):
-        serial = (serial + 1) % _SPACE
+        serial = (serial + 1) % SPACE
     difference = wanted.difference if len(wanted.difference) <= LONGEST else ""
     added = replace(wanted, serial=serial, difference=difference)
     tx.insert(f"zone_version ({_COLUMNS})", _TYPES, [astuple(added)])
     if _count(tx, added.origin) > KEPT + PRUNE_EVERY or len(difference) > LONGEST // PRUNE_EVERY:
         tx.execute(_PRUNE, (added.origin, added.origin, KEPT, ROOM))
     return added
-
-
-def _is_newer(serial: int | None, than: int) -> bool:
-    """In the arithmetic of RFC 1982 section 3.2."""
-    return serial is not None and 0 < (serial - than) % _SPACE < _HALF
 
 
 def _count(tx: Transaction, origin: str) -> int:

@@ -5,13 +5,17 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import dns.message
+import dns.query
+import dns.rdatatype
+import dns.rrset
 import pytest
 from fix_netns import eventually
 from suite_running import ROOT, ask, free_port, running_suite
 
 PATIENCE = 30.0
 NAME = "coffee.default.service"
-STALE = "  stale-limit: 3s\nweb:\n  feed-listen: 127.0.0.1:{port}\n"
+STALE = "  stale-limit: 3s\n  transfer-acl: [127.0.0.0/8]\nweb:\n  feed-listen: 127.0.0.1:{port}\n"
 
 
 def command(suite, *words):
@@ -59,6 +63,35 @@ def test_names_are_answered_until_the_stale_limit_and_not_again_after_a_restart(
         assert eventually(lambda: answers.append(ask(port, NAME)[0]) or answers[-1] == "SERVFAIL", PATIENCE, 0.05)
 
     assert set(answers) == {"TIMEOUT", "SERVFAIL"}
+
+
+def test_secondaries_of_a_follower_go_on_by_differences_after_its_restart(told, tmp_path):
+    suite, url, port = told
+    zone_file = tmp_path / "more.zone"
+    zone_file.write_text("printer A 192.0.2.9\n")
+    with follower(tmp_path, url, port):
+        assert eventually(lambda: ask(port, NAME)[0] == "NOERROR", PATIENCE, 0.05)
+        before = transferred(port, "AXFR")[0][0].serial
+        command(suite, "dns", "import", str(zone_file))
+        assert eventually(lambda: ask(port, "printer.service") == ("NOERROR", ["192.0.2.9"]), PATIENCE, 0.05)
+    with follower(tmp_path, url, port):
+        assert eventually(lambda: addresses(transferred(port, "IXFR", before)) == ["192.0.2.9"], PATIENCE, 0.05)
+
+
+def addresses(answer):
+    """The A records of a transfer; a whole zone has others too."""
+    return [each.address for rrset in answer for each in rrset if rrset.rdtype == dns.rdatatype.A]
+
+
+def transferred(port, kind, serial=0):
+    """The record sets of a transfer that fits one message, in their order."""
+    query = dns.message.make_query("service.", kind)
+    if serial:
+        query.authority.append(dns.rrset.from_text("service.", 0, "IN", "SOA", f". . {serial} 0 0 0 0"))
+    try:
+        return dns.query.tcp(query, "127.0.0.1", 5, port, one_rr_per_rrset=True).answer
+    except OSError:  # it is only just starting
+        return []
 
 
 def test_the_controllers_status_tells_of_its_followers_until_they_end(told, tmp_path):

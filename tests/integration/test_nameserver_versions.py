@@ -18,12 +18,13 @@ from suite.metrics.names import new_registry
 from suite.model.configuration import DnsSettings, Listen
 from suite.model.publication import Publication
 from suite.nameserver.loop import Nameserver
+from suite.store.remote.kept_versions import NAME, KeptVersions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from suite.model.snapshot import Snapshot
-    from suite.store.store import Store
+    from suite.nameserver.numbering import VersionStore
 
 FIRST = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, transfer_acl=("127.0.0.0/8",))
 TOUCHED = frozenset(FIRST.services.keys())
@@ -36,7 +37,7 @@ def at(revision: int, address: int | None = None) -> Snapshot:
 
 
 @asynccontextmanager
-async def nameserver(store: Store | None, before: Snapshot | None = None) -> AsyncIterator[Nameserver]:
+async def nameserver(store: VersionStore | None, before: Snapshot | None = None) -> AsyncIterator[Nameserver]:
     server = Nameserver(
         DnsSettings(listen=(Listen(ip_address("127.0.0.1"), 0),)), "node", time.monotonic, new_registry()
     )
@@ -117,6 +118,44 @@ def test_without_a_database_a_serial_is_the_revision() -> None:
             await server.follow(Publication(at(12), TOUCHED))
 
             assert await ixfr(server, 10) == STEP
+
+    asyncio.run(run())
+
+
+def test_without_a_database_secondaries_go_on_by_differences_after_a_restart(tmp_path) -> None:
+    async def run() -> None:
+        async with nameserver(KeptVersions(tmp_path / NAME)) as server:
+            await server.follow(Publication(at(10)))
+            await server.follow(Publication(at(12), TOUCHED))
+        async with nameserver(KeptVersions(tmp_path / NAME), before=at(12)) as server:
+            await server.follow(Publication(at(14, address=12)))
+            first = await soa(server), await ixfr(server, 10)
+            await server.follow(Publication(at(15), TOUCHED))
+
+            assert first == (12, STEP)
+            assert await ixfr(server, 12) == [15, 12, "10.0.42.12", 15, "10.0.42.15", 15]
+
+    asyncio.run(run())
+
+
+def test_without_a_database_other_content_at_a_known_revision_gets_a_serial_of_its_own(tmp_path) -> None:
+    async def run() -> None:
+        async with nameserver(KeptVersions(tmp_path / NAME)) as server:
+            await server.follow(Publication(at(10)))
+        async with nameserver(KeptVersions(tmp_path / NAME)) as server:
+            await server.follow(Publication(at(10, address=99)))
+
+            assert await soa(server) == 11
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_takes_nothing_stops_no_answer(tmp_path) -> None:
+    async def run() -> None:
+        async with nameserver(KeptVersions(tmp_path / "no such folder" / NAME)) as server:
+            await server.follow(Publication(at(10)))
+
+            assert await soa(server) == 10
 
     asyncio.run(run())
 

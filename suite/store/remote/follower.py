@@ -25,6 +25,8 @@ from suite.store.remote import kept
 from suite.store.remote.client import Client, Refused, Remote, Unreachable
 from suite.store.remote.journal import NAME as JOURNAL
 from suite.store.remote.journal import Journal
+from suite.store.remote.kept_versions import NAME as VERSIONS
+from suite.store.remote.kept_versions import KeptVersions
 from suite.store.remote.lines import FeedError
 from suite.store.remote.passing import Passing
 from suite.store.remote.reader import Known, Read, read
@@ -87,6 +89,8 @@ class RemoteFollower:
         self._touched_at = 0.0
         self._passing = Passing()
         self._left_out: tuple[str, ...] = ()
+        self.versions = KeptVersions(state / VERSIONS)
+        """What the serials of the zones served here stood for."""
         self.snapshot = Snapshot()
         self.trouble = "the controller has not answered yet"
         """Why the controller is not heard; empty while it is."""
