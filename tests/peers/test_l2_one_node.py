@@ -1,0 +1,176 @@
+"""The whole program alone on one node: who answers a ping, who accepts the packets, interfaces that get a master, and what is watched.
+
+One program runs through all of it; each test leaves it as it found it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fix_netns import eventually, missing_for_networks, network, require_tools
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+
+from coffee_network import ROUTER, STRANGER_MAC, mac_of, six
+from l2_lan import DUAL, ProgramLan, program_lan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.net, pytest.mark.peer]
+
+NODE, ADDRESS = "compute1", "10.0.10.1"
+VIPS = ("10.0.42.0", "fd00:42::42:0:0")
+ON_LO = ("10.0.42.0/32", "fd00:42::42:0:0/128")
+CONFIGURATION = """\
+address-pools:
+- {name: default, protocol: layer2, addresses: [10.0.42.0/24, "fd00:42::42:0:0/120"]}
+- {name: edge, protocol: layer2, addresses: [10.0.255.255/32], auto-assign: false}
+dns: {listen: []}
+"""
+SILENT = {"ipv4__conf__all__arp_ignore": 1, "ipv4__conf__all__arp_announce": 2}
+SERVER = """
+import socket
+listener = socket.create_server(("::", 8080), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    listener.accept()[0].close()
+"""
+EDGE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: edge, annotations: {metallb.universe.tf/address-pool: edge}}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def lan() -> Iterator[ProgramLan]:
+    """One node with the program, a Service with an address of each family, and a kernel that forwards as a node's does."""
+    if reason := missing_for_networks():
+        pytest.skip(reason)
+    require_tools("arping", "ndisc6", "ping", "nc")
+    with network() as lab, program_lan(lab, configuration=CONFIGURATION, nodes={NODE: ADDRESS}) as lan:
+        lan.nodes[NODE].sysctl(ipv4__ip_forward=1, ipv4__conf__all__send_redirects=1, **SILENT)
+        lan.nodes[NODE].sysctl(ipv4__conf__eth0__send_redirects=1)
+        lan.serve("coffee", DUAL)
+        lan.start(NODE)
+        assert eventually(lambda: all(lan.owner(vip) == NODE for vip in VIPS), within=30, every=0.1), lan.log()
+        yield lan
+
+
+def pings(lan: ProgramLan, vip: str, count: int = 1) -> str:
+    """What ping of the client prints."""
+    return lan.client.run("ping", f"-c{count}", "-W1", "-i0.2", vip).stdout
+
+
+def test_a_ping_that_nobody_answers_is_redirected_and_explain_says_that_this_is_healthy(lan: ProgramLan) -> None:
+    lan.client.run("ping", "-c1", "-W1", VIPS[0])  # the kernel's first redirects may be rationed
+
+    assert eventually(lambda: "Redirect Host" in pings(lan, VIPS[0], 3), within=6)
+    assert f'"Redirect Host" from {NODE}, is healthy' in lan.suite("explain", "coffee")
+
+
+def test_pings_are_answered_from_the_moment_on_in_which_the_configuration_says_so(lan: ProgramLan) -> None:
+    lan.configure(f"{CONFIGURATION}l2: {{answer-ping: true}}\n")
+
+    answered = [eventually(lambda: " 0% packet loss" in pings(lan, vip), within=8) for vip in VIPS]  # noqa: B023
+    assert answered == [True, True], lan.log()
+    assert f"the speaker of {NODE} answers it" in lan.suite("explain", "coffee")
+
+
+def test_addresses_are_put_on_lo_and_taken_off_as_the_configuration_says(lan: ProgramLan) -> None:
+    host = lan.nodes[NODE]
+    host.spawn(sys.executable, "-c", SERVER)
+
+    lan.configure(f"{CONFIGURATION}l2: {{bind-address: true}}\n")
+    assert eventually(lambda: all(each in bound(lan) for each in ON_LO), within=8), lan.log()
+    reached = [eventually(lambda: connects(lan, vip), within=5) for vip in VIPS]  # noqa: B023
+    explained = lan.suite("explain", "coffee")
+    lan.configure(CONFIGURATION)
+
+    assert reached == [True, True]
+    assert f"the kernel of {NODE} answers it" in explained
+    assert eventually(lambda: not any(each in bound(lan) for each in ON_LO), within=8), bound(lan)
+
+
+def bound(lan: ProgramLan) -> str:
+    """What stands on lo."""
+    return lan.nodes[NODE].ip("address", "show", "dev", "lo")
+
+
+def connects(lan: ProgramLan, vip: str) -> bool:
+    return lan.client.run("nc", "-z", "-w2", vip, "8080").returncode == 0
+
+
+def test_an_address_of_the_link_s_own_subnet_is_refused_by_name(lan: ProgramLan) -> None:
+    lan.write("edge", EDGE)
+    why = "compute1 has 10.0.0.0/16 on eth0, and it is the broadcast address of that network"
+
+    assert eventually(lambda: why in lan.suite("explain", "edge"), within=10), lan.suite("explain", "edge")
+    assert f"10.0.255.255 is not announced here: {why}" in lan.suite("status")
+    assert why in lan.suite("l2", "status")
+    lan.unserve("edge")
+
+
+def test_watching_shows_questions_and_answers_as_they_pass(lan: ProgramLan, tmp_path: Path) -> None:
+    file = tmp_path / "watch"
+    with file.open("w", encoding="utf-8") as output:
+        words = ("-m", "suite", "l2", "watch", "eth0", "--timeout", "20")
+        watch = lan.nodes[NODE].spawn(sys.executable, *words, stdout=output)
+    wanted = [pattern for vip in VIPS for pattern in (f"asks who has {vip}", f"answers: {vip} is here")]
+
+    def is_all_shown() -> bool:
+        for vip in VIPS:
+            lan.owner(vip)
+        return all(pattern in file.read_text(encoding="utf-8") for pattern in wanted)
+
+    assert eventually(is_all_shown, within=15, every=0.1), file.read_text(encoding="utf-8")
+    watch.terminate()
+
+
+def test_a_stranger_that_claims_our_addresses_is_named_by_the_status(lan: ProgramLan) -> None:
+    for vip in VIPS:
+        lan.claim(vip)
+
+    wanted = [f"{vip} is ours, and a stranger, {STRANGER_MAC}, claims it on eth0" for vip in VIPS]
+    assert eventually(lambda: all(each in lan.suite("status") for each in wanted), within=10, every=0.2), lan.log()
+
+
+def test_an_interface_that_gets_a_master_gives_the_addresses_to_it_and_gets_them_back(lan: ProgramLan) -> None:
+    host = lan.nodes[NODE]
+    host.ip("link", "add", "br7", "type", "bridge")
+    host.ip("link", "set", "eth0", "master", "br7")
+    assert eventually(lambda: places(lan) == set(), within=5), lan.log()
+    silent = [lan.owners(vip) for vip in VIPS]
+
+    move(lan, "eth0", "br7")
+    assert eventually(lambda: places(lan) == {"br7"}, within=10), lan.log()
+    enslaved = [lan.owner(vip) for vip in VIPS]
+    host.ip("link", "set", "eth0", "nomaster")
+    host.ip("link", "delete", "br7")
+    move(lan, "", "eth0")
+
+    assert (silent, enslaved) == ([[], []], [NODE, NODE])
+    assert eventually(lambda: places(lan) == {"eth0"}, within=10), lan.log()
+    assert [lan.owner(vip) for vip in VIPS] == [NODE, NODE]
+
+
+def places(lan: ProgramLan) -> set[str]:
+    """The interfaces on which it announces anything."""
+    return {name for owner in lan.layer2(NODE).get("owners", ()) for name in owner["interfaces"]}
+
+
+def move(lan: ProgramLan, old: str, new: str) -> None:
+    """The node's own addresses, and its MAC, from one interface to another, as a bridge's set-up does it."""
+    host = lan.nodes[NODE]
+    if old:
+        host.ip("address", "flush", "dev", old)
+    host.sysctl(**{f"ipv6__conf__{new}__accept_dad": 0})
+    host.ip("link", "set", new, "address", mac_of(NODE))
+    host.ip("link", "set", new, "up")
+    for address in (f"{ADDRESS}/16", f"{six(ADDRESS)}/64"):
+        host.ip("address", "replace", address, "dev", new)
+    host.ip("route", "replace", "default", "via", ROUTER)
