@@ -38,6 +38,7 @@ from suite.model.peering import SessionState
 from suite.model.publication import Origin, Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance, Status
+from suite.nameserver.last_names import LastNames
 from suite.nameserver.loop import Nameserver
 from suite.nameserver.places import everywhere
 from suite.store import keepsake, open_store, read_seal_key
@@ -154,6 +155,7 @@ class Suite:
         self._stop_web = asyncio.Event()
         self._places = Places()
         self._nameserver: Nameserver | None = None
+        self._last_names: LastNames | None = None
         self._store: Store | None = None
         self._origin: Origin | None = None
         self._controller: Controller | None = None
@@ -182,6 +184,8 @@ class Suite:
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
                 tasks.create_task(self._keep_contact(self._nameserver, origin))
+            if self._last_names is not None:
+                tasks.create_task(self._last_names.keep(lambda: origin.snapshot, lambda: not origin.trouble))
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
                 tasks.create_task(tell_announcements(self._speaker, self._node, origin))
@@ -210,7 +214,8 @@ class Suite:
                 self._node, self._registry, random.SystemRandom().random, self._decline, self._probed
             )
         if self._origin is None:
-            store = await self._waiting.until_there(self._open_store)
+            waited = self._waiting.until_there(self._open_store)
+            store = await (self._last_names.meanwhile(waited) if self._last_names is not None else waited)
             if self._nameserver is not None:
                 self._nameserver.versions = store
             self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
@@ -230,7 +235,8 @@ class Suite:
     def _open_socket(self) -> None:
         if self._options.probe_listen is not None and not self._places.probes:
             self._places.probes.append(open_tcp(self._options.probe_listen))
-        if "web" in self._roles and not self._places.listeners:
+        self._places.is_web = "web" in self._roles
+        if (self._places.is_web or self._options.follow is not None) and not self._places.listeners:
             self._places.listeners.append(open_unix(self._options.state / SOCKET))
 
     def _open_web(self) -> None:
@@ -246,13 +252,18 @@ class Suite:
         listen = self._options.dns_listen or self._settings.dns.listen or everywhere()
         dns = replace(self._settings.dns, listen=listen)
         self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry)
+        self._nameserver.versions = None if self._remote is None else self._remote.versions
+        if self._options.follow is None and not self._database_url().startswith("sqlite"):
+            self._last_names = LastNames(self._nameserver, self._options.state)
         return asyncio.create_task(self._nameserver.open())
+
+    def _database_url(self) -> str:
+        default = f"sqlite:///{self._options.state.absolute() / DATABASE}"
+        return self._options.database or self._settings.database.url or default
 
     async def _open_store(self) -> "Store":
         if self._store is None:
-            settings = self._settings.database
-            url = self._options.database or settings.url
-            url = url or f"sqlite:///{self._options.state.absolute() / DATABASE}"
+            settings, url = self._settings.database, self._database_url()
             key = read_seal_key(settings.seal_key_file)
             create = "controller" in self._roles
             store = await asyncio.to_thread(
@@ -281,25 +292,14 @@ class Suite:
         adoptable = await asyncio.to_thread(keepsake.recall, kept)
         instance = f"{self._node}:{os.getpid()}"
         self._controller = Controller(
-            store,
-            self._tell,
-            self._registry,
-            instance,
-            _now,
-            adoptable,
+            store, self._tell, self._registry, instance, _now, adoptable,
             lambda: self._intake.hindrance() if self._intake else "",
-        )
+        )  # fmt: skip
         places = Places(options.config, options.manifests, options.kubeconfig, kept)
         self._intake = Intake(
-            self._controller,
-            store,
-            places,
-            self._outcome,
-            self._documents,
-            node=self._node,
-            clock=_now,
-            change=self._changed,
-        )
+            self._controller, store, places, self._outcome, self._documents,
+            node=self._node, clock=_now, change=self._changed,
+        )  # fmt: skip
         return self._controller
 
     def _follow_database(self, store: "Store") -> Origin:
@@ -374,7 +374,9 @@ class Suite:
     def _starting(self) -> Status:
         """Before the database was read for the first time."""
         why = self._waiting.trouble or "it is starting"
-        instances = (self._instance(role, Snapshot(), (why,), ()) for role in self._roles)
+        instances = [self._instance(role, Snapshot(), (why,), ()) for role in self._roles]
+        if self._nameserver is not None and (names := self._nameserver.instance()).revision:
+            instances = [names if each.role == names.role else each for each in instances]
         return Status(tuple(instances), self._outcome.problems, database=self._waiting.trouble)
 
     def live(self) -> Live:

@@ -236,7 +236,7 @@ class Nameserver:
         not_before = 0.0
         while True:
             await asyncio.sleep(LOOK)
-            await self._look_at_age()
+            await self.look_at_age()
             await self._look_at_files()
             count_answers(self._registry, await self._server.counts())
             zones, now = list(self._zones.values()), self._clock()
@@ -244,7 +244,8 @@ class Nameserver:
                 await asyncio.to_thread(describe_zones, self._registry, zones)
                 described, not_before = zones, self._clock() + DESCRIBE_SHARE * (self._clock() - now)
 
-    async def _look_at_age(self) -> None:
+    async def look_at_age(self) -> None:
+        """Answer for leased names no longer once the last contact is longer ago than the stale limit; or again."""
         limit = self._snapshot.configuration.dns.stale_limit
         age = self._clock() - self._contact
         self._registry.set(names.DNS_STALE_SECONDS, age)

@@ -17,7 +17,7 @@ PATIENCE = 15.0
 
 def command(folder, url, port):
     (folder / "suite.yaml").write_text(CONFIGURATION, encoding="utf-8")
-    (folder / "manifests").mkdir()
+    (folder / "manifests").mkdir(exist_ok=True)
     (folder / "manifests/tea.yaml").write_text(SERVICE.format(name="tea", address="", annotations=""), encoding="utf-8")
     options = ("--config", "suite.yaml", "--state", "state", "--manifests", "manifests", "--database", url)
     words = [str(folder / word) if word in {"suite.yaml", "state", "manifests"} else word for word in options]
@@ -29,16 +29,23 @@ def away(postgres_db, tmp_path):
     """A suite whose server is behind a path that is not there yet, and that path."""
     path, port = tmp_path / "server", free_port()
     url = postgres_db.url.replace(str(postgres_db.server.folder), str(path))
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command(tmp_path, url, port), cwd=ROOT, stdout=log, stderr=log)
-    yield Waiting(tmp_path, port, path, postgres_db.server.folder)
-    process.terminate()
-    assert process.wait(15) == 0
+    suite = Waiting(tmp_path, port, path, postgres_db.server.folder, command(tmp_path, url, port))
+    suite.start()
+    yield suite
+    assert suite.stop() == 0
 
 
 class Waiting:
-    def __init__(self, folder, port, path, server):
-        self.folder, self.port, self.path, self.server = folder, port, path, server
+    def __init__(self, folder, port, path, server, words):
+        self.folder, self.port, self.path, self.server, self.words = folder, port, path, server, words
+
+    def start(self):
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(self.words, cwd=ROOT, stdout=log, stderr=log)
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(15)
 
     def status(self):
         answer = CliRunner().invoke(program, ["status", "--state", str(self.folder / "state"), "-o", "json"])
@@ -49,6 +56,14 @@ class Waiting:
 
     def come_back(self):
         self.path.symlink_to(self.server)
+
+    def start_alone(self):
+        """Once its names are on the disk: end it, and start it with its server away."""
+        kept = self.folder / "state" / "names.last"
+        assert eventually(kept.exists, PATIENCE, 0.1), self.log()
+        self.stop()
+        self.path.unlink()
+        self.start()
 
 
 def test_a_server_that_is_away_is_waited_for_and_then_everything_works(away):
@@ -63,6 +78,19 @@ def test_a_server_that_is_away_is_waited_for_and_then_everything_works(away):
 
     assert eventually(lambda: ask(away.port, "tea.default.service") == ("NOERROR", ["10.0.42.0"]), PATIENCE, 0.1)
     assert away.log().count("waiting for it") == 1
+
+
+def test_a_start_while_the_server_is_away_answers_names_as_they_were(away):
+    away.come_back()
+    assert eventually(lambda: ask(away.port, "tea.default.service") == ("NOERROR", ["10.0.42.0"]), PATIENCE, 0.1)
+
+    away.start_alone()
+
+    assert eventually(lambda: ask(away.port, "tea.default.service") == ("NOERROR", ["10.0.42.0"]), PATIENCE, 0.1)
+    ready = {each["role"]: each["ready"] for each in away.status()["instances"]}
+    assert ready == {"controller": False, "nameserver": True, "web": False}
+    away.come_back()
+    assert eventually(lambda: away.status()["ready"], PATIENCE)
 
 
 def test_a_suite_that_waits_can_be_ended(away):
