@@ -93,6 +93,8 @@ class NodeView:
     claims: frozenset[bytes] = frozenset()
     is_heard_out: bool = True
     """Whether `claims` is all that it claims; the list takes a moment longer to arrive than the news that there is one."""
+    has_listened: bool = False
+    """Whether it was up for long enough to own an address; one that has just started was not."""
     deaths: int = 0
     """How often it fell silent for the dead interval without a goodbye, since this node began to listen."""
 
@@ -404,6 +406,7 @@ def _seen(peer: _Peer) -> NodeView:
         links=beat.links,
         claims=peer.claims,
         is_heard_out=peer.claims_digest == beat.claims,
+        has_listened=beat.is_ready or beat.is_waiting,
         deaths=peer.deaths,
     )
 

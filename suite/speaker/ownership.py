@@ -131,7 +131,7 @@ class Ownership:
         living = frozenset(name for name, node in nodes.items() if node.is_live)
         newcomers = [nodes[name] for name in living - self._arrived - {self.name}]
         self._arrived = living
-        return any(node.is_ready or node.claims or not node.is_heard_out for node in newcomers)
+        return any(node.has_listened or node.claims or not node.is_heard_out for node in newcomers)
 
     def _settle(self, owned: frozenset[Address], contests: set[Contest], now: float, *, is_told_anew: bool) -> Decision:
         gained, lost = owned - self.owned, self.owned - owned

@@ -172,7 +172,7 @@ def test_a_node_that_returns_may_have_told_the_network_otherwise_though_it_claim
     for now, nodes in ((0.0, (A, B)), (1.0, (A,))):
         story.at(now, *nodes)
 
-    story.at(2.0, A, B)
+    story.at(2.0, A, replace(B, has_listened=True))
 
     assert story.decision.announce == {VIP}
 
