@@ -258,8 +258,8 @@ class Suite:
         return asyncio.create_task(self._nameserver.open())
 
     def _database_url(self) -> str:
-        default = f"sqlite:///{self._options.state.absolute() / DATABASE}"
-        return self._options.database or self._settings.database.url or default
+        said = self._options.database or self._settings.database.url
+        return said or f"sqlite:///{self._options.state.absolute() / DATABASE}"
 
     async def _open_store(self) -> "Store":
         if self._store is None:
@@ -276,11 +276,10 @@ class Suite:
     async def _remember_settings(self) -> None:
         """The documents are bad: where to listen and which roles to run are those of the last good configuration."""
         store = await self._waiting.until_there(self._open_store)
-        remembered_settings = (await asyncio.to_thread(store.read)).configuration
-        if remembered_settings.digest:
+        remembered = (await asyncio.to_thread(store.read)).configuration
+        if remembered.digest:
             _log.error("the configuration is bad; the last good one stays in force")
-            self._settings = remembered_settings
-            self._roles = self._options.roles or remembered_settings.roles
+            self._settings, self._roles = remembered, self._options.roles or remembered.roles
 
     async def _control(self, store: "Store") -> Origin:
         """This process decides: a controller, and what it reads."""
