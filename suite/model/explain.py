@@ -20,6 +20,10 @@ from suite.model.selector import any_matches
 from suite.model.service import Endpoints, Service, ServiceRef
 from suite.model.snapshot import Snapshot
 
+MOST_NAMED = 8
+"""Nodes that are no candidates and are named one by one."""
+POLICY_CLUSTER = "where its pods run does not count (externalTrafficPolicy: Cluster)"
+
 
 class Verdict(StrEnum):
     """Whether a link of the chain holds."""
@@ -258,10 +262,10 @@ def _announcement(view: _View) -> Link:
         owners = [owner for lease in view.leases if (owner := view.live.owner(lease.address)) is not None]
         places = [place for lease in view.leases for place in _places(view.live, lease.address)]
         if places:
-            why = "".join(f"; {owner.why}" for owner in owners[:1])
+            why = f"; {owners[0].why}{_candidacy(view)}" if owners else ""
             return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")
         if owners:
-            return _owned(view.snapshot, owners[0])
+            return _owned(view, owners[0])
         for lease in view.leases:
             if refusal := view.live.silent.get(lease.address):
                 return Link("announcement", Verdict.BROKEN, refusal.message, refusal.reason)
@@ -279,16 +283,31 @@ def _places(live: Live, address: Address) -> tuple[str, ...]:
     return (*live.announced.get(address, ()), *live.told.get(address, ()))
 
 
-def _owned(snapshot: Snapshot, owner: Owner) -> Link:
+def _owned(view: _View, owner: Owner) -> Link:
     """By layer 2, and not by the node that was asked, or not yet."""
+    snapshot = view.snapshot
     if not owner.node:
         names = {each.name for each in snapshot.configuration.nodes} | {*snapshot.nodes.keys(), *snapshot.drained_nodes}
         are_drained = bool(names) and all(map(snapshot.is_drained, names))
         reason = Reason.NODE_DRAINED if are_drained else owner.reason or Reason.NO_USABLE_LINK
-        return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}", reason)
-    return Link(
-        "announcement", Verdict.UNKNOWN, f"to be announced by {owner.node} (layer2), say its heartbeats; {owner.why}"
+        return Link("announcement", Verdict.BROKEN, f"nobody announces it: {owner.why}{_candidacy(view)}", reason)
+    said = f"to be announced by {owner.node} (layer2), say its heartbeats; {owner.why}{_candidacy(view)}"
+    return Link("announcement", Verdict.UNKNOWN, said)
+
+
+def _candidacy(view: _View) -> str:
+    """Whether the pods' nodes count, and which nodes are no candidates for layer 2; those that are drained stay in the order."""
+    configuration = view.snapshot.configuration
+    pool = configuration.pool_of(view.leases[0].address)
+    fitting = [each for each in _fitting(view, pool) if isinstance(each, L2Advertisement)] if pool else []
+    nodes = {node.name: node for node in (*configuration.nodes, *view.snapshot.nodes.values())}
+    objections = ((name, _node_objection(view, node, list(fitting))) for name, node in sorted(nodes.items()))
+    out = [f"{name} ({why})" for name, why in objections if why is not None and why.reason is not Reason.NODE_DRAINED]
+    more = f" and {len(out) - MOST_NAMED} more" if len(out) > MOST_NAMED else ""
+    counts = (
+        "its pods' nodes are candidates (externalTrafficPolicy: Local)" if view.service.is_local else POLICY_CLUSTER
     )
+    return f"; {counts}" + (f"; not {', '.join(out[:MOST_NAMED])}{more}" if out else "")
 
 
 def _fitting(view: _View, pool: Pool) -> list[L2Advertisement | BgpAdvertisement]:

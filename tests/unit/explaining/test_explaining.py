@@ -135,7 +135,43 @@ def test_an_address_that_no_machine_may_have_is_refused_with_its_own_reason():
 
     chain = explain(snapshot(service(), leases=(lease(),)), COFFEE, live)
 
-    assert (chain.broken.text, chain.broken.reason) == (f"nobody announces it: {why}", Reason.NETWORK_ADDRESS)
+    assert chain.broken.reason is Reason.NETWORK_ADDRESS
+    assert chain.broken.text.startswith(f"nobody announces it: {why}; ")
+
+
+def owned_by(node):
+    """What a speaker of a fleet knows, whose node announces the address."""
+    return Live(
+        {ADDRESS: (f"{node} (layer2, eth0)",)},
+        owner=lambda address: Owner(str(address), node, f"{node} is the only candidate"),
+    )
+
+
+def test_the_announcing_node_s_reasons_are_told_with_whether_its_pods_count():
+    chain = explain(snapshot(service(), leases=(lease(),), **nodes(Node("n1"))), COFFEE, owned_by("n1"))
+
+    assert link(chain, "announcement")[1] == (
+        "announced by n1 (layer2, eth0); n1 is the only candidate; where its pods run does not count (externalTrafficPolicy: Cluster)"
+    )
+
+
+def test_nodes_that_are_no_candidates_are_named_with_the_reason():
+    known = nodes(Node("n1"), Node("n2"), Node("n3", ((EXCLUDE_LABEL, ""),))) | endpoints("n1")
+
+    chain = explain(snapshot(service(is_local=True), leases=(lease(),), **known), COFFEE, owned_by("n1"))
+
+    assert link(chain, "announcement")[1].endswith(
+        "; its pods' nodes are candidates (externalTrafficPolicy: Local); not n2 (no ready endpoint on it "
+        "(externalTrafficPolicy: Local)), n3 (labelled to be left out of load balancing)"
+    )
+
+
+def test_of_many_nodes_that_are_no_candidates_a_few_are_named():
+    known = nodes(*(Node(f"n{number:02}", network_unavailable=True) for number in range(20)), Node("own"))
+
+    chain = explain(snapshot(service(), leases=(lease(),), **known), COFFEE, owned_by("own"))
+
+    assert link(chain, "announcement")[1].endswith("n07 (its network is unavailable) and 12 more")
 
 
 def test_without_a_running_suite_the_last_links_are_unknown():
