@@ -1,26 +1,36 @@
-"""Fuzzing of DNS packets: ``python tests/fuzz/dns_packets.py [-runs=N] [CORPUS]``.
+"""Fuzzing of DNS packets: ``python tests/fuzz/dns_packets.py [-runs=N] [-max_total_time=SECONDS] [CORPUS]``.
 
-Any octets arrive over UDP and over TCP, with EDNS, cookies and TSIG configured; a reply, if any, must be a message this
+Any octets arrive over UDP, over TCP as a message and as a stream, with EDNS, cookies and TSIG configured; a reply, if any, must be a message this
 library can read, within its limit, with the query's ID, and never larger for a spoofed sender than 1232 octets. With
-atheris the interpreter's branches steer the search; without it random changes of the vectors' packets do.
+atheris the branches of `suite.dns` steer the search; without it random changes of the corpus do.
+
+The corpus is the packets of the vectors and what atheris found beside them to take other branches, in `corpus/dns`. To let it grow:
+
+    python tests/fuzz/dns_packets.py -max_total_time=600 -max_len=700 tests/fuzz/corpus/dns
 """
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FunctionType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vectors" / "dns"))
 
 import script
 from served_zones import zones
 
 from suite.dns import message
+from suite.dns.conversation import Conversation
 from suite.dns.fastpath import Compiled
 from suite.dns.feed import ReplaceZone, SetState
 from suite.dns.name import from_text
+from suite.dns.rrtype import rcode_to_text
 from suite.dns.settings import Key, Settings, Transfers
 
 NOW = 1_700_000_000
@@ -30,7 +40,10 @@ SETTINGS = Settings(
     cookie_secrets=script.SETTINGS.cookie_secrets, identity=b"fuzz", keys=(KEY,),
     transfers=Transfers(networks=((CLIENT, 8),), keys=frozenset({KEY.name})),
 )  # fmt: skip
-SEEDS = [case.packet for case in script.cases("answers.vec", "edns.vec", "header.vec")]
+CORPUS = Path(__file__).parent / "corpus" / "dns"
+SEEDS = [case.sent(NOW) for case in script.cases(*script.FILES)] + [
+    path.read_bytes() for path in sorted(CORPUS.iterdir())
+]
 
 
 def answers(transport: str) -> Compiled:
@@ -45,15 +58,36 @@ def answers(transport: str) -> Compiled:
 UDP, TCP = answers("udp"), answers("tcp")
 
 
-def one(octets: bytes) -> None:
-    """One packet; every promise about replies is checked on it."""
+def one(octets: bytes) -> set[str]:
+    """One packet; every promise about replies is checked on it. Gives the rcodes of the replies, or "silence"."""
     packet = octets[:65535]
     reply = UDP.full(packet, CLIENT)
+    seen = {"silence" if reply is None else rcode_to_text(reply[3] & 0xF)}
     if reply is not None:
         assert len(reply) <= SETTINGS.udp_size
         check(packet, reply)
     for part in TCP.converse(packet, CLIENT):
         check(packet, part)
+        seen.add(rcode_to_text(part[3] & 0xF))
+    converse(len(packet).to_bytes(2) + packet)
+    converse(octets)
+    return seen
+
+
+def converse(octets: bytes) -> None:
+    """The octets as a client's stream in two segments: it ends, and what is said is whole messages."""
+    talk = Conversation(TCP.converse, CLIENT)
+    said, half = b"", len(octets) // 2
+    for segment in (octets[:half], octets[half:]):
+        talk.feed(segment)
+        while turn := talk.turn():
+            said += turn
+    assert not talk.is_streaming
+    while said:
+        end = 2 + int.from_bytes(said[:2])
+        assert end <= len(said)
+        message.parse(said[2:end])
+        said = said[end:]
 
 
 def check(packet: bytes, reply: bytes) -> None:
@@ -92,9 +126,19 @@ def main() -> None:
         for _ in range(100_000):
             one(changed(chance.choice(SEEDS), chance))
         return
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, one)
-    atheris.Fuzz()
+    for each in gc.get_objects():
+        if isinstance(each, FunctionType) and str(each.__module__).startswith("suite.dns."):
+            atheris.instrument_func(each)
+    with TemporaryDirectory() as folder:  # read, and written to only where no other folder is named
+        for number, seed in enumerate(SEEDS):
+            Path(folder, str(number)).write_bytes(seed)
+        atheris.Setup([*sys.argv, folder], run)
+        atheris.Fuzz()
+
+
+def run(octets: bytes) -> None:
+    """One input of the fuzzer."""
+    one(octets)
 
 
 if __name__ == "__main__":
