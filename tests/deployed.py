@@ -193,7 +193,7 @@ class Cluster:
                 found[name] = filled(place, {token["path"]: said}, (0, group), volume["projected"]["defaultMode"])
             else:
                 assert volume.keys() & {"emptyDir", "persistentVolumeClaim", "hostPath"}
-                found[name] = empty(place, group, 0o700 if "hostPath" in volume else 0o2770)
+                found[name] = empty(place, group, 0o755 if "hostPath" in volume else 0o2777)
         if spec["automountServiceAccountToken"]:
             assert self.api.tokens is not None
             self.api.tokens.add(said := _token(account, node))

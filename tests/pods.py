@@ -87,6 +87,7 @@ class Pod:
     """Names that the cluster's DNS would know."""
     process: subprocess.Popen[str] | None = None
     _entry: str = ""
+    _image_environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> Object:
@@ -104,7 +105,7 @@ class Pod:
 
     def start(self, image: Image) -> None:
         """Start the container; its log is ``log`` in the folder."""
-        self._entry = image.entry
+        self._entry, self._image_environment = image.entry, image.environment
         root = self._root(image)
         mounts = ["mount --make-rprivate /", *self._below(image, root)]
         mounts += [f"mount --rbind /{each} {root}/{each}" for each in ("dev", "proc", "sys")]
@@ -154,8 +155,9 @@ class Pod:
     def suite(self, *arguments: str) -> str:
         """`kubectl exec POD -- suite ARGUMENTS`: in the container's mounts, as its user."""
         assert self.process is not None
-        inside = ["setpriv", *self._rights(), self._entry, *arguments]
-        enter = ("nsenter", f"--target={self.process.pid}", "--mount", "--root", "--wd=/", *inside)
+        said = [f"{name}={value}" for name, value in {**self._image_environment, **self._env()}.items()]
+        inside = ["setpriv", *self._rights(), "env", "-i", "--chdir=/", *said, self._entry, *arguments]
+        enter = ("nsenter", f"--target={self.process.pid}", "--mount", "--root", "--wd", *inside)
         return self.host.run(*enter).stdout
 
     def _root(self, image: Image) -> Path:

@@ -85,7 +85,7 @@ def _database(target: Target) -> dict[str, Any]:
         return {}  # the configuration's own problems are told beside it
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and is_missing(path):
-        return {"database": url}
+        return {"database": url, **_heard(target)}
     try:
         with target.store() as store:
             return {"database": url, "has_database": True, **_inside(store)}
@@ -93,17 +93,31 @@ def _database(target: Target) -> dict[str, Any]:
         return {"database": url, "database_fault": fault.message, "database_fix": fault.fix}
 
 
+def _heard(target: Target) -> dict[str, Any]:
+    """What a controller said last, where this machine follows one."""
+    from suite.store.remote import kept
+    from suite.store.remote.lines import FeedError
+
+    try:
+        known, _ = kept.recall(target.state / kept.NAME, now().timestamp())
+    except (FeedError, OSError):
+        return {}
+    return {"follows": True, **_of(known.snapshot)} if known.snapshot.is_complete else {}
+
+
 def _inside(store: "Store") -> dict[str, Any]:
     snapshot = store.read()
     report = store.verify()
+    return {"database_time": snapshot.at, "chain_fault": "; ".join(report.faults), **_of(snapshot)}
+
+
+def _of(snapshot: "Snapshot") -> dict[str, Any]:
     return {
         "configuration": snapshot.configuration,
-        "database_time": snapshot.at,
         "vips": tuple(_vips(snapshot)),
         "leased": frozenset(_bound(snapshot)),
         "is_cluster": len(snapshot.nodes) > 0,
         "nodes": tuple(snapshot.nodes.values()),
-        "chain_fault": "; ".join(report.faults),
     }
 
 

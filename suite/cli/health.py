@@ -63,6 +63,8 @@ class Facts:
     """Why the database cannot be used; empty when it can, or when there is none yet."""
     database_fix: str = ""
     has_database: bool = False
+    follows: bool = False
+    """Whether what is known of the suite is what a controller said last: there is no database here."""
     chain_fault: str = ""
     """Why the audit log does not verify; empty when it does."""
     now: datetime | None = None
@@ -136,6 +138,9 @@ def check_database(facts: Facts) -> Iterable[Finding]:
         yield Finding(
             "database", Severity.ERROR, facts.database_fault, facts.database_fix or f"look at {facts.database}"
         )
+        return
+    if facts.follows:
+        yield Finding("database", Severity.OK, "this machine follows a controller, and needs none")
         return
     if not facts.has_database:
         yield Finding("database", Severity.OK, f"{facts.database} will be made at the first start")

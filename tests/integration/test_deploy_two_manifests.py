@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from deploy_files import installed
-from deployed import PATIENCE, Cluster, answerers, cluster, run_everything
+from deployed import PATIENCE, Cluster, answerers, cluster, load_balancer, run_everything
 from fix_netns import eventually, missing_for_networks, network
 
 pytestmark = pytest.mark.net
@@ -66,7 +66,7 @@ def test_a_token_is_reviewed_when_it_is_first_seen_and_not_with_each_question(fo
 
 
 def test_only_the_controller_has_a_database(found: Cluster) -> None:
-    states = {name: found.folder / name / "volumes/state" for name in found.pods}
+    states = {name: found.folder / name / "volumes/state/state" for name in found.pods}
 
     assert [name for name, state in states.items() if (state / "suite.db").exists()] == ["controller"]
 
@@ -85,6 +85,13 @@ def test_the_controllers_status_tells_of_every_pod(found: Cluster) -> None:
     ]
 
 
+def test_a_person_may_ask_a_speaker_how_it_is_and_what_its_node_lacks(found: Cluster) -> None:
+    speaker = found.pods["speaker-node1"]
+
+    assert speaker.suite("status", "-o", "csv").splitlines()[1].startswith("speaker,node1,")
+    assert eventually(lambda: "this machine follows a controller" in speaker.suite("doctor"), PATIENCE, 0.1)
+
+
 def test_the_controllers_probes_tell_nothing_of_the_api(found: Cluster) -> None:
     address = found.addresses["controller"]
 
@@ -101,6 +108,30 @@ def test_whoever_has_no_token_is_told_nothing_by_the_feed(found: Cluster) -> Non
     )
 
     assert asked.stdout == "401"
+
+
+AWAY = """
+table inet away {{
+  chain questions {{
+    type filter hook input priority filter
+    tcp dport {port} reject with tcp reset
+  }}
+}}
+"""
+
+
+def test_an_api_server_that_is_away_takes_neither_names_nor_addresses_and_is_found_again(found: Cluster) -> None:
+    rules = AWAY.format(port=found.environment["KUBERNETES_SERVICE_PORT"])
+    assert found.master.run("nft", "-f", "-", stdin=rules).returncode == 0
+    found.api.cut_watches()
+    assert eventually(lambda: "cannot be read" in found.pods["controller"].suite("status"), PATIENCE, 0.2)
+
+    assert found.names("coffee.default.service", NAMESERVER) == COFFEE
+    assert found.owner(COFFEE)
+
+    found.master.must("nft", "delete", "table", "inet", "away")
+    found.api.put(load_balancer("tea"))
+    assert eventually(lambda: found.names("tea.default.service", NAMESERVER), 2 * PATIENCE, 0.2), found.logs()
 
 
 def test_names_and_addresses_outlive_the_controller(found: Cluster) -> None:

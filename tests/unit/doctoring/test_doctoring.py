@@ -190,6 +190,12 @@ def test_what_is_not_there_yet_is_no_trouble():
     assert Finding("database", Severity.OK, "sqlite:////d/suite.db will be made at the first start") in examine(WELL)
 
 
+def test_a_machine_that_follows_a_controller_lacks_no_database():
+    finding = Finding("database", Severity.OK, "this machine follows a controller, and needs none")
+
+    assert finding in examine(replace(WELL, follows=True))
+
+
 def test_what_is_well_is_told_too():
     well = replace(
         WELL,
