@@ -309,7 +309,7 @@ async def _change_over(
         if asking is not None:
             await asking
     if asking is not None:
-        _say_gap(heard, addresses, began, time.monotonic())
+        _say_gap(heard, addresses, (began, silent, time.monotonic()))
 
 
 async def _await_announcements(
@@ -376,8 +376,11 @@ async def _listen(interface: str, addresses: "Sequence[Address]", heard: Heard) 
         raise Fault(f"the gap cannot be measured: {error.strerror}", where=interface, fix="run it as root") from None
 
 
-def _say_gap(heard: Heard, addresses: "Iterable[Address]", began: float, ended: float) -> None:
-    from suite.cli.migration import silences
+def _say_gap(heard: Heard, addresses: "Iterable[Address]", moments: tuple[float, float, float]) -> None:
+    """``moments`` are the deletion, the end of MetalLB's last speaker, and the end."""
+    from suite.cli.migration import silences, taken_over
+
+    began, silent, ended = moments
 
     answering = {address for _, address in heard.answers}
     gaps = silences(heard.answers, [each for each in addresses if each in answering], began, ended)
@@ -390,6 +393,8 @@ def _say_gap(heard: Heard, addresses: "Iterable[Address]", began: float, ended: 
             _say(
                 f"   longest time without an answer to {how}: {mine[worst]:.2f} s ({worst}); {len(mine)} addresses were asked for"
             )
+    if last := taken_over(heard.answers, silent):
+        _say(f"   ours answered {last:.2f} s after MetalLB's last speaker was gone, for the last of these addresses")
 
 
 async def _until(fact: Callable[[], Awaitable[bool]], journey: Journey, what: str) -> None:

@@ -114,6 +114,15 @@ def _first(made: Plan, address: Address, among: frozenset[str]) -> str:
     return next((node for node in entry.order if node in among), "") if entry else ""
 
 
+def taken_over(answers: Iterable[tuple[float, Address]], silent: float) -> float:
+    """Seconds from ``silent`` until everybody who answers after it has answered once; 0 where nobody does."""
+    first: dict[Address, float] = {}
+    for moment, address in answers:
+        if moment >= silent:
+            first[address] = min(moment, first.get(address, moment))
+    return max(first.values()) - silent if first else 0.0
+
+
 def silences(
     answers: Iterable[tuple[float, Address]], asked: Iterable[Address], begin: float, end: float
 ) -> Mapping[Address, float]:

@@ -1,6 +1,6 @@
 """The move from MetalLB on a LAN: our speakers are silent beside its, and take each address over on the same node.
 
-MetalLB's speakers are stand-ins that answer ARP as it does; the suite is install.yaml's pods, a process for each.
+MetalLB's speakers are stand-ins that answer ARP and Neighbor Discovery as it does; the suite is install.yaml's pods, a process for each.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ pytestmark = [pytest.mark.net, pytest.mark.peer]
 NODES = {"node1": "10.0.10.1", "node2": "10.0.10.2"}
 SERVICES = {"coffee": "10.0.42.7", "tea": "10.0.42.10"}
 """MetalLB's election gives one to each node."""
+SIX = "fd00:42::7"
+"""The other address of coffee."""
+LINKS = {"node1": "fd00:42::1", "node2": "fd00:42::2", "laptop": "fd00:42::9"}
 METALLB, OURS = "metallb-system", "suite-system"
 
 
@@ -47,7 +50,14 @@ def cluster(settings: str) -> Api:
     api = Api()
     api.install_metallb()
     api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS}})
-    api.put(named("IPAddressPool", "default", version="metallb.io/v1beta1", spec={"addresses": ["10.0.42.0/24"]}))
+    api.put(
+        named(
+            "IPAddressPool",
+            "default",
+            version="metallb.io/v1beta1",
+            spec={"addresses": ["10.0.42.0/24", "fd00:42::/120"]},
+        )
+    )
     api.put(named("L2Advertisement", "lan", version="metallb.io/v1beta1", spec={}))
     for kind, component in (("DaemonSet", "speaker"), ("Deployment", "controller")):
         template = {"metadata": {"labels": {"app": "metallb", "component": component}}}
@@ -62,17 +72,19 @@ def cluster(settings: str) -> Api:
         api.put(named("Pod", f"speaker-{node}", labels={"component": "speaker"}, spec=spec))
         api.put(named("Pod", f"suite-{node}", OURS, labels=ours, spec=spec, status=ready))
     for name, address in SERVICES.items():
-        status = {"loadBalancer": {"ingress": [{"ip": address}]}}
-        spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+        both = [address, SIX] if name == "coffee" else [address]
+        status = {"loadBalancer": {"ingress": [{"ip": each} for each in both]}}
+        policy = "RequireDualStack" if name == "coffee" else "SingleStack"
+        spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "ipFamilyPolicy": policy}
         api.put(named("Service", name, "default", spec=spec, status=status))
     return api
 
 
 def standing_by() -> Objects:
-    """The objects of install.yaml with the settings of the page about the move."""
+    """The objects of install.yaml with the settings of the page about the move; a node that starts late is trusted at once."""
     found = copy.deepcopy(installed())
     settings = found["ConfigMap", "suite"]["data"]
-    settings["suite.yaml"] += "  stand-by-for: metallb\n"  # the last section is `kubernetes`
+    settings["suite.yaml"] += "  stand-by-for: metallb\nl2: {rejoin-delay: 0}\n"  # the last section is `kubernetes`
     return found
 
 
@@ -101,10 +113,20 @@ class Lan:
         found = {name: answerers(self.laptop, address) for name, address in SERVICES.items()}
         return {name: macs[min(each)] if len(each) == 1 else "" for name, each in found.items()}
 
+    def owner_of_six(self) -> str:
+        """The node that answers Neighbor Discovery for coffee's other address; ``ndisc6`` ends with 2 where nobody does."""
+        said = self.laptop.run("ndisc6", "-1", "-q", "-w", "1000", SIX, "eth0").stdout.strip()
+        return next((name for name, node in self.nodes.items() if node.mac().lower() == said.lower()), "")
+
     def are_ours(self) -> bool:
         """Whether the suite has taken every address over."""
         bodies = [self.api.look("services", name)["status"] for name in SERVICES]
         return all(body.get("conditions", [{}])[0].get("status") == "True" for body in bodies)
+
+    def know_each_other(self) -> bool:
+        """Whether both of our speakers are ready and have heard the other."""
+        pods = [pod for name, pod in self.found.pods.items() if name.startswith("speaker")]
+        return all(pod.asked("readinessProbe") == 200 and " is heard" in pod.log() for pod in pods)
 
     def announced(self) -> int:
         """How often one of our speakers said that it announces an address."""
@@ -126,17 +148,19 @@ class Lan:
 
 @pytest.fixture
 def lan(netlab: NetLab, tmp_path: Path) -> Iterator[Lan]:
-    require_tools("arping")
+    require_tools("arping", "ndisc6")
     manifests = standing_by()
     api = cluster(manifests["ConfigMap", "suite"]["data"]["suite.yaml"])
     with cluster_of(netlab, tmp_path, manifests, NODES, api) as found:
+        for name, machine in {**found.nodes, "laptop": found.laptop}.items():
+            machine.ip("address", "add", f"{LINKS[name]}/64", "dev", "eth0", "nodad")
         speakers = {name: _speaker(node, name) for name, node in found.nodes.items()}
         run_everything(found)
         yield Lan(found, speakers)
 
 
 def _speaker(node: Namespace, name: str) -> subprocess.Popen[str]:
-    own = [address for address in SERVICES.values() if elected(address, list(NODES)) == name]
+    own = [address for address in (*SERVICES.values(), SIX) if elected(address, list(NODES)) == name]
     return node.spawn(sys.executable, metallb_speaker.__file__, "eth0", *own)
 
 
@@ -144,6 +168,7 @@ def _speaker(node: Namespace, name: str) -> subprocess.Popen[str]:
 def test_each_address_is_taken_over_on_its_node_when_metallbs_last_speaker_leaves(lan: Lan, tmp_path: Path) -> None:
     before = {name: elected(address, list(NODES)) for name, address in SERVICES.items()}
     assert eventually(lan.are_ours, PATIENCE, 0.1)
+    assert eventually(lan.know_each_other, PATIENCE, 0.1), lan.found.logs()
     assert lan.owners() == before
     assert lan.announced() == 0
 
@@ -156,4 +181,7 @@ def test_each_address_is_taken_over_on_its_node_when_metallbs_last_speaker_leave
     assert code == 0, said
     assert lan.owners() == before
     assert lan.announced() >= len(SERVICES)  # two nodes may claim one for some milliseconds, until both know of it
+    assert lan.owner_of_six() == elected(SIX, list(NODES))
+    assert re.search(r"answer to Neighbor Discovery: \d+\.\d\d s \(fd00:42::7\); 1 addresses", said), said
+    assert re.search(r"ours answered \d+\.\d\d s after MetalLB's last speaker was gone", said), said
     assert re.search(r"longest time without an answer to ARP: \d+\.\d\d s \(10\.0\.42\.\d+\); 2 addresses", said), said

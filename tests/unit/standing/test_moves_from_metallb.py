@@ -5,7 +5,7 @@ from typing import Any
 
 from fix_world import START, load_balancer, pool
 
-from suite.cli.migration import Move, moves, silences
+from suite.cli.migration import Move, moves, silences, taken_over
 from suite.cluster.source import Batch
 from suite.model.advertisement import L2Advertisement
 from suite.model.configuration import Configuration
@@ -78,3 +78,13 @@ def test_the_gap_is_the_longest_time_without_an_answer() -> None:
     gaps = silences(answers, [FIRST, SECOND], 1.0, 2.5)
 
     assert {str(address): round(gap, 1) for address, gap in gaps.items()} == {"10.0.0.0": 0.7, "10.0.0.1": 1.4}
+
+
+def test_the_take_over_ends_with_the_address_that_is_answered_last():
+    answers = [(0.9, FIRST), (1.4, FIRST), (1.75, SECOND), (1.9, SECOND), (1.5, FIRST)]
+
+    assert taken_over(answers, 1.0) == 0.75
+
+
+def test_where_nobody_answers_nothing_was_taken_over():
+    assert taken_over([(0.9, FIRST)], 1.0) == 0.0
