@@ -5,6 +5,7 @@ import json
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -132,6 +133,7 @@ class Api:
         discovery = [
             Route("/version", lambda _: JSONResponse(VERSION)),
             Route("/readyz", lambda _: Response("ok")),
+            Route("/calls", lambda _: JSONResponse(Counter(f"{call.verb} {call.resource}" for call in self.calls))),
             Route("/api", lambda _: JSONResponse({"kind": "APIVersions", "versions": ["v1"]})),
             Route("/apis", lambda _: JSONResponse(groups(self.resources))),
             Route("/openapi/v2", lambda _: Response(b"", media_type=OPENAPI_V2)),
