@@ -1,11 +1,11 @@
 """Speakers on one PostgreSQL, with a standby controller or none beside them, look ahead like all others."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from fix_world import load_balancer, pool, ref
+from following import running, until
 
 from suite.cluster.source import Batch
 from suite.controller.follower import DatabaseFollower
@@ -19,23 +19,6 @@ NEXT = tuple(ip_address(f"10.0.0.{number}") for number in range(4))
 
 def now():
     return datetime.now(UTC)
-
-
-async def until(fact):
-    async with asyncio.timeout(15):
-        while not fact():  # noqa: ASYNC110 - a database sets no event
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def running(*origins):
-    tasks = [asyncio.create_task(origin.run()) for origin in origins]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def nobody_listens(_publication):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from fix_world import load_balancer, pool, ref
+from following import running, until
 
 from suite.cluster.source import Batch
 from suite.controller.credentials import create_token
@@ -93,22 +94,6 @@ async def led(store, folder):
         stop.set()
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@asynccontextmanager
-async def running(follower):
-    task = asyncio.create_task(follower.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(fact):
-    async with asyncio.timeout(15):
-        while not fact():  # noqa: ASYNC110 - neither a file nor a database sets an event
-            await asyncio.sleep(0.02)
 
 
 def test_what_comes_next_is_told_from_the_first_answer_on_and_with_each(sqlite_db, tmp_path):

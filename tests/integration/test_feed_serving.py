@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 import pytest
 from fix_db import EVERYTHING
+from following import running, until
 
 from suite.controller.credentials import create_token
 from suite.controller.operator import Order
@@ -315,22 +316,6 @@ def test_a_follower_goes_on_with_its_disk_and_reports_when_it_is_heard_again(sql
 
     assert told == [(revision, False), (revision, True)]
     assert waiting == 1
-
-
-@asynccontextmanager
-async def running(follower):
-    task = asyncio.create_task(follower.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(fact):
-    async with asyncio.timeout(15):
-        while not fact():  # noqa: ASYNC110 - a file sets no event
-            await asyncio.sleep(0.02)
 
 
 def test_a_report_that_means_nothing_is_given_up_and_the_others_count(sqlite_db, tmp_path):
