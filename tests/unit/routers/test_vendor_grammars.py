@@ -19,6 +19,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from suite.model.address import parse_range
 from suite.model.advertisement import BgpAdvertisement
@@ -130,6 +131,57 @@ OPNSENSE = {
 }  # fmt: skip
 
 
+NUMBERS, FLAGS = {"type": "string", "pattern": r"^[1-9]\d{0,9}$"}, {"type": "string", "const": "''"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    """An object of these and no other names; an underscore stands for a hyphen."""
+    named = {name.replace("_", "-"): schema for name, schema in properties.items()}
+    return {"type": "object", "properties": named, "additionalProperties": False}
+
+
+def _each(pattern: str, schema: Any) -> dict[str, Any]:
+    return {"type": "object", "patternProperties": {pattern: schema}, "additionalProperties": False, "minProperties": 1}
+
+
+def _family(word: str) -> dict[str, Any]:
+    """What Vyatta's templates have for one family of a neighbor, and of it what we say."""
+    name = {"type": "string", "enum": [f"suite{word}", f"suite-none{word}"]}
+    both = {"import": name, "export": name}
+    lists = {"type": "object", "properties": both, "required": ["import", "export"], "additionalProperties": False}
+    return {"soft_reconfiguration": _object(inbound=FLAGS), "maximum_prefix": NUMBERS, "prefix_list": lists}
+
+
+_RULE = _object(
+    action={"enum": ["permit", "deny"]}, prefix={"type": "string", "pattern": rf"^{NET}$"}, ge=NUMBERS, le=NUMBERS
+)
+_LISTS = _each(r"^suite(-none)?6?$", _object(rule=_each(r"^[1-9]\d{0,4}$", _RULE | {"required": ["action", "prefix"]})))
+_NEIGHBOR = _object(
+    remote_as=NUMBERS,
+    update_source={"type": "string", "pattern": rf"^{IP}$"},
+    ebgp_multihop=NUMBERS,
+    ttl_security=_object(hops=NUMBERS),
+    address_family=_object(ipv6_unicast=_object(**_family("6"))),
+    **_family(""),
+)
+_BGP = _object(
+    neighbor=_each(rf"^{IP}$", _NEIGHBOR | {"required": ["remote-as", "prefix-list"]}),
+    parameters=_object(router_id={"type": "string", "pattern": rf"^{IP4}$"}),
+    maximum_paths=_object(ibgp=NUMBERS, ebgp=NUMBERS),
+)
+_OPTIONS = {
+    "type": "array",
+    "uniqueItems": True,
+    "items": {"pattern": r"^(server=/[\w.-]+/\S+|rebind-domain-ok=/[\w.-]+/)$"},
+}
+GATEWAY_SCHEMA = _object(
+    protocols=_object(bgp=_each(rf"^{ASN}$", _BGP)),
+    policy=_object(prefix_list=_LISTS, prefix_list6=_LISTS),
+    service=_object(dns=_object(forwarding=_object(options=_OPTIONS))),
+)
+"""What we say in a config.gateway.json, as a JSON Schema; what a file had before is not ours to judge."""
+
+
 def router(changes: dict[str, Any]) -> Router:
     made = router_of(CONFIGURATION, NODES, replace(GATEWAY, **changes), ["service.", "k8s-dashboard."])
     assert isinstance(made, Router), made
@@ -170,6 +222,22 @@ def test_the_security_gateway_is_told_in_words_it_has(changes: dict[str, Any]) -
     (part,) = usg(router(changes), "")
 
     assert strangers(list(flat(json.loads(part.text))), VYATTA) == []
+
+
+@forms
+def test_the_security_gateway_s_json_fits_its_schema(changes: dict[str, Any]) -> None:
+    (part,) = usg(router(changes), "")
+
+    assert [error.message for error in Draft202012Validator(GATEWAY_SCHEMA).iter_errors(json.loads(part.text))] == []
+
+
+def test_the_schema_tells_what_the_gateway_would_not_take() -> None:
+    document = json.loads(usg(router({}), "")[0].text)
+    document["protocols"]["bgp"]["64512"]["neighbor"]["10.10.0.101"]["remote-as"] = 64512
+
+    assert [error.message for error in Draft202012Validator(GATEWAY_SCHEMA).iter_errors(document)] == [
+        "64512 is not of type 'string'"
+    ]
 
 
 @forms
