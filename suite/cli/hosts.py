@@ -51,20 +51,22 @@ def export(target: Target, kind: str, merge: Path | None) -> None:
         raise click.UsageError("--merge is for --format usg")
     hosts = hosts_of(_names(snapshot_of(target)))
     if kind == "usg":
-        click.echo(_merged(usg_tree(hosts), merge), nl=False)
+        click.echo(_merged(usg_tree(hosts), merge, [host.names[0] for host in hosts]), nl=False)
     else:
         click.echo(hosts_file(hosts) if kind == "hosts" else dnsmasq_file(hosts), nl=False)
 
 
-def _merged(tree: dict[str, object], path: Path | None) -> str:
+def _merged(tree: dict[str, object], path: Path | None, names: list[str]) -> str:
+    """``tree`` in the file there is; no old address of ``names`` stays beside the new one."""
     import json
 
-    from suite.speaker.router_vyatta import merge, parsed
+    from suite.speaker.router_vyatta import merge, parsed, without
 
     try:
         existing = path.read_text(encoding="utf-8") if path is not None else ""
         known = parsed(existing) if existing.strip() else {}
-        merged = merge(known, tree)
+        old = [("system", "static-host-mapping", "host-name", each, "inet") for each in names]
+        merged = merge(without(known, old), tree)
     except (OSError, ValueError) as error:
         raise Fault(str(error), where=str(path), fix="nothing was written; mend it first", code=Exit.REFUSED) from None
     return existing if merged == known and existing else json.dumps(merged, indent=2, ensure_ascii=False) + "\n"

@@ -7,7 +7,7 @@ is no BFD in it, and EdgeOS has no `maximum-paths` for IPv6 (its users ask for i
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from suite.speaker.router_config import Accepted, Part, Router
@@ -36,7 +36,7 @@ def usg(router: Router, existing: str = "", only: str = "") -> tuple[Part, ...]:
     tree = {"bgp": bgp_tree, "dns": dns_tree}[only](router) if only else bgp_tree(router) | dns_tree(router)
     if not tree:
         return ()
-    merged = merge(_without(known, WRITTEN_ANEW) if only != "dns" else known, tree)
+    merged = merge(without(known, WRITTEN_ANEW) if only != "dns" else known, tree)
     text = existing if merged == known and existing.strip() else json.dumps(merged, indent=2, ensure_ascii=False) + "\n"
     return (
         Part(
@@ -62,7 +62,7 @@ def _notes(router: Router, what: str) -> Iterator[str]:
         yield f"each neighbor needs its password (protocols bgp {router.asn} neighbor ADDRESS password); it is kept out of this"
 
 
-def _without(known: Mapping[str, Any], paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
+def without(known: Mapping[str, Any], paths: Iterable[tuple[str, ...]]) -> dict[str, Any]:
     """``known`` without the settings at ``paths``."""
     result = dict(known)
     for first, *rest in paths:
@@ -70,7 +70,7 @@ def _without(known: Mapping[str, Any], paths: tuple[tuple[str, ...], ...]) -> di
         if not rest:
             result.pop(first, None)
         elif isinstance(below, dict):
-            result[first] = _without(below, (tuple(rest),))
+            result[first] = without(below, (tuple(rest),))
     return result
 
 

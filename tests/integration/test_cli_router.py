@@ -2,11 +2,15 @@
 
 import json
 import socket
+from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
 from click.testing import CliRunner
 
 from suite.cli.program import program
+from suite.model.changes import Changes
+from suite.model.configuration import Configuration, DnsSettings, StaticHost
 
 CONFIGURATION = """\
 address-pools:
@@ -78,6 +82,25 @@ def test_a_table_that_is_taken_over_is_a_configuration_without_problems(tmp_path
     path.write_text(CONFIGURATION + taken)
     checked = CliRunner().invoke(program, ["config", "check", str(path)], catch_exceptions=False)
     assert checked.exit_code == 0, checked.stdout + checked.stderr
+
+
+def test_a_name_whose_address_has_changed_leads_to_the_new_one_alone(sqlite_db, tmp_path):
+    table = {"printer.service": {"alias": ["lp"], "inet": ["192.168.1.9"]}, "nas.local": {"inet": ["192.168.1.8"]}}
+    path = tmp_path / "config.gateway.json"
+    path.write_text(json.dumps({"system": {"static-host-mapping": {"host-name": table}}}))
+    host = StaticHost("printer.service.", (ip_address("192.168.1.10"),))
+    with sqlite_db.open() as store:
+        configuration = Configuration(dns=DnsSettings(hosts=(host,)), digest="d")
+        store.commit(Changes(configuration=configuration), store.read(), now=datetime.now(UTC))
+    where = ("--database", sqlite_db.url, "--state", str(tmp_path / "state"))
+
+    words = ["hosts", "export", "--format", "usg", "--merge", str(path), *where]
+    merged = json.loads(CliRunner().invoke(program, words, catch_exceptions=False).stdout)
+
+    assert merged["system"]["static-host-mapping"]["host-name"] == {
+        "printer.service": {"alias": ["lp"], "inet": ["192.168.1.10"]},
+        "nas.local": {"inet": ["192.168.1.8"]},
+    }
 
 
 def doctor(folder, *arguments):
