@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import signal
 import sys
 import time
@@ -22,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from suite import __version__
@@ -41,6 +41,7 @@ from suite.model.status import Fellow, Instance, Status
 from suite.nameserver.last_names import LastNames
 from suite.nameserver.loop import Nameserver
 from suite.nameserver.places import everywhere
+from suite.speaker.last_plan import LastPlan
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
 from suite.store.remote.client import Remote
@@ -155,7 +156,7 @@ class Suite:
         self._stop_web = asyncio.Event()
         self._places = Places()
         self._nameserver: Nameserver | None = None
-        self._last_names: LastNames | None = None
+        self._bridges: list[LastNames | LastPlan] = []
         self._store: Store | None = None
         self._origin: Origin | None = None
         self._controller: Controller | None = None
@@ -184,8 +185,8 @@ class Suite:
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
                 tasks.create_task(self._keep_contact(self._nameserver, origin))
-            if self._last_names is not None:
-                tasks.create_task(self._last_names.keep(lambda: origin.snapshot, lambda: not origin.trouble))
+            for bridge in self._bridges:
+                tasks.create_task(bridge.keep(lambda: origin.snapshot, lambda: not origin.trouble))
             if self._speaker is not None:
                 tasks.create_task(self._speaker.run())
                 tasks.create_task(tell_announcements(self._speaker, self._node, origin))
@@ -210,12 +211,15 @@ class Suite:
         from suite.speaker.loop import Speaker
 
         if "speaker" in self._roles:
-            self._speaker = Speaker(
-                self._node, self._registry, random.SystemRandom().random, self._decline, self._probed
-            )
+            self._speaker = Speaker(self._node, self._registry, SystemRandom().random, self._decline, self._probed)
+            self._bridges.append(LastPlan(self._speaker, self._options.state))
+        if self._origin is not None or self._database_url().startswith("sqlite"):
+            self._bridges.clear()  # the feed's follower keeps its own, and a file of this machine is never away
         if self._origin is None:
             waited = self._waiting.until_there(self._open_store)
-            store = await (self._last_names.meanwhile(waited) if self._last_names is not None else waited)
+            for bridge in self._bridges:
+                waited = bridge.meanwhile(waited)
+            store = await waited
             if self._nameserver is not None:
                 self._nameserver.versions = store
             self._origin = await self._control(store) if "controller" in self._roles else self._follow_database(store)
@@ -253,8 +257,7 @@ class Suite:
         dns = replace(self._settings.dns, listen=listen)
         self._nameserver = Nameserver(dns, self._node, time.monotonic, self._registry)
         self._nameserver.versions = None if self._remote is None else self._remote.versions
-        if self._options.follow is None and not self._database_url().startswith("sqlite"):
-            self._last_names = LastNames(self._nameserver, self._options.state)
+        self._bridges.append(LastNames(self._nameserver, self._options.state))
         return asyncio.create_task(self._nameserver.open())
 
     def _database_url(self) -> str:
@@ -311,7 +314,7 @@ class Suite:
         """Another machine decides; without a configuration of its own this process does as that one says."""
         from suite.store.remote.follower import Moments, RemoteFollower
 
-        state, moments = self._options.state, Moments(random.SystemRandom().random, _now)
+        state, moments = self._options.state, Moments(SystemRandom().random, _now)
         follower = self._remote = RemoteFollower(remote, state, self._tell, moments, lambda: self.status().instances)
         snapshot = await follower.load()
         if not snapshot.is_complete:
@@ -384,7 +387,7 @@ class Suite:
         return Live(
             self._speaker.announced() if self._speaker else {},
             self._speaker.silent() if self._speaker else {},
-            owner=self._speaker.owner if self._speaker else _nobody_knows,
+            owner=self._speaker.owner if self._speaker else lambda _address: None,
             answers=answers,
             refused_names=self._nameserver.refused if self._nameserver else {},
         )
@@ -483,10 +486,6 @@ class Suite:
         if self._feed is not None and self._feed_listener is not None:
             secured = await self._feed.secured(self._feed_listener)
         await serve(backend, self._places, self._stop_web, secured)
-
-
-def _nobody_knows(_address: Address) -> None:
-    """Without a speaker."""
 
 
 def _innermost(error: BaseException) -> BaseException:
