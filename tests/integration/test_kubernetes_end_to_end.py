@@ -6,6 +6,7 @@ The real client, controller and SQLite; only the API server is ours.
 import asyncio
 from ipaddress import ip_address
 
+import pytest
 from apiserver.app import Api
 from apiserver.server import Running
 from cluster_stack import COFFEE, Stack, address, config_map, events, play, service, until
@@ -68,6 +69,69 @@ def test_a_service_made_again_gets_its_address_back(tmp_path):
         await until(lambda: not stack.controller.snapshot.bound(COFFEE))
         api.put(service())
         await until(lambda: address(api) == "10.0.42.0")
+
+    play(tmp_path, api, life)
+
+
+def test_a_service_made_anew_while_nobody_watched_keeps_its_address_under_its_new_uid(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+    uids: list[str] = []
+
+    def remember() -> None:
+        uids.append(api.look("services", "coffee")["metadata"]["uid"])
+
+    async def first(_: Running, __: Stack) -> None:
+        for name in ("coffee", "tea"):
+            api.put(service(name))
+            await until(lambda name=name: address(api, name))
+        remember()
+
+    def between() -> None:
+        api.delete("services", "coffee")
+        api.put(service())
+
+    async def second(_: Running, stack: Stack) -> None:
+        await until(lambda: address(api) == "10.0.42.0")
+        remember()
+        [lease] = stack.controller.snapshot.bound(COFFEE)
+        assert (str(lease.address), lease.state) == ("10.0.42.0", "bound")
+
+    play(tmp_path, api, first)
+    between()
+    play(tmp_path, api, second)
+    assert uids[0] != uids[1]
+
+
+@pytest.mark.parametrize(
+    "becomes", [{"type": "ClusterIP"}, {"loadBalancerClass": "example.com/other"}], ids=["type", "class"]
+)
+def test_a_service_that_is_ours_no_more_gives_everything_back(tmp_path, becomes):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def life(_: Running, stack: Stack) -> None:
+        api.put(service())
+        await until(lambda: api.look("services", "coffee")["metadata"].get("annotations"))
+        object_ = {key: value for key, value in api.look("services", "coffee").items() if key != "status"}
+        api.put({**object_, "spec": {**object_["spec"], **becomes}})
+        await until(lambda: not stack.controller.snapshot.bound(COFFEE) and not address(api))
+        await until(lambda: not api.look("services", "coffee")["metadata"].get("annotations"))
+        assert not api.look("services", "coffee")["status"].get("conditions")
+
+    play(tmp_path, api, life)
+
+
+def test_a_service_of_another_class_is_never_touched(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+    api.put(service("theirs", spec={**service()["spec"], "loadBalancerClass": "example.com/other"}))
+
+    async def life(_: Running, __: Stack) -> None:
+        before = api.look("services", "theirs")
+        api.put(service())
+        await until(lambda: api.look("services", "coffee")["metadata"].get("annotations"))
+        assert api.look("services", "theirs") == before
 
     play(tmp_path, api, life)
 
