@@ -42,6 +42,7 @@ VARIANTS = {
     "postgres": Variant("postgres", (), (_POSTGRES,)),
     "bgp": Variant("bgp", (), (_POSTGRES, ("bgp__enabled", True))),
     "sqlite and BGP": Variant("sqlite", ("bgp",), (("bgp__enabled", True),)),
+    "keys of one's own": Variant("sqlite", ("keys",), (("keys__enabled", True),)),
     "two addresses for names": Variant("sqlite", ("second-address",), (("dns__secondAddress", True),)),
     "sqlite, measured": Variant("sqlite", ("monitoring",), (("monitoring__enabled", True),)),
     "postgres, measured": Variant("postgres", ("monitoring",), (_POSTGRES, ("monitoring__enabled", True))),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import textwrap
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from kustomization import build
 from project_files import text
 
 OVERLAYS = ("sqlite", "postgres", "bgp")
-COMPONENTS = ("monitoring", "secrets", "hostnames", "beside-metallb", "bgp", "second-address")
+COMPONENTS = ("monitoring", "secrets", "hostnames", "beside-metallb", "bgp", "keys", "second-address")
 HELM = shutil.which("helm")
+SCHEMAS = find_spec("kubernetes_validate")
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
 COMPONENTS_OF = {"controller": "Deployment", "speaker": "DaemonSet", "nameserver": "Deployment"}
 
@@ -129,6 +131,19 @@ def _kustomization_in(page: str) -> str:
 def test_the_manifests_are_what_kubernetes_calls_so(name: str):
     for each in objects((DEPLOY / "manifests" / name).read_text(encoding="utf-8")).values():
         assert faults(each) == []
+
+
+@pytest.mark.skipif(
+    SCHEMAS is None, reason="beyond this machine: no kubernetes-validate (schemas of every release, 110 MB)"
+)
+@pytest.mark.parametrize("release", ["1.26", "1.35"])
+def test_every_object_of_every_form_is_what_a_release_of_kubernetes_describes(release: str):
+    from kubernetes_validate import validate
+
+    everything = [each for variant in VARIANTS.values() for each in build(*variant.folders).values()]
+    distinct = {json.dumps(each, sort_keys=True): each for each in everything if each["kind"] not in FOREIGN}
+    for each in distinct.values():
+        validate(each, release, strict=True)
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
