@@ -15,6 +15,7 @@ import dns.rcode
 import dns.reversename
 import pytest
 from dns_running import running
+from name_servers import DNSMASQ, NAMED_OPTIONS, UNBOUND
 
 from suite.dns.catalogue import Zones
 from suite.dns.feed import ChangeZone
@@ -29,19 +30,11 @@ pytestmark = pytest.mark.peer
 ORIGIN, REVERSE = from_text("service."), from_text("10.in-addr.arpa.")
 DEADLINE = 20.0
 
-UNBOUND = """
-server:
-  interface: 127.0.0.1@{port}
-  username: ""
-  chroot: ""
-  directory: "{work}"
-  pidfile: "{work}/pid"
-  use-syslog: no
+UNBOUND_LINES = """
   use-caps-for-id: yes
   module-config: "validator iterator"
   trust-anchor: ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
   private-address: 10.0.0.0/8
-  do-not-query-localhost: no
   # the lines a user adds
   private-domain: "service"
   domain-insecure: "service"
@@ -53,13 +46,10 @@ stub-zone:
 stub-zone:
   name: "10.in-addr.arpa"
   stub-addr: 127.0.0.1@{primary}
-remote-control:
-  control-enable: no
 """
 
 NAMED = """
-options {{ directory "{work}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion yes;
-  pid-file "{work}/pid"; session-keyfile "{work}/session.key"; managed-keys-directory "{work}"; dnssec-validation auto;
+options {{ %s recursion yes; dnssec-validation auto;
   // the lines a user adds
   validate-except {{ "service"; "10.in-addr.arpa"; }}; }};
 controls {{ }};
@@ -68,39 +58,28 @@ zone "10.in-addr.arpa" {{ type forward; forward only; forwarders {{ 127.0.0.1 po
 """
 
 
+DNSMASQ_LINES = """
+stop-dns-rebind
+bogus-priv
+# the lines a user adds
+server=/service/127.0.0.1#{primary}
+rebind-domain-ok=/service/
+rev-server=10.0.0.0/8,127.0.0.1#{primary}
+"""
+
+
 def dnsmasq(work: Path, port: int, primary: int) -> list[str]:
-    snippet = [
-        f"--server=/service/127.0.0.1#{primary}",
-        "--rebind-domain-ok=/service/",
-        f"--rev-server=10.0.0.0/8,127.0.0.1#{primary}",
-    ]
-    fixed = [
-        "--no-resolv",
-        "--no-hosts",
-        "--bind-interfaces",
-        "--listen-address=127.0.0.1",
-        "--stop-dns-rebind",
-        "--bogus-priv",
-    ]
-    return [
-        "dnsmasq",
-        "--keep-in-foreground",
-        "--conf-file=/dev/null",
-        "--user=",
-        f"--port={port}",
-        f"--pid-file={work}/pid",
-        *fixed,
-        *snippet,
-    ]
+    (work / "dnsmasq.conf").write_text((DNSMASQ + DNSMASQ_LINES).format(work=work, port=port, primary=primary))
+    return ["dnsmasq", "--keep-in-foreground", f"--conf-file={work}/dnsmasq.conf"]
 
 
 def unbound(work: Path, port: int, primary: int) -> list[str]:
-    (work / "unbound.conf").write_text(UNBOUND.format(work=work, port=port, primary=primary))
+    (work / "unbound.conf").write_text((UNBOUND + UNBOUND_LINES).format(work=work, port=port, primary=primary))
     return ["unbound", "-d", "-c", str(work / "unbound.conf")]
 
 
 def named(work: Path, port: int, primary: int) -> list[str]:
-    (work / "named.conf").write_text(NAMED.format(work=work, port=port, primary=primary))
+    (work / "named.conf").write_text((NAMED % NAMED_OPTIONS).format(work=work, port=port, primary=primary))
     return ["named", "-g", "-n", "1", "-c", str(work / "named.conf")]
 
 

@@ -16,6 +16,7 @@ import dns.xfr
 import dns.zone
 import pytest
 from dns_running import Running, running
+from name_servers import KNOT, NAMED_OPTIONS, NSD
 
 from suite.dns import rrtype
 from suite.dns.catalogue import Zones
@@ -96,6 +97,10 @@ class Peer:
         dns.query.inbound_xfr("127.0.0.1", zone, query, port=self.port, timeout=5, lifetime=20)
         return zone
 
+    def begin(self, frame: str) -> str:
+        """What keeps the program to itself."""
+        return frame.format(port=self.port, work=self.work)
+
     signs = True
     program = ""
 
@@ -106,20 +111,11 @@ class Nsd(Peer):
     program = "nsd"
 
     def command(self) -> list[str]:
-        (self.work / "nsd.conf").write_text(f"""
+        (self.work / "nsd.conf").write_text(
+            self.begin(NSD)
+            + f"""
 server:
-  ip-address: 127.0.0.1@{self.port}
-  username: ""
-  zonesdir: "{self.work}"
-  pidfile: "{self.work}/pid"
-  database: ""
-  xfrdfile: "{self.work}/xfrd.state"
-  zonelistfile: "{self.work}/zone.list"
-  xfrdir: "{self.work}"
-  xfrd-reload-timeout: 0
   zonefiles-write: 1
-remote-control:
-  control-enable: no
 key:
   name: transfer
   algorithm: hmac-sha256
@@ -130,7 +126,8 @@ zone:
   request-xfr: 127.0.0.1@{self.primary} transfer
   allow-notify: 127.0.0.1 transfer
   provide-xfr: 127.0.0.1 transfer
-""")
+"""
+        )
         return ["nsd", "-d", "-c", str(self.work / "nsd.conf")]
 
 
@@ -140,15 +137,9 @@ class Knot(Peer):
     program = "knotd"
 
     def command(self) -> list[str]:
-        (self.work / "knot.conf").write_text(f"""
-server:
-  listen: 127.0.0.1@{self.port}
-  rundir: "{self.work}"
-database:
-  storage: "{self.work}"
-log:
-  - target: stderr
-    any: info
+        (self.work / "knot.conf").write_text(
+            self.begin(KNOT)
+            + f"""
 key:
   - id: transfer
     algorithm: hmac-sha256
@@ -168,7 +159,8 @@ zone:
     master: primary
     acl: notify
     refresh-min-interval: 2
-""")
+"""
+        )
         return ["knotd", "-c", str(self.work / "knot.conf")]
 
 
@@ -180,8 +172,7 @@ class Named(Peer):
     def command(self) -> list[str]:
         (self.work / "named.conf").write_text(f"""
 key transfer {{ algorithm hmac-sha256; secret "{SECRET_TEXT}"; }};
-options {{ directory "{self.work}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;
-  pid-file "{self.work}/pid"; session-keyfile "{self.work}/session.key"; managed-keys-directory "{self.work}";
+options {{ {self.begin(NAMED_OPTIONS)} recursion no;
   empty-zones-enable no; dnssec-validation no; serial-query-rate 1000; }};
 controls {{ }};
 server 127.0.0.1 {{ keys transfer; }};

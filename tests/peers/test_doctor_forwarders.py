@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dns_running import Running, running
 from fix_netns import eventually, require_tools
+from name_servers import DNSMASQ, NSD, UNBOUND
 from suite_running import ROOT, ask, daemon, free_port, running_suite
 
 from suite.cli.forwarder import Subject, judge
@@ -34,33 +35,7 @@ pytestmark = pytest.mark.peer
 ORIGIN, REVERSE = from_text("service."), from_text("42.0.10.in-addr.arpa.")
 LOOPBACK = ip_address("127.0.0.1")
 
-DNSMASQ = """
-port={port}
-listen-address=127.0.0.1
-bind-interfaces
-no-hosts
-no-resolv
-user=
-pid-file={work}/pid
-{lines}
-"""
-
-UNBOUND = """
-server:
-  interface: 127.0.0.1@{port}
-  username: ""
-  chroot: ""
-  directory: "{work}"
-  pidfile: "{work}/pid"
-  use-syslog: no
-  do-not-query-localhost: no
-  {lines}
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "."
-  stub-addr: 127.0.0.1@{root}
-"""
+ROOT_STUB = '\nstub-zone:\n  name: "."\n  stub-addr: 127.0.0.1@{root}\n'
 
 STUB = '\nstub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{primary}'
 OPEN = '\nserver:\n  local-zone: "42.0.10.in-addr.arpa." transparent'
@@ -100,26 +75,11 @@ CASES = {
     ),
 }  # fmt: skip
 COMMANDS = {
-    "unbound": (UNBOUND, ["unbound", "-d", "-c", "{conf}"]),
-    "dnsmasq": (DNSMASQ, ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
+    "unbound": (UNBOUND + "  {lines}" + ROOT_STUB, ["unbound", "-d", "-c", "{conf}"]),
+    "dnsmasq": (DNSMASQ + "{lines}", ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
 }
 
-NSD = """
-server:
-  ip-address: 127.0.0.1@{port}
-  username: ""
-  zonesdir: "{work}"
-  pidfile: "{work}/pid"
-  database: ""
-  xfrdfile: "{work}/xfrd.state"
-  zonelistfile: "{work}/zone.list"
-  xfrdir: "{work}"
-remote-control:
-  control-enable: no
-zone:
-  name: .
-  zonefile: root.zone.signed
-"""
+ROOT_SERVER = NSD + "zone:\n  name: .\n  zonefile: root.zone.signed\n"
 
 ROOT_ZONE = """\
 . 86400 IN SOA a.root-servers.net. nobody.example. 1 1800 900 604800 86400
@@ -161,7 +121,7 @@ def signed_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int,
     made = ["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", "."]
     key = subprocess.run(made, cwd=work, check=True, capture_output=True, text=True).stdout.strip()
     subprocess.run(["ldns-signzone", "root.zone", key], cwd=work, check=True)
-    (work / "conf").write_text(NSD.format(port=port, work=work))
+    (work / "conf").write_text(ROOT_SERVER.format(port=port, work=work))
     with daemon(["nsd", "-d", "-c", str(work / "conf")], work):
         assert eventually(lambda: ask(port, ".", "SOA")[0] == "NOERROR", 10, 0.1)
         yield port, work / f"{key}.ds"
@@ -206,7 +166,7 @@ def test_a_name_that_a_forwarder_remembers_as_missing_is_found(primary: Running,
     server = primary.address()[1]
     conf = tmp_path / "conf"
     lines = (FORWARD + REVERSED).replace("{primary}", str(server))
-    conf.write_text(DNSMASQ.format(port=port, work=tmp_path, lines=lines))
+    conf.write_text(DNSMASQ.format(port=port, work=tmp_path) + lines)
     late = Subject("late.default.service.", "service.", "A", ("10.0.42.7",), Listen(LOOPBACK, server))
     with daemon(["dnsmasq", "--keep-in-foreground", f"--conf-file={conf}"], tmp_path):
         assert eventually(lambda: ask(port, "late.default.service")[0] == "NXDOMAIN", 10, 0.1)
@@ -228,7 +188,7 @@ def test_the_command_asks_the_forwarder_it_is_given(tmp_path: Path) -> None:
     with running_suite(tmp_path / "suite") as suite:
         conf = work / "conf"
         conf.write_text(
-            DNSMASQ.format(port=port, work=work, lines=f"stop-dns-rebind\nserver=/service/127.0.0.1#{suite.port}\n")
+            DNSMASQ.format(port=port, work=work) + f"stop-dns-rebind\nserver=/service/127.0.0.1#{suite.port}\n"
         )
         with daemon(["dnsmasq", "--keep-in-foreground", f"--conf-file={conf}"], work):
             assert eventually(lambda: ask(port, "coffee.default.service")[0] != "TIMEOUT", 10, 0.1)

@@ -12,6 +12,7 @@ import dns.name
 import dns.tsig
 import pytest
 from fix_netns import eventually, require_tools
+from name_servers import KNOT, NAMED_OPTIONS, NSD
 from suite_running import PATIENCE, RunningSuite, ask, daemon, free_port, running_suite, transfer
 
 from suite.web.client import ask as ask_socket
@@ -28,19 +29,7 @@ ZONES = ("service.", "42.0.10.in-addr.arpa.")
 READ_BACK = len(ZONES)
 """Whole zones that :func:`settle` itself asks the suite for."""
 
-NSD = """
-server:
-  ip-address: 127.0.0.1@{port}
-  username: ""
-  zonesdir: "{work}"
-  pidfile: "{work}/pid"
-  database: ""
-  xfrdfile: "{work}/xfrd.state"
-  zonelistfile: "{work}/zone.list"
-  xfrdir: "{work}"
-  xfrd-reload-timeout: 0
-remote-control:
-  control-enable: no
+NSD_ZONES = """
 key:
   name: transfer
   algorithm: hmac-sha256
@@ -59,15 +48,7 @@ zone:
   include-pattern: ours
 """
 
-KNOT = """
-server:
-  listen: 127.0.0.1@{port}
-  rundir: "{work}"
-database:
-  storage: "{work}"
-log:
-  - target: stderr
-    any: info
+KNOT_ZONES = """
 key:
   - id: transfer
     algorithm: hmac-sha256
@@ -93,8 +74,7 @@ zone:
 
 NAMED = """
 key transfer {{ algorithm hmac-sha256; secret "{secret}"; }};
-options {{ directory "{work}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;
-  pid-file "{work}/pid"; session-keyfile "{work}/session.key"; managed-keys-directory "{work}";
+options {{ %s recursion no;
   empty-zones-enable no; dnssec-validation no; notify no; serial-query-rate 1000;
   allow-notify {{ key transfer; }}; allow-transfer {{ key transfer; }}; }};
 controls {{ }};
@@ -139,9 +119,9 @@ def _powerdns(conf: Path) -> list[str]:
 
 
 PEERS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
-    "nsd": (NSD, lambda conf: ["nsd", "-d", "-c", str(conf)]),
-    "knotd": (KNOT, lambda conf: ["knotd", "-c", str(conf)]),
-    "named": (NAMED, lambda conf: ["named", "-g", "-n", "1", "-c", str(conf)]),
+    "nsd": (NSD + NSD_ZONES, lambda conf: ["nsd", "-d", "-c", str(conf)]),
+    "knotd": (KNOT + KNOT_ZONES, lambda conf: ["knotd", "-c", str(conf)]),
+    "named": (NAMED % NAMED_OPTIONS, lambda conf: ["named", "-g", "-n", "1", "-c", str(conf)]),
     "pdns_server": (PDNS, _powerdns),
 }
 
