@@ -18,6 +18,7 @@ from suite.model.pool import Pool
 from suite.model.service import Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
+from suite.nameserver.unserved import UnservedZones
 from suite.store import open_store
 from suite.store.remote.feed import Feed
 from suite.web.application import application
@@ -45,7 +46,8 @@ def api(tmp_path_factory):
     with open_store(f"sqlite:///{tmp_path_factory.mktemp('api')}/suite.db") as store:
         plan = PlanDocument((), (), "")
         status = Status((Instance("web", "node", "0"),))
-        backend = Backend(lambda: SNAPSHOT, lambda: status, new_registry(), plan=lambda: plan, store=store)
+        zones = UnservedZones(lambda: SNAPSHOT).zones
+        backend = Backend(lambda: SNAPSHOT, lambda: status, new_registry(), plan=lambda: plan, store=store, zones=zones)
         yield schemathesis.openapi.from_asgi("/v1/openapi.json", application(backend))
 
 

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 import pytest
 from rpds import HashTrieMap
 
+from suite.dns.listing import records
 from suite.dns.name import from_text
 from suite.dns.zone import Zone
 from suite.dns.zonefile import read
@@ -30,6 +31,7 @@ from suite.model.refusal import Reason, Refusal
 from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
+from suite.nameserver.unserved import UnservedZones
 from suite.web.application import application
 from suite.web.backend import Backend
 from suite.web.client import ask
@@ -442,6 +444,17 @@ def test_names_are_found(serving, question, expected):
     _, page = serving(zones=zones_of(ZONE)).get(f"/v1/dns{question}")
 
     assert [each["data"] for each in page["records"]] == expected
+
+
+def test_where_no_nameserver_runs_names_are_those_of_the_newest_snapshot():
+    newest = SNAPSHOT
+    unserved = UnservedZones(lambda: newest)
+
+    before = [each.data for zone in unserved.zones() for each in records(zone) if each.name.startswith("coffee.")]
+    newest = replace(SNAPSHOT, leases=HashTrieMap(), holdings=HashTrieMap(), revision=8)
+    after = [each.data for zone in unserved.zones() for each in records(zone) if each.type == "A"]
+
+    assert ("10.0.42.0" in before, "10.0.42.0" in after) == (True, False)
 
 
 def test_a_page_of_names_cuts_none_apart(serving):
