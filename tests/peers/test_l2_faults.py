@@ -28,6 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
 from l2_lan import DUAL, KUBE_PROXY, ProgramLan, program_lan
 
+from suite.speaker.last_plan import NAME
+from suite.store.remote.kept import recall
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -289,11 +292,15 @@ def test_a_drained_node_hands_over_without_a_lost_call_and_stays_silent_over_a_r
     assert fleet.suite("audit", "log").count("new kernel") == 1
 
 
-def test_after_a_power_cut_each_address_returns_to_its_service_though_a_clock_says_1970(fleet: ProgramLan) -> None:
+def test_after_a_power_cut_each_address_returns_to_its_service_though_a_clock_says_1970_and_postgresql_comes_last(
+    fleet: ProgramLan, server: Postgres
+) -> None:
     if not FAKETIME.exists():
         pytest.skip("needs libfaketime (see tests/apt-packages.txt)")
     before = settled(fleet)
+    assert eventually(lambda: all(kept_plan(fleet, name) == newest(fleet) for name in NODES), within=15, every=0.2)
     leases = fleet.suite("lease", "list", "--status", "bound", "-o", "json")
+    server.stop("immediate")
     names = random.Random(7).sample(sorted(NODES), 3)
     for name in names:
         fleet.kill(name)
@@ -301,8 +308,22 @@ def test_after_a_power_cut_each_address_returns_to_its_service_though_a_clock_sa
     for place, name in enumerate(names):
         fleet.start(name, {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "@1970-01-02 00:00:00"} if place == 0 else {})
 
+    is_announced = eventually(lambda: {vip: fleet.owner(vip) for vip in VIPS} == before, within=30, every=0.1)
+    server.start()
+    assert is_announced, fleet.log()
     assert eventually(lambda: settled(fleet, 30) == before, within=40, every=0.5), fleet.log()
     assert fleet.suite("lease", "list", "--status", "bound", "-o", "json") == leases
+
+
+def newest(lan: ProgramLan) -> int:
+    """The revision of the database."""
+    ((revision,),) = lan.database.rows("SELECT revision FROM head")
+    return int(revision)
+
+
+def kept_plan(lan: ProgramLan, name: str) -> int:
+    """The revision of the plan that a node has on its disk; 0 for none."""
+    return recall(lan.folder / name / NAME, 0.0)[0].snapshot.revision
 
 
 @pytest.mark.parametrize("restarts", [3, pytest.param(15, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
