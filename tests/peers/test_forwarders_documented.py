@@ -94,6 +94,15 @@ lua-config-file={work}/more
 {lines}
 """
 
+SMARTDNS = """
+bind 127.0.0.1:{port}
+bind-tcp 127.0.0.1:{port}
+log-file {work}/smartdns.log
+cache-file {work}/smartdns.cache
+server 127.0.0.1:{nobody}
+{lines}
+"""
+
 DNSDIST = """
 setLocal("127.0.0.1:{port}")
 newServer({{address="127.0.0.1:{nobody}"}})
@@ -109,6 +118,7 @@ FORWARDERS = {
         "127.0.0.1:{port}",
         ["pdns_recursor", "--config-dir={work}", "--threads=1"],
     ),
+    "smartdns": ("SmartDNS", SMARTDNS, "127.0.0.1:{port}", ["smartdns", "-f", "-c", "{conf}", "-p", "-"]),
     "dnsdist": (
         "dnsdist",
         DNSDIST,
