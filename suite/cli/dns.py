@@ -243,7 +243,15 @@ def _own_server(target: Target) -> "Listen":
     from suite.cli.documents import load_configuration
     from suite.cli.resolver import own_server
 
-    return own_server(load_configuration(target.config) if target.config else snapshot_of(target).configuration)
+    if target.config is None:
+        return own_server(snapshot_of(target).configuration)
+    try:
+        return own_server(load_configuration(target.config))
+    except Fault as fault:
+        try:
+            return own_server(snapshot_of(target).configuration)  # the last good one, which a running suite goes on with
+        except Fault:
+            raise fault from None
 
 
 def _records(snapshot: "Snapshot") -> Iterator[dict[str, Any]]:

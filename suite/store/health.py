@@ -1,7 +1,9 @@
 """Is the database whole: the file, the guards, the invariants, the log."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 from sqlalchemy import inspect
 
@@ -9,6 +11,9 @@ from suite.store import audit, rows
 from suite.store.database import Database, Transaction
 from suite.store.guards import guards
 from suite.store.views import views
+
+CHUNK = 1_000
+"""Leases that are decoded together; one by one only where that fails."""
 
 INVARIANTS = (
     (
@@ -37,7 +42,7 @@ INVARIANTS = (
 def check(database: Database, *, key: bytes = b"") -> list[str]:
     """What is wrong, in sentences."""
     with database.reading() as tx:
-        found = [*_file(tx), *_missing(tx), *_broken(tx), *_unreadable(tx)]
+        found = [*_file(tx), *_missing(tx), *_broken(tx), *_unreadable(tx), *_leases_unreadable(tx)]
         return found + list(audit.verify(tx, key=key).faults)
 
 
@@ -70,6 +75,25 @@ def _unreadable(tx: Transaction) -> Iterator[str]:
             except ValueError as error:
                 reason = str(error).splitlines()[0]
                 yield f"table {table}: what stands at {'/'.join(key)} cannot be read ({reason})"
+
+
+def _leases_unreadable(tx: Transaction) -> Iterator[str]:
+    """Leases, those that ended too, that somebody damaged: they are decoded when somebody asks for them, and not before."""
+    scan = tx.scan(rows.LEASE_SELECT)
+    while chunk := list(islice(scan, CHUNK)):
+        if _why_not_leases(chunk, tx):
+            for row in chunk:
+                if why := _why_not_leases([row], tx):
+                    yield f"table lease: row {row[rows.LEASE_ID]} cannot be read ({why})"
+
+
+def _why_not_leases(chunk: Sequence[Sequence[Any]], tx: Transaction) -> str:
+    """Why no leases can be made of these rows; empty when they can."""
+    try:
+        rows.leases_of(chunk, tx.time_out)
+    except (KeyError, TypeError, ValueError) as error:
+        return str(error).splitlines()[0]
+    return ""
 
 
 def _missing(tx: Transaction) -> Iterator[str]:

@@ -30,6 +30,8 @@ LEASE_SELECT = (
     "SELECT addr_key, namespace, service, pool, state, share_group, valid_from, id, uid, ports, was_requested, until,"
     " note, valid_to, end_reason, revision FROM lease"
 )
+LEASE_ID = 7
+"""Where its number stands in a row of that."""
 
 _STATES = {state.value: state for state in LeaseState}
 

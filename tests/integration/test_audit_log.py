@@ -318,6 +318,14 @@ def test_a_document_that_cannot_be_read_is_told_with_its_name(db):
     assert found.startswith("table service: what stands at default/coffee cannot be read (")
 
 
+def test_a_lease_that_cannot_be_read_is_told_though_it_ended(db, store):
+    db.execute(f"DROP TRIGGER lease_closes_once{'' if db.path else ' ON lease'}")
+    db.execute("UPDATE lease SET ports = 'nonsense'")
+    (number,) = db.rows("SELECT id FROM lease")[0]
+
+    assert [each for each in store.check() if each.startswith(f"table lease: row {number} cannot be read (")]
+
+
 def test_whole_database_is_found_healthy(store):
     assert store.check() == []
 

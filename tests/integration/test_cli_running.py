@@ -145,6 +145,14 @@ def test_a_name_is_asked_for_where_the_suite_listens(calm):
     assert calm.run("dns", "query", "nothing.default.service").returncode == 1
 
 
+def test_a_file_that_was_broken_since_does_not_hide_where_the_suite_listens(calm, tmp_path):
+    (tmp_path / "broken.yaml").write_text("address-pools: [\n")
+
+    result = calm.run("dns", "query", "tea.default.service", SUITE_CONFIG=str(tmp_path / "broken.yaml"))
+
+    assert (result.returncode, "10.0.42.1" in result.stdout) == (0, True)
+
+
 def test_names_are_listed_as_they_are_answered(calm):
     rows = calm.told("dns", "list", "--zone", "service", "--type", "a")
 
