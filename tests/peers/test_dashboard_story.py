@@ -81,6 +81,24 @@ def test_the_name_leads_to_the_address_through_the_routers_forwarder(
     assert f"Address: {VIP}" in story[0].ask("nslookup", name)
 
 
+@pytest.mark.parametrize("name", ["k8s-dashboard", "k8s-dashboard.service"])
+def test_programs_find_the_address_by_the_c_library_which_asks_for_both_families_at_once(
+    story: tuple[DashboardLan, Frr], name: str
+) -> None:
+    """A question for AAAA that nobody answered would keep it waiting for longer than the command may take."""
+    patient = "RES_OPTIONS=timeout:60 attempts:1"
+
+    found = story[0].client.must("env", patient, "getent", "ahosts", name)
+
+    assert {line.split()[0] for line in found.splitlines()} == {VIP}
+
+
+def test_the_c_library_hears_at_once_that_a_name_is_not_there(story: tuple[DashboardLan, Frr]) -> None:
+    done = story[0].client.run("env", "RES_OPTIONS=timeout:60 attempts:1", "getent", "ahosts", "nobody.service")
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_the_page_opens_by_its_name(story: tuple[DashboardLan, Frr]) -> None:
     assert "the dashboard, from" in story[0].ask("curl", "-sS", "-m", "5", "http://k8s-dashboard.service/")
 
