@@ -220,11 +220,6 @@ def node_assigned(node: str, protocol: str) -> Note:
     return Note("nodeAssigned", f'announcing from node "{node}" with protocol "{protocol}"')
 
 
-def announce_failed(node: str, why: Refusal) -> Note:
-    """The Event that a node should announce a Service and cannot."""
-    return Note("announceFailed", f'node "{node}" cannot announce: {why.message}', is_warning=True)
-
-
 def problem_note(problem: Problem) -> Note:
     """The Event of a problem in an object itself."""
     reason = "deprecatedAnnotation" if problem.code == "annotation.deprecated" else "InvalidObject"
