@@ -233,7 +233,7 @@ def _bird(text: str) -> Known:
     """BIRD's blocks; what a template says counts where a protocol says nothing itself."""
     known = Known()
     templates: dict[str, _Block] = {}
-    for block in _blocks(re.sub(r"#.*|/\*.*?\*/", "", text)):
+    for block in _blocks(re.sub(r"#[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)):
         above = templates.get(block.above, _Block())
         local, number = block.local or above.local, block.number or above.number
         if block.name:

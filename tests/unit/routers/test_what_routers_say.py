@@ -94,6 +94,9 @@ add disabled=yes instance=main local.role=ibgp name=off remote.address=10.20.0.7
 """
 BIRD_FILE = """\
 # protocol bgp far { neighbor 10.20.0.7 as 64512; }
+/* protocol bgp far {
+     neighbor 10.20.0.7 as 64512;
+   } */
 template bgp nodes {
   local 192.168.1.1 as 64512;
   ipv4 { import all; export none; };
