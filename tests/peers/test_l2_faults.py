@@ -432,7 +432,7 @@ def test_ten_thousand_services_at_once_let_nobody_die(fleet: ProgramLan) -> None
         manifests = [MANY.format(number=number, family=families[number % 2]) for number in range(10_000)]
         fleet.write("many", "".join(manifests))
 
-        assert eventually(lambda: held(fleet) >= 10_000, within=200, every=1), fleet.log()
+        assert eventually(lambda: held(fleet) >= 10_000, within=200, every=1), fleet.deaths()
 
 
 def held(lan: ProgramLan) -> int:
