@@ -18,6 +18,11 @@ class Family(NamedTuple):
     afi: int
     safi: int
 
+    @property
+    def version(self) -> int:
+        """4 or 6, as `ipaddress` numbers them."""
+        return 4 if self.afi == 1 else 6
+
     def __str__(self) -> str:
         return _FAMILY_NAMES.get(self, f"afi {self.afi} safi {self.safi}")
 

@@ -36,7 +36,7 @@ def command() -> None:
 @target_options
 @format_option
 def peers(target: Target, output: Format) -> None:
-    """The BGP sessions of the suite that runs here; JSON and YAML hold their history too."""
+    """The BGP sessions of the suite that runs here; JSON and YAML hold their history and what they sent last, too."""
     document = ask(target, "/v1/bgp/peers")
     show([_row(each) for each in document], PEER_COLUMNS, output, empty="no BGP session: the configuration has no peer")
     if any(each["state"] != "Established" for each in document):

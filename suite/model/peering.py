@@ -14,6 +14,15 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A route that the peer told us, ``ago`` seconds before the picture was made; nothing is done with it."""
+
+    ago: float
+    prefix: str
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Peering:
     """One session of one node; times are seconds."""
 
@@ -37,7 +46,11 @@ class Peering:
     bfd: str = ""
     """State of the BFD session; empty where there is none."""
     why: str = ""
-    """Why it is not up, as far as anybody said."""
+    """Why it is not up, as far as anybody said; or which family an established one does not carry."""
+    heard: tuple[Heard, ...] = ()
+    """The last routes that the peer sent."""
+    faults: tuple[str, ...] = ()
+    """The last faults in its UPDATEs that did not end the session (RFC 7606)."""
     history: tuple[Moment, ...] = ()
 
 

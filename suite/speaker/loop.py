@@ -84,7 +84,7 @@ class Speaker:
         self._unnumbered = Unnumbered(self._look_for_routers)
         self._configured: Configure | None = None
         self._plan = Plan()
-        self._told_by_bgp: tuple[Plan, frozenset[str], frozenset[Announcement]] = Plan(), frozenset(), frozenset()
+        self._told_by_bgp: tuple[Plan, dict[str, frozenset[int]], frozenset[Announcement]] = Plan(), {}, frozenset()
         self._snapshot = Snapshot()
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
@@ -178,8 +178,8 @@ class Speaker:
         }
         for name, status in self._sessions.status().items():
             if status.announced:
-                for prefix in self._plan.routes(name):
-                    address = prefix.network_address
+                told = {family.version for family in status.families}
+                for address in (each.network_address for each in self._plan.routes(name) if each.version in told):
                     places[address] = (*places.get(address, ()), f"{self._node} (bgp, {name})")
         return places
 
@@ -190,7 +190,11 @@ class Speaker:
             for address, where in self.picture.owned.items()
             for interface, mac in where.items()
         }
-        up = frozenset(name for name, status in self._sessions.status().items() if status.announced)
+        up = {
+            name: frozenset(family.version for family in status.families)
+            for name, status in self._sessions.status().items()
+            if status.announced
+        }
         if self._told_by_bgp[0] is not self._plan or self._told_by_bgp[1] != up:
             self._told_by_bgp = self._plan, up, by_bgp(self._plan, self._node, up)
         return self._told_by_bgp[2] | found

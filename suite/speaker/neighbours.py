@@ -20,6 +20,7 @@ _A = TypeVar("_A", IPv4Address, IPv6Address)
 
 HOLD_TIME = 90
 CONNECT_TIME = 10.0
+FAMILIES = {4: IPV4, 6: IPV6}
 RESTART_TIME = 120
 """Seconds a router keeps our routes while the suite restarts (RFC 4724; FRR's and MetalLB's figure)."""
 
@@ -47,15 +48,12 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
         return f"peer {peer.name} has no address"
     if peer.password_secret is not None and not peer.password:
         return f"peer {peer.name} has its password in {peer.password_secret.name}, which cannot be read here"
-    families = {IPV4 if peer.address.version == 4 else IPV6}
-    if peer.dual_stack_address_family or peer.interface:
-        families = {IPV4, IPV6}
     try:
         session = SessionConfig(
             local_as=peer.local_asn or peer.my_asn,
             peer_as=PeerKind(peer.dynamic_asn) if peer.dynamic_asn else peer.asn,
             identifier=router_id(peer, node),
-            families=frozenset(families),
+            families=frozenset(FAMILIES[version] for version in versions(peer)),
             hold_time=hold_time(peer),
             keepalive_time=peer.keepalive_time or None,
             connect_retry_time=peer.connect_time or CONNECT_TIME,
@@ -79,6 +77,19 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
         return f"peer {peer.name}: {error}"
     profile = next((each for each in profiles if each.name == peer.bfd_profile), None)
     return Neighbour(peer.name, config, timers(profile) if profile else None, peer.ebgp_multihop)
+
+
+def versions(peer: Peer) -> frozenset[int]:
+    """The families (4, 6) that the session with ``peer`` is configured to carry."""
+    if peer.dual_stack_address_family or peer.interface or peer.address is None:
+        return frozenset({4, 6})
+    return frozenset({peer.address.version})
+
+
+def carried(peer: Peer, node: Node) -> frozenset[int]:
+    """Those of them that ``node`` can announce: of the family that is not the session's own it needs an address."""
+    own = {4, 6} if peer.address is None or peer.interface else {peer.address.version}
+    return versions(peer) & (own | {address.version for address in node.addresses})
 
 
 def _own_address(node: Node, kind: type[_A]) -> _A | None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from suite.bgp.bfd import BfdStatus
 from suite.bgp.fsm import State
-from suite.bgp.status import SessionStatus, StateChanged
-from suite.model.peering import Moment, Peering, SessionState
+from suite.bgp.status import ReceivedRoute, SessionStatus, StateChanged
+from suite.model.peering import Heard, Moment, Peering, SessionState
 from suite.speaker.neighbours import Neighbour
 
 UP = str(State.ESTABLISHED)
@@ -13,7 +13,6 @@ UP = str(State.ESTABLISHED)
 
 def peering(neighbour: Neighbour, node: str, status: SessionStatus, bfd: BfdStatus | None, now: float) -> Peering:
     """One session as it is at ``now``, by the clock of ``status``."""
-    cause = status.last_cause
     return Peering(
         peer=neighbour.name,
         node=node,
@@ -29,9 +28,25 @@ def peering(neighbour: Neighbour, node: str, status: SessionStatus, bfd: BfdStat
         pending=status.pending,
         received=status.counters.get("prefixes_received", 0),
         bfd=bfd.state.name.lower().replace("_", " ") if bfd is not None else "",
-        why=cause.text if cause is not None and status.state is not State.ESTABLISHED else "",
+        why=_why(status),
+        heard=tuple(_heard(each, now) for each in status.received),
+        faults=status.faults,
         history=tuple(_moment(change, now) for change in status.history),
     )
+
+
+def _why(status: SessionStatus) -> str:
+    """Why a session is not up, or what one that is up leaves out."""
+    if status.state is not State.ESTABLISHED:
+        return status.last_cause.text if status.last_cause is not None else ""
+    if not status.unannounced_families:
+        return ""
+    names = " and ".join(sorted(map(str, status.unannounced_families)))
+    return f"no {names}: the router does not take it here, or this node has no address of that family to lead to"
+
+
+def _heard(each: ReceivedRoute, now: float) -> Heard:
+    return Heard(round(max(0.0, now - each.at), 3), str(each.prefix), each.withdrawn)
 
 
 def session_states(peerings: Iterable[Peering]) -> frozenset[SessionState]:

@@ -3,7 +3,7 @@
 Every node's plan follows from the same snapshot, so no node has to be asked what it announces.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -13,7 +13,7 @@ from suite.model.announcement import Announcement
 from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.model.snapshot import Snapshot
-from suite.speaker.neighbours import is_internal, router_id
+from suite.speaker.neighbours import carried, is_internal, router_id
 from suite.speaker.plan import Plan, Route, known_nodes, peers_of, plan
 
 
@@ -32,7 +32,8 @@ def announced(snapshot: Snapshot, this_node: str) -> list[Announced]:
     for name, node in known_nodes(snapshot, this_node).items():
         made = plan(snapshot, name)
         for peer in peers_of(snapshot.configuration.peers, node):
-            found += [Announced(node, peer, route) for route in made.routes(peer.name).values()]
+            routes, families = made.routes(peer.name).values(), carried(peer, node)
+            found += [Announced(node, peer, route) for route in routes if route.prefix.version in families]
     return sorted(found, key=_order)
 
 
@@ -85,13 +86,16 @@ def prediction(routes: Sequence[Announced], router: Router = BIRD) -> str:
     return "\n".join(paragraphs)
 
 
-def by_bgp(plan: Plan, node: str, peers: Iterable[str]) -> frozenset[Announcement]:
-    """What ``node`` announces to ``peers`` with this plan of its own: each address with the route that leads to it."""
+def by_bgp(plan: Plan, node: str, peers: Mapping[str, frozenset[int]]) -> frozenset[Announcement]:
+    """What ``node`` announces to ``peers`` with this plan of its own: each address with the route that leads to it.
+
+    Each peer comes with the families (4, 6) that its session carries now.
+    """
     routes = [(address, route) for part in plan.parts.values() for route in part.routes for address in part.addresses]
     held = [(address, route) for address, route in routes if address in route.prefix]
     return frozenset(
         Announcement(address, node, "bgp", peer=peer, prefix=str(route.prefix))
-        for peer in peers
+        for peer, families in peers.items()
         for address, route in held
-        if not route.peers or peer in route.peers
+        if address.version in families and (not route.peers or peer in route.peers)
     )

@@ -89,7 +89,9 @@ class Sessions:
             self._tell(running, plan)
         for name, neighbour in wanted.items():
             if name not in self._running:
-                await self._begin(neighbour, told(plan.routes(name).values()))
+                families = neighbour.config.session.families
+                routes = told(plan.routes(name).values())
+                await self._begin(neighbour, {each: said for each, said in routes.items() if each.family in families})
 
     def status(self) -> dict[str, SessionStatus]:
         """A picture of each session, by the peer's name."""
@@ -169,6 +171,8 @@ class Sessions:
         withdrawn: list[Prefix] = []
         for network in plan.touched:
             prefix, route = Prefix.of(network), plan.route(name, network)
+            if prefix.family not in running.neighbour.config.session.families:
+                continue
             if route is None:
                 withdrawn += [prefix] if known.pop(prefix, None) is not None else []
             elif known.get(prefix) != (wanted := attributes(route)):

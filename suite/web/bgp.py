@@ -11,5 +11,5 @@ def add_bgp(app: FastAPI, backend: Backend) -> None:
 
     @app.get("/v1/bgp/peers", tags=["state"])
     def peers(peer: str = "") -> list[Peering]:
-        """The BGP sessions of this node, with their history."""
+        """The BGP sessions of this node, with their history and the last routes they sent."""
         return [each for each in backend.peerings() if not peer or each.peer == peer]

@@ -16,7 +16,7 @@ from suite.store import open_store
 
 CONFIGURATION = """\
 address-pools:
-- {name: home, protocol: bgp, addresses: [10.10.10.0/24], bgp-advertisements: [{peers: [gateway]}]}
+- {name: home, protocol: bgp, addresses: [10.10.10.0/24, 2001:db8:10::/64], bgp-advertisements: [{peers: [gateway]}]}
 - {name: rack, protocol: bgp, addresses: [10.20.20.0/24], bgp-advertisements: [{peers: [spine], localpref: 250}]}
 peers:
 - {name: gateway, peer-address: 192.168.1.1, peer-asn: 64512, my-asn: 64512}
@@ -33,7 +33,11 @@ def suite(tmp_path):
     snapshot = store.read()
     leases = tuple(
         Lease(parse_address(address), ref, pool, LeaseState.BOUND, f"service:{ref}", snapshot.at)
-        for ref, address, pool in ((COFFEE, "10.10.10.10", "home"), (BOARD, "10.20.20.20", "rack"))
+        for ref, address, pool in (
+            (COFFEE, "10.10.10.10", "home"),
+            (COFFEE, "2001:db8:10::10", "home"),
+            (BOARD, "10.20.20.20", "rack"),
+        )
     )
     services = tuple(Service(ref, type=ServiceType.LOAD_BALANCER) for ref in (COFFEE, BOARD))
     loaded = load(read_text(CONFIGURATION))
@@ -54,7 +58,7 @@ def shown(result):
     return [(each["prefix"], each["node"], each["peer"]) for each in json.loads(result.stdout)]
 
 
-def test_every_route_of_every_node_is_shown_with_its_peer(suite):
+def test_every_route_of_every_node_is_shown_with_its_peer_if_the_session_carries_its_family(suite):
     assert shown(suite("-o", "json")) == [
         ("10.10.10.10/32", "compute1", "gateway"),
         ("10.10.10.10/32", "compute2", "gateway"),

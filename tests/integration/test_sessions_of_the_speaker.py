@@ -128,6 +128,29 @@ async def test_a_changed_plan_is_told_as_its_difference() -> None:
 
 
 @on_a_loop
+async def test_a_prefix_of_a_family_that_the_session_does_not_carry_is_no_prefix_of_it() -> None:
+    async with router() as peer:
+        registry = new_registry()
+        ours = Sessions(random.Random(2).random, registry, UNWATCHED)
+
+        await ours.follow([towards(peer)], announcing(ONE, ip_network("2001:db8:10::10/128")))
+
+        assert registry.value(names.OWN_BGP_PREFIXES, "gateway", "wanted") == 1
+        await ours.stop()
+
+
+@on_a_loop
+async def test_a_session_that_carries_less_than_it_should_says_so() -> None:
+    async with router() as peer:
+        ours = sessions()
+        await ours.follow([towards(peer, dual_stack_address_family=True)], announcing(ONE))
+        await eventually(lambda: ours.peerings("node1")[0].state == "Established")
+
+        assert ours.peerings("node1")[0].why.startswith("no ipv6: the router does not take it here")
+        await ours.stop()
+
+
+@on_a_loop
 async def test_changed_settings_make_the_session_anew() -> None:
     async with router() as peer:
         ours, plan = sessions(), announcing(ONE)

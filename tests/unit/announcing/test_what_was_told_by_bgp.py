@@ -12,6 +12,7 @@ from suite.speaker.peerings import session_states
 from suite.speaker.plan import Part, Plan, Route
 from suite.speaker.route_view import by_bgp
 
+V4 = frozenset({4})
 VIP = ip_address("10.10.10.10")
 SINGLE, WHOLE = Route(ip_network("10.10.10.10/32")), Route(ip_network("10.10.10.0/24"), peers=("rack",))
 
@@ -25,13 +26,17 @@ def told(peer: str, prefix: str) -> Announcement:
 
 
 def test_each_peer_that_is_up_has_a_row_for_each_address() -> None:
-    rows = by_bgp(plan(SINGLE), "node1", ["gateway", "rack"])
+    rows = by_bgp(plan(SINGLE), "node1", {"gateway": V4, "rack": V4})
 
     assert rows == {told("gateway", "10.10.10.10/32"), told("rack", "10.10.10.10/32")}
 
 
+def test_an_address_has_no_row_for_a_session_that_does_not_carry_its_family() -> None:
+    assert by_bgp(plan(SINGLE), "node1", {"gateway": frozenset({6}), "rack": frozenset()}) == frozenset()
+
+
 def test_an_aggregate_stands_with_the_addresses_it_leads_to() -> None:
-    rows = by_bgp(plan(WHOLE), "node1", ["gateway", "rack"])
+    rows = by_bgp(plan(WHOLE), "node1", {"gateway": V4, "rack": V4})
 
     assert rows == {told("rack", "10.10.10.0/24")}
 

@@ -10,7 +10,7 @@ from suite.bgp.prefix import IPV4, IPV6
 from suite.model.advertisement import Community
 from suite.model.node import Node
 from suite.model.peer import BfdProfile, Peer, SecretRef
-from suite.speaker.neighbours import Neighbour, attributes, is_beyond_a_router, neighbour, router_id
+from suite.speaker.neighbours import Neighbour, attributes, carried, is_beyond_a_router, neighbour, router_id
 from suite.speaker.peer_password import with_password
 from suite.speaker.plan import Route
 
@@ -62,6 +62,23 @@ def test_the_other_family_of_a_session_leads_to_the_node_s_own_address() -> None
 
     assert isinstance(made, Neighbour)
     assert (made.config.session.next_hop_v4, made.config.session.next_hop_v6) == (None, ip_address("2001:db8::101"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "addresses", "families"),
+    [
+        ({"address": GATEWAY}, ["10.10.0.101", "2001:db8::101"], {4}),
+        ({"address": GATEWAY, "dual_stack_address_family": True}, ["10.10.0.101", "2001:db8::101"], {4, 6}),
+        ({"address": GATEWAY, "dual_stack_address_family": True}, ["10.10.0.101"], {4}),
+        ({"address": ip_address("2001:db8::1")}, ["10.10.0.101"], {6}),
+        ({"interface": "eth1"}, [], {4, 6}),
+    ],
+    ids=["its own", "both", "no address of the other", "IPv6", "unnumbered"],
+)
+def test_what_a_node_can_announce_to_a_peer_depends_on_the_session_and_its_addresses(changes, addresses, families):
+    node = Node("node1", addresses=tuple(map(ip_address, addresses)))
+
+    assert carried(Peer("gateway", 64512, 64512, **changes), node) == families
 
 
 def test_a_peer_whose_password_cannot_be_read_gets_no_unsigned_session() -> None:
