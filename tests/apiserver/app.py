@@ -99,7 +99,7 @@ class Api:
         status = body.get("status")
         try:
             before = self.objects.get(key)
-            stored = self.objects.update(key, self.fields.prepare(key, {**before, **body}), status_only=False)
+            stored = self.objects.update(key, self.fields.prepare(key, {**before, **body}, before), status_only=False)
         except Refused:
             stored = self.objects.create(key, self.fields.prepare(key, body))
         if status is not None and resource.has_status:
@@ -318,7 +318,7 @@ class Api:
         body = (
             self.fields.prepare_status(key, {**body, **_only(before, "spec")})
             if status_only
-            else self.fields.prepare(key, body)
+            else self.fields.prepare(key, body, before)
         )
         return self.objects.update(key, body, status_only=status_only), 200
 

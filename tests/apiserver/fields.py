@@ -25,8 +25,8 @@ class Fields:
         self._v6 = (str(ip_network("fd00:96::/108")[number]) for number in count(10))
         self._node_ports = count(30000)
 
-    def prepare(self, key: Key, body: Body) -> Body:
-        """``body`` with what the server adds to it on create and update."""
+    def prepare(self, key: Key, body: Body, before: Body | None = None) -> Body:
+        """``body`` with what the server adds to it on create and update (``before`` is what stood there)."""
         pattern = _LABEL if key.resource.plural in {"services", "namespaces"} else _SUBDOMAIN
         if not pattern.fullmatch(key.name):
             self._refuse(key, [f'metadata.name: Invalid value: "{key.name}"'])
@@ -36,7 +36,7 @@ class Fields:
         if key.resource.plural != "services":
             return body
         spec = self._service_spec(body.get("spec") or {})
-        problems = list(_service_problems(spec))
+        problems = [*_service_problems(spec), *_change_problems((before or {}).get("spec") or {}, spec)]
         if problems:
             self._refuse(key, problems)
         prepared = {**body, "spec": spec}
@@ -112,6 +112,12 @@ def _service_problems(spec: Body) -> Iterator[str]:
         yield "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for LoadBalancer services"
     if spec["type"] != "LoadBalancer" and spec.get("loadBalancerClass"):
         yield "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"
+
+
+def _change_problems(before: Body, spec: Body) -> Iterator[str]:
+    is_balancer = before.get("type") == spec["type"] == "LoadBalancer"
+    if is_balancer and before.get("loadBalancerClass") != spec.get("loadBalancerClass"):
+        yield "spec.loadBalancerClass: Invalid value: may not change once set"
 
 
 def _status_problems(body: Body) -> Iterator[str]:

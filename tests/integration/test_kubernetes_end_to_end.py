@@ -6,7 +6,6 @@ The real client, controller and SQLite; only the API server is ours.
 import asyncio
 from ipaddress import ip_address
 
-import pytest
 from apiserver.app import Api
 from apiserver.server import Running
 from cluster_stack import COFFEE, Stack, address, config_map, events, play, service, until
@@ -103,10 +102,7 @@ def test_a_service_made_anew_while_nobody_watched_keeps_its_address_under_its_ne
     assert uids[0] != uids[1]
 
 
-@pytest.mark.parametrize(
-    "becomes", [{"type": "ClusterIP"}, {"loadBalancerClass": "example.com/other"}], ids=["type", "class"]
-)
-def test_a_service_that_is_ours_no_more_gives_everything_back(tmp_path, becomes):
+def test_a_service_that_is_no_load_balancer_any_more_gives_everything_back(tmp_path):
     api = Api()
     api.put(config_map("10.0.42.0/24"))
 
@@ -114,12 +110,30 @@ def test_a_service_that_is_ours_no_more_gives_everything_back(tmp_path, becomes)
         api.put(service())
         await until(lambda: api.look("services", "coffee")["metadata"].get("annotations"))
         object_ = {key: value for key, value in api.look("services", "coffee").items() if key != "status"}
-        api.put({**object_, "spec": {**object_["spec"], **becomes}})
-        await until(lambda: not stack.controller.snapshot.bound(COFFEE) and not address(api))
-        await until(lambda: not api.look("services", "coffee")["metadata"].get("annotations"))
-        assert not api.look("services", "coffee")["status"].get("conditions")
+        api.put({**object_, "spec": {**object_["spec"], "type": "ClusterIP"}})
+        await until(lambda: not stack.controller.snapshot.bound(COFFEE) and has_nothing_of_ours(api))
 
     play(tmp_path, api, life)
+
+
+def test_services_of_a_class_that_is_ours_no_more_give_everything_back(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def life(_: Running, stack: Stack) -> None:
+        api.put(service())
+        await until(lambda: api.look("services", "coffee")["metadata"].get("annotations"))
+        other = config_map("10.0.42.0/24")
+        other["data"]["config"] += "load-balancer-class: example.com/suite\n"
+        api.put(other)
+        await until(lambda: not stack.controller.snapshot.bound(COFFEE) and has_nothing_of_ours(api))
+
+    play(tmp_path, api, life)
+
+
+def has_nothing_of_ours(api: Api) -> bool:
+    found = api.look("services", "coffee")
+    return not (address(api) or found["metadata"].get("annotations") or found["status"].get("conditions"))
 
 
 def test_a_service_of_another_class_is_never_touched(tmp_path):
