@@ -15,6 +15,7 @@ from suite.cli.forwarder import NameFacts, check_forwarders
 from suite.l2 import checks as layer2
 from suite.model.address import Address
 from suite.model.configuration import Configuration
+from suite.model.explain import selects_pool
 from suite.model.node import Node
 from suite.model.problem import Problem
 
@@ -196,6 +197,12 @@ def check_pools(facts: Facts) -> Iterable[Finding]:
                 found = True
                 text = f"{address} in pool {pool.name} {whose}"
                 yield Finding("pools", Severity.ERROR, text, f"exclude {address} from pool {pool.name}")
+        is_on_lan = any(selects_pool(each, pool) for each in facts.configuration.l2_advertisements)
+        for address, what in layer2.subnet_ends(facts.host) if facts.host is not None and is_on_lan else ():
+            if address in pool:
+                found = True
+                text = f"{address} in pool {pool.name} is {what}: nobody would announce it by layer 2"
+                yield Finding("pools", Severity.WARNING, text, f"exclude {address} from pool {pool.name}")
         for address in facts.dhcp:
             if address in pool:
                 found = True

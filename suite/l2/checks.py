@@ -205,6 +205,24 @@ def pools(facts: HostFacts, intent: Intent) -> Iterator[Finding]:
                 )
 
 
+def subnet_ends(facts: HostFacts) -> Iterator[tuple[Address, str]]:
+    """The addresses that no machine of our subnets may have, each with where: by layer 2 nobody announces them.
+
+    The number of the network (IPv6: its routers' anycast address) and the IPv4 broadcast address.
+    """
+    networks = {
+        (address.network, interface.name)
+        for interface in facts.interfaces
+        if interface.is_usable
+        for address in interface.addresses
+        if not address.is_link_local and address.network.max_prefixlen - address.network.prefixlen > 1
+    }
+    for network, name in sorted(networks, key=str):
+        yield network.network_address, f"the first of {network} on {name}"
+        if network.version == 4:
+            yield network.broadcast_address, f"the broadcast address of {network} on {name}"
+
+
 def _within(candidates: Iterable[Address], first: Address, last: Address) -> set[Address]:
     return {each for each in candidates if each.version == first.version and int(first) <= int(each) <= int(last)}
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_interface
 
 import pytest
 
-from suite.l2.checks import Check, HostFacts, Intent, Weight, examine
+from suite.l2.checks import Check, HostFacts, Intent, Weight, examine, subnet_ends
 from suite.l2.rtnetlink import BROADCASTS, LOOPBACK, LOWER_UP, NO_ARP, UP, Interface
 
 VIP = ip_address("10.0.42.0")
@@ -83,6 +83,17 @@ def test_ipvs_without_strict_arp_is_found_and_with_it_is_not() -> None:
 )
 def test_a_pool_that_holds_somebody_elses_address_is_found(intent: Intent, check: Check) -> None:
     assert [finding for finding, _ in found(intent=intent)] == [check]
+
+
+def test_the_ends_of_the_subnets_are_known_with_their_links() -> None:
+    addresses = frozenset({ip_interface("10.0.10.1/16"), ip_interface("fd00:42::1:1/64"), ip_interface("10.9.0.1/31")})
+    facts = replace(SOUND, interfaces=(LO, replace(ETH0, addresses=addresses)))
+
+    assert [(str(address), what) for address, what in subnet_ends(facts)] == [
+        ("10.0.0.0", "the first of 10.0.0.0/16 on eth0"),
+        ("10.0.255.255", "the broadcast address of 10.0.0.0/16 on eth0"),
+        ("fd00:42::", "the first of fd00:42::/64 on eth0"),
+    ]
 
 
 def test_bound_addresses_need_no_other_device() -> None:

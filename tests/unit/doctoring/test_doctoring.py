@@ -272,3 +272,20 @@ def test_an_address_that_dhcp_gives_out_is_found_in_its_pool():
     assert found == [
         ("pools", "warning", "10.0.42.7 in pool lan is given out by DHCP: a machine gets it first, or later")
     ]
+
+
+def test_a_pool_with_an_end_of_this_machine_s_subnet_is_told():
+    eth0 = replace(host().interfaces[0], addresses=frozenset({ip_interface("10.0.42.7/24")}))
+    why = "nobody would announce it by layer 2"
+
+    assert [text for check, _, text in trouble(host=host(interfaces=(eth0,))) if check == "pools"] == [
+        f"10.0.42.0 in pool lan is the first of 10.0.42.0/24 on eth0: {why}",
+        f"10.0.42.255 in pool lan is the broadcast address of 10.0.42.0/24 on eth0: {why}",
+    ]
+
+
+def test_the_ends_of_a_subnet_matter_to_layer_2_alone():
+    eth0 = replace(host().interfaces[0], addresses=frozenset({ip_interface("10.0.42.7/24")}))
+    configuration = replace(CONFIGURATION, l2_advertisements=())
+
+    assert trouble(host=host(interfaces=(eth0,)), configuration=configuration) == []
