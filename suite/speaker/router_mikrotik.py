@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from suite.speaker.router_config import Part, Router
 
-NAME = "suite"
+NAME, MARK = "suite", "metal-suite"
+"""What ours is called, and the comment by which it is found again."""
 FAMILIES = {4: "ip", 6: "ipv6"}
 LIMITS = {4: "ipv4", 6: "ipv6"}
 MOST_TTL = 255
@@ -19,25 +20,25 @@ def mikrotik(router: Router) -> tuple[Part, ...]:
     """RouterOS 7: a script to paste; a connection that listens takes every node of its range."""
     bgp = Part(
         "bgp",
-        "\n".join([*_removals(router), *_bgp(router)]) + "\n",
+        "\n".join([*_removals(), *_bgp(router)]) + "\n",
         "the router's terminal, or /import of a file",
         "it takes effect line by line",
         "/routing/bgp/session print; /routing/route print where bgp",
         "these lines in the terminal",
-        tuple(_removals(router)),
+        tuple(_removals()),
         tuple(_notes(router)),
     )
     if not router.zones:
         return (bgp,)
-    back = (f'/ip/dns/static remove [find comment="{NAME}"]', f'/ip/dns/forwarders remove [find comment="{NAME}"]')
+    back = (f'/ip/dns/static remove [find comment="{MARK}"]', f'/ip/dns/forwarders remove [find comment="{MARK}"]')
     dns = Part(
         "dns",
-        "\n".join([*back[: None if len(router.servers) > 1 else 1], *_dns(router)]) + "\n",
+        "\n".join([*back, *_dns(router)]) + "\n",
         "the router's terminal",
         "it takes effect at once; /ip/dns/cache flush for what was asked before",
         f"nslookup ns.{router.zones[0]} from any client of this router",
         "these lines in the terminal",
-        back[: None if len(router.servers) > 1 else 1],
+        back,
         ("a RouterOS without /ip/dns/forwarders takes one server: forward-to=ADDRESS",)
         if len(router.servers) > 1
         else (),
@@ -54,38 +55,36 @@ def _notes(router: Router) -> Iterator[str]:
     if not router.connects:
         yield "a new node in the ranges above needs no edit here"
     if router.has_password:
-        yield f'set the password with: /routing/bgp/connection set [find comment="{NAME}"] tcp-md5-key=...'
+        yield f'set the password with: /routing/bgp/connection set [find comment="{MARK}"] tcp-md5-key=...'
     if router.ttl_security and router.is_internal:
         yield "RouterOS looks at remote.ttl of external peers alone: packets from further away are taken here"
 
 
-def _removals(router: Router) -> Iterator[str]:
+def _removals() -> Iterator[str]:
     """What removes all of it; a connection goes before the instance and the filters that it names."""
-    menus = ["/routing/bgp/connection", "/routing/bgp/instance", "/routing/filter/rule"]
-    if router.bfd is not None:
-        menus.append("/routing/bfd/configuration")
-    yield from (f'{menu} remove [find comment="{NAME}"]' for menu in menus)
+    menus = ("/routing/bgp/connection", "/routing/bgp/instance", "/routing/filter/rule", "/routing/bfd/configuration")
+    yield from (f'{menu} remove [find comment="{MARK}"]' for menu in menus)
 
 
 def _bgp(router: Router) -> Iterator[str]:
     for entry in router.accepted:
         taken = f"if (dst in {entry.network} && dst-len == {entry.length}) {{ accept }}"
-        yield f'/routing/filter/rule add chain={NAME}-in comment={NAME} rule="{taken}"'
-    yield f'/routing/filter/rule add chain={NAME}-in comment={NAME} rule="reject"'
-    yield f'/routing/filter/rule add chain={NAME}-out comment={NAME} rule="reject"'
+        yield f'/routing/filter/rule add chain={NAME}-in comment={MARK} rule="{taken}"'
+    yield f'/routing/filter/rule add chain={NAME}-in comment={MARK} rule="reject"'
+    yield f'/routing/filter/rule add chain={NAME}-out comment={MARK} rule="reject"'
     identifier = f" router-id={router.identifier}" if router.identifier else ""
-    yield f"/routing/bgp/instance add name={NAME} comment={NAME} as={router.asn}{identifier}"
+    yield f"/routing/bgp/instance add name={NAME} comment={MARK} as={router.asn}{identifier}"
     if router.bfd is not None:
         yield from _bfd(router)
     rest = " ".join(_session(router))
     if router.connects:
         for node in router.nodes:
             remote = f"remote.address={node.address} remote.as={router.node_asn}"
-            yield f"/routing/bgp/connection add name={_quoted(f'{NAME}-{node.name}')} comment={NAME} {remote} {rest}"
+            yield f"/routing/bgp/connection add name={_quoted(f'{NAME}-{node.name}')} comment={MARK} {remote} {rest}"
     else:
         for number, network in enumerate(router.ranges(), 1):
             remote = f"remote.address={network} remote.as={router.node_asn} listen=yes"
-            yield f"/routing/bgp/connection add name={NAME}{number} comment={NAME} {remote} {rest}"
+            yield f"/routing/bgp/connection add name={NAME}{number} comment={MARK} {remote} {rest}"
 
 
 def _session(router: Router) -> Iterator[str]:
@@ -114,7 +113,7 @@ def _bfd(router: Router) -> Iterator[str]:
         f"multiplier={router.bfd.detect_multiplier}"
     )
     addresses = ",".join(str(network) for network in router.ranges())
-    yield f"/routing/bfd/configuration add comment={NAME} addresses={addresses} {timers}"
+    yield f"/routing/bfd/configuration add comment={MARK} addresses={addresses} {timers}"
 
 
 def _dns(router: Router) -> Iterator[str]:
@@ -122,10 +121,10 @@ def _dns(router: Router) -> Iterator[str]:
     target = str(router.servers[0])
     if len(router.servers) > 1:
         target = NAME
-        yield f"/ip/dns/forwarders add name={NAME} comment={NAME} dns-servers={','.join(map(str, router.servers))}"
+        yield f"/ip/dns/forwarders add name={NAME} comment={MARK} dns-servers={','.join(map(str, router.servers))}"
     for zone in router.zones:
         name = f"name={_quoted(zone)} match-subdomain=yes"
-        yield f"/ip/dns/static add type=FWD {name} forward-to={target} comment={NAME}"
+        yield f"/ip/dns/static add type=FWD {name} forward-to={target} comment={MARK}"
 
 
 def _quoted(text: str) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from suite.speaker.router_config import Accepted, Part, Router
 from suite.speaker.router_frr import BLIND, dnsmasq, has_bfd
 
-NAME = "suite"
+NAME, MARK = "suite", "metal-suite"
+"""What our lists are called, and what every description of ours begins with."""
 FIRST_RULE, LAST_RULE = 10, 10_000
 """What the plugin takes as the number of a prefix list's rule."""
 ANYTHING = {4: "0.0.0.0/0 le 32", 6: "::/0 le 128"}
@@ -30,8 +31,8 @@ save() {{ # METHOD JSON: the answer's id is kept; what was not saved ends the sc
   id=$(printf %s "$answer" | sed -n 's/.*"uuid": *"\\([^"]*\\)".*/\\1/p')
 }}
 for kind in neighbor prefixlist; do
-  {{ ask "bgp/search_$kind" '{{"current": 1, "rowCount": -1, "searchPhrase": "{NAME}"}}'; echo; }} | tr '{{' '\\n' |
-    sed -n '/"description": *"{NAME}[" ]/s/.*"uuid": *"\\([^"]*\\)".*/\\1/p' |
+  {{ ask "bgp/search_$kind" '{{"current": 1, "rowCount": -1, "searchPhrase": "{MARK}"}}'; echo; }} | tr '{{' '\\n' |
+    sed -n '/"description": *"{MARK}[" ]/s/.*"uuid": *"\\([^"]*\\)".*/\\1/p' |
     while read -r old; do ask "bgp/del_$kind/$old" '{{}}' > /dev/null; done
 done
 if [ "${{1:-}}" = remove ]; then ask service/reconfigure '{{}}'; exit; fi
@@ -113,13 +114,13 @@ def _rule(entry: Accepted, number: int) -> dict[str, str]:
 
 
 def _named(name: str, family: int, number: int) -> dict[str, str]:
-    return {"enabled": "1", "description": NAME, "name": name, "version": f"IPv{family}", "seqnumber": str(number)}
+    return {"enabled": "1", "description": MARK, "name": name, "version": f"IPv{family}", "seqnumber": str(number)}
 
 
 def _neighbor(router: Router, address: str, name: str) -> dict[str, str]:
     return {
         "enabled": "1",
-        "description": f"{NAME} {name}",
+        "description": f"{MARK} {name}",
         "address": address,
         "remoteas": str(router.node_asn),
         "bfd": str(int(has_bfd(router))),

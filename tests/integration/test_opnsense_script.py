@@ -22,7 +22,7 @@ from suite.model.pool import Pool
 from suite.speaker.router_config import Router, router_of
 from suite.speaker.router_opnsense import opnsense
 
-THEIRS = {"enabled": "1", "description": "upstream", "address": "198.51.100.1", "remoteas": "65000"}
+THEIRS = {"enabled": "1", "description": "suite 4, upstream", "address": "198.51.100.1", "remoteas": "65000"}
 
 
 @dataclass

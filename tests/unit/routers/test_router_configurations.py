@@ -266,7 +266,7 @@ def test_a_node_s_name_cannot_end_a_line_or_a_quotation() -> None:
 
     [line] = [line for line in text(opnsense(named)).splitlines() if line.startswith("save add_neighbor")]
 
-    assert json.loads(shlex.split(line)[-1])["neighbor"]["description"] == "suite a'; reboot;' no x"
+    assert json.loads(shlex.split(line)[-1])["neighbor"]["description"] == "metal-suite a'; reboot;' no x"
 
 
 @pytest.mark.parametrize("write", [frr, unifi, bird, usg, edgeos, vyos, mikrotik, opnsense])

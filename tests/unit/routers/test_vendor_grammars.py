@@ -266,7 +266,7 @@ def test_routeros_is_told_in_words_it_has(changes: dict[str, Any]) -> None:
     for line in lines(mikrotik(router(changes))):
         menu, command, *settings = shlex.split(line)
         if command == "remove":
-            assert settings == ["[find", "comment=suite]"]
+            assert settings == ["[find", "comment=metal-suite]"]
             continue
         known = dict(each.split("=", 1) for each in settings)
         assert command == "add"
@@ -280,7 +280,7 @@ def test_a_name_cannot_end_a_routeros_command() -> None:
     (line,) = [line for line in lines(mikrotik(named)) if line.startswith("/routing/bgp/connection add")]
 
     assert line.startswith(
-        '/routing/bgp/connection add name="suite-a\\" ; /system reset \\$x" comment=suite remote.address='
+        '/routing/bgp/connection add name="suite-a\\" ; /system reset \\$x" comment=metal-suite remote.address='
     )
 
 

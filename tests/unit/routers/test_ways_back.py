@@ -111,9 +111,11 @@ def script(lines: Iterable[str]) -> list[str]:
     for line in lines:
         menu, command, *rest = line.split(" ", 2)
         if command == "remove":
-            assert rest == ['[find comment="suite"]']
+            assert rest == ['[find comment="metal-suite"]']
             there = [
-                each for each in there if not (each.startswith(f"{menu} ") and re.search(r"comment=suite\b", each))
+                each
+                for each in there
+                if not (each.startswith(f"{menu} ") and re.search(r"comment=metal-suite\b", each))
             ]
         else:
             there.append(f"{menu} {rest[0]}")
