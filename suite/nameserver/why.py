@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from suite.dns import name
+from suite.dns import name, rrtype
+from suite.dns.answer import MAX_ALIASES
 from suite.dns.catalogue import Zones
+from suite.dns.nodes import Node
 from suite.dns.zone import Zone
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
@@ -30,15 +32,28 @@ class Why:
 
 
 def why(snapshot: Snapshot, qname: bytes) -> tuple[Why, ...]:
-    """The zone of a name, who holds it, who else asked for it, and the rows that its answer is made of."""
+    """The zone of a name, who holds it, who else asked for it, and the rows that its answer is made of; aliases are followed."""
     planner = ZonePlanner()
     planner.plan(snapshot)
-    owner = qname.lower()
-    zone = Zones.of(planner.zones.values()).find(owner)
-    if zone is None:
-        return (Why("zone", f"{name.to_text(qname)} is in none of the zones served here: REFUSED"),)
+    zones = Zones.of(planner.zones.values())
+    steps: list[Why] = []
+    seen: set[bytes] = set()
+    owner: bytes | None = qname.lower()
+    while owner is not None and owner not in seen and len(seen) <= MAX_ALIASES:
+        seen.add(owner)
+        zone = zones.find(owner)
+        if zone is None:
+            outcome = "the answer ends with the alias" if steps else "REFUSED"
+            return (*steps, Why("zone", f"{name.to_text(owner)} is in none of the zones served here: {outcome}"))
+        found, owner = _about(snapshot, planner, zone, owner)
+        steps += found
+    return tuple(steps)
+
+
+def _about(snapshot: Snapshot, planner: ZonePlanner, zone: Zone, owner: bytes) -> tuple[list[Why], bytes | None]:
+    """Everything about one name, and the name that its answer leads to."""
     steps = [Why("zone", f"{name.to_text(zone.origin)} serial {zone.serial}")]
-    holder, steps_to_it = _holder(zone, owner)
+    holder, further, steps_to_it = _holder(zone, owner)
     steps += steps_to_it
     claims = planner.claims_on(zone.origin, holder)
     for place, (source, record) in enumerate(claims):
@@ -47,25 +62,57 @@ def why(snapshot: Snapshot, qname: bytes) -> tuple[Why, ...]:
         steps.append(Why(verb, f"{said(source)}, {_RANKS[record.rank]}{since}"))
     if claims:
         steps += _rows(snapshot, claims[0][0], holder)
+        further = further or _inside(planner, claims[0][0])
     if left_out := planner.left_out(zone.origin, holder):
         steps.append(Why("left out", left_out))
     if text := zone.notes.get(holder):
         steps.append(Why("no address", text))
-    return tuple(steps)
+    return steps, further
 
 
-def _holder(zone: Zone, owner: bytes) -> tuple[bytes, list[Why]]:
-    """The name whose records answer: itself, or the wildcard that covers it (RFC 4592)."""
+def _inside(planner: ZonePlanner, source: Source) -> bytes | None:
+    """Where a name of one label says what it says as a zone of its own."""
+    if source[0] != "label":
+        return None
+    label = source[1].encode()
+    inside = (bytes([len(label)]) + label + origin for origin in sorted(planner.zones, key=len))
+    return next((owner for owner in inside if planner.claims_on(owner[1 + len(label) :], owner)), None)
+
+
+def _holder(zone: Zone, owner: bytes) -> tuple[bytes, bytes | None, list[Why]]:
+    """The name whose records answer (itself, a wildcard or a cut above it), and the name that these lead to."""
+    cut = zone.cut_above(owner)
+    if cut is not None:
+        return _cut(zone, owner, *cut)
     node = zone.get(owner)
     if node is not None:
         if not node.rrsets:
-            return owner, [Why("name", "it has no records, only names below it: NODATA (RFC 8020)")]
-        return owner, []
+            return owner, None, [Why("name", "it has no records, only names below it: NODATA (RFC 8020)")]
+        return owner, _target(node), []
     encloser = zone.closest_encloser(owner)
     star = b"\x01*" + encloser
-    if zone.get(star) is not None:
-        return star, [Why("name", f"covered by {name.to_text(star)}")]
-    return owner, [Why("name", f"nobody asks for it; the nearest that exists is {name.to_text(encloser)}: NXDOMAIN")]
+    covering = zone.get(star)
+    if covering is not None:
+        return star, _target(covering), [Why("name", f"covered by {name.to_text(star)}")]
+    nearest = f"nobody asks for it; the nearest that exists is {name.to_text(encloser)}: NXDOMAIN"
+    return owner, None, [Why("name", nearest)]
+
+
+def _cut(zone: Zone, owner: bytes, above: bytes, node: Node) -> tuple[bytes, bytes | None, list[Why]]:
+    """A delegation refers to other servers (RFC 1034 section 4.2.1), a DNAME makes another name of it (RFC 6672)."""
+    dname = node.get(rrtype.DNAME)
+    if dname is None or (above != zone.origin and node.get(rrtype.NS) is not None):
+        return above, None, [Why("name", f"the delegation of {name.to_text(above)} refers to other servers")]
+    made = owner[: len(owner) - len(above)] + dname.rdatas[0].lower()
+    if len(made) > name.MAX_NAME:
+        return above, None, [Why("name", f"the DNAME of {name.to_text(above)} makes it too long: YXDOMAIN")]
+    return above, made, [Why("name", f"the DNAME of {name.to_text(above)} makes it {name.to_text(made)}")]
+
+
+def _target(node: Node) -> bytes | None:
+    """The name that an alias leads to."""
+    alias = node.get(rrtype.CNAME)
+    return None if alias is None else alias.rdatas[0].lower()
 
 
 def _rows(snapshot: Snapshot, source: Source, owner: bytes) -> list[Why]:

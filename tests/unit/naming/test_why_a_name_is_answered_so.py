@@ -79,3 +79,60 @@ def test_names_that_are_not_there_say_how() -> None:
         "the nearest that exists is default.service.: NXDOMAIN"
     )
     assert told(snapshot, "example.com.") == [("zone", "example.com. is in none of the zones served here: REFUSED")]
+
+
+def test_an_alias_leads_on_to_the_lease_behind_it() -> None:
+    alias = StaticRecord("shop", "CNAME", "coffee.default.service.")
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, records=(alias,))
+
+    steps = why(snapshot, from_text("shop.service."))
+
+    assert [each.step for each in steps] == ["zone", "holder", "row", "zone", "holder", "row"]
+    assert steps[1].text == "static record shop, as an operator wrote it"
+    assert steps[-1].sql == "SELECT * FROM lease WHERE id = 0"
+
+
+def test_a_name_of_one_label_leads_on_to_the_lease_behind_it() -> None:
+    snapshot = snapshot_of(load_balancer("coffee", hostnames=("board",)), leases={"coffee": "10.0.42.0"})
+
+    steps = why(snapshot, from_text("board."))
+
+    assert steps[1].text == "name of one label board, by its canonical name"
+    assert (steps[-2].text, steps[-1].sql) == (
+        "service default/coffee, granted by dns.claims", "SELECT * FROM lease WHERE id = 0",
+    )  # fmt: skip
+
+
+def test_two_aliases_that_chase_each_other_are_told_once() -> None:
+    loop = (StaticRecord("a", "CNAME", "b"), StaticRecord("b", "CNAME", "a"))
+
+    steps = why(snapshot_of(records=loop), from_text("a.service."))
+
+    assert [each.text for each in steps if each.step == "row"] == ["dns.records of the configuration"] * 2
+
+
+def test_an_alias_out_of_our_zones_ends_there() -> None:
+    snapshot = snapshot_of(records=(StaticRecord("a", "CNAME", "host.example."),))
+
+    assert told(snapshot, "a.service.")[-1] == (
+        "zone", "host.example. is in none of the zones served here: the answer ends with the alias",
+    )  # fmt: skip
+
+
+def test_a_name_below_a_delegation_is_other_servers_business() -> None:
+    snapshot = snapshot_of(records=(StaticRecord("deep", "NS", "ns.elsewhere.example."),))
+
+    assert told(snapshot, "x.deep.service.")[1:3] == [
+        ("name", "the delegation of deep.service. refers to other servers"),
+        ("holder", "static record deep, as an operator wrote it"),
+    ]
+
+
+def test_a_name_below_a_dname_leads_on_to_the_one_it_becomes() -> None:
+    moved = StaticRecord("moved", "DNAME", "default.service.")
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"}, records=(moved,))
+
+    steps = why(snapshot, from_text("coffee.moved.service."))
+
+    assert steps[1].text == "the DNAME of moved.service. makes it coffee.default.service."
+    assert steps[-1].sql == "SELECT * FROM lease WHERE id = 0"
