@@ -32,7 +32,7 @@ SETTINGS = Settings(
     transfers=Transfers(((b"\x7f\0\0\0", 8), (bytes(15) + b"\1", 128)), frozenset(key.name for key in KEYS)),
 )
 WEB = from_text("web.ns3.service.") + b"\0\1\0\1"
-FILES = ("answers.vec", "edns.vec", "header.vec", "states.vec", "planned.vec", "tsig.vec")
+FILES = ("answers.vec", "edns.vec", "header.vec", "states.vec", "planned.vec", "tsig.vec", "clients.vec")
 LIMIT = 1232
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
 _FLAGS = {"aa": 0x0400, "tc": 0x0200, "rd": 0x0100, "ad": 0x0020, "cd": 0x0010, "z": 0x0040}
