@@ -83,6 +83,8 @@ class Cluster:
     """Of nodes, and of pods that have one."""
     pods: dict[str, Pod] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    early: dict[str, int] = field(default_factory=dict)
+    """What the readiness probe of each follower got before it knew the controller's certificate."""
 
     def owner(self, address: str) -> str:
         """The node that answers ARP for an address; empty unless it is exactly one."""
@@ -257,6 +259,10 @@ def run_everything(
     found.serve_names("suite-dns", "10.0.42.53", names)
     found.serve_feed("controller")
     assert eventually(lambda: _has_authority(found.api), PATIENCE, 0.1), found.logs()
+    for name, pod in found.pods.items():
+        if not name.startswith("controller"):
+            assert eventually(lambda pod=pod: pod.asked("livenessProbe") == 200, PATIENCE, 0.1), pod.log()
+            found.early[name] = pod.asked("readinessProbe")
     found.follow_authority()
 
 

@@ -83,6 +83,8 @@ class Running:
         if self._server is None or self._task is None:
             return
         self.api.cut_watches()
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()  # some lead to machines that are gone, and would never end
         self._server.should_exit = self._server.force_exit = True
         await self._task
         self._socket.close()

@@ -1,5 +1,6 @@
-"""The form with PostgreSQL: two controllers on one database, speakers and nameservers that follow whichever is there."""
+"""The form with PostgreSQL: two controllers on one database, speakers and nameservers that follow whichever is there, all measured."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ URL = "postgresql://suite@postgres.example/suite"
 
 def manifests(database: DatabaseUnderTest) -> Objects:
     """Those of the chart with PostgreSQL, for a server that is reached through a socket of this machine."""
-    made = chart(database="postgres")
+    made = chart(database="postgres", monitoring__enabled=True)
     settings = made["ConfigMap", "suite"]["data"]
     assert URL in settings["suite.yaml"]
     settings["suite.yaml"] = settings["suite.yaml"].replace(URL, database.url)
@@ -38,6 +39,18 @@ def _leads(found: Cluster, name: str) -> bool:
     return "\nsuite_controller_leader 1.0\n" in found.laptop.run("curl", "-s", "--max-time", "2", url).stdout
 
 
+def measured(found: Cluster) -> set[str]:
+    """The roles whose counts are to be had from another machine, as Prometheus asks for them."""
+    places = {**found.addresses, **{f"speaker-{name}": address for name, address in NODES.items()}}
+    pages = [
+        found.laptop.run("curl", "-s", "--max-time", "2", f"http://{places[pod]}:17953/metrics").stdout
+        for pod in found.pods
+    ]
+    return {
+        role for page in pages for role in re.findall(r'^suite_revision\{role="([a-z]+)"\} [1-9]', page, re.MULTILINE)
+    }
+
+
 def test_a_controller_dies_and_then_a_node_and_each_has_a_successor(
     netlab: NetLab, postgres_db: DatabaseUnderTest, tmp_path: Path
 ) -> None:
@@ -48,6 +61,8 @@ def test_a_controller_dies_and_then_a_node_and_each_has_a_successor(
         run_everything(found, controllers=2, secrets=secrets)
         assert eventually(found.are_ready, PATIENCE, 0.1), found.logs()
         assert eventually(lambda: is_served(found), PATIENCE, 0.1), found.logs()
+
+        assert measured(found) == {"controller", "nameserver", "speaker", "web"}
 
         first = leader(found)
         [other] = {"controller", "controller-1"} - {first}

@@ -28,6 +28,10 @@ def test_every_pod_becomes_ready_by_its_own_probes(found: Cluster) -> None:
     assert eventually(found.are_ready, PATIENCE, 0.1), found.logs()
 
 
+def test_before_a_follower_knows_the_controller_it_lives_and_is_not_ready(found: Cluster) -> None:
+    assert found.early == dict.fromkeys(("speaker-node1", "nameserver-node1", "speaker-node2", "nameserver-node2"), 503)
+
+
 def test_the_service_has_its_address_in_its_status(found: Cluster) -> None:
     status = found.api.look("services", "coffee")["status"]
 
