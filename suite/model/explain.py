@@ -263,7 +263,7 @@ def _announcement(view: _View) -> Link:
         places = [place for lease in view.leases for place in _places(view.live, lease.address)]
         if places:
             why = f"; {owners[0].why}{_candidacy(view)}" if owners else ""
-            return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}")
+            return Link("announcement", Verdict.OK, f"announced by {', '.join(places)}{why}{_unheard(view.live, view)}")
         if owners:
             return _owned(view, owners[0])
         for lease in view.leases:
@@ -276,6 +276,12 @@ def _announcement(view: _View) -> Link:
         text = f"no advertisement is for pool {name} and this Service"
         return Link("announcement", Verdict.BROKEN, text, Reason.NO_ADVERTISEMENT)
     return _announcers(view, fitting)
+
+
+def _unheard(live: Live, view: _View) -> str:
+    """Which of several addresses nobody announces though another is announced."""
+    lacking = [lease.address for lease in view.leases if not _places(live, lease.address)]
+    return "".join(f"; but {each}: {live.silent[each].message}" for each in lacking if each in live.silent)
 
 
 def _places(live: Live, address: Address) -> tuple[str, ...]:

@@ -48,6 +48,8 @@ class Reason(StrEnum):
     NETWORK_ADDRESS = "NetworkAddress"
     """It is the number or the broadcast address of the network on the nodes' own links."""
     NO_PRIVILEGE = "NoPrivilege"
+    NO_SESSION = "NoBgpSession"
+    """Its route is made, and no router that shall have it can be told."""
     # An address, but not under this name.
     NAME_TAKEN = "NameTaken"
     NAME_NOT_GRANTED = "NameNotGranted"

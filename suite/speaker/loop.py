@@ -38,7 +38,7 @@ from suite.speaker.peerings import session_states
 from suite.speaker.picture import Decline, Picture, Probed, nobody_asked, nobody_to_tell
 from suite.speaker.plan import Plan, known_nodes, peers_of, plan, replan
 from suite.speaker.responder_process import ResponderProcess
-from suite.speaker.route_view import by_bgp
+from suite.speaker.route_view import by_bgp, silence
 from suite.speaker.sessions import Sessions
 from suite.speaker.unnumbered import Unnumbered
 
@@ -176,11 +176,8 @@ class Speaker:
             address: tuple(f"{self._node} (layer2, {name})" for name in sorted(where))
             for address, where in self.picture.owned.items()
         }
-        for name, status in self._sessions.status().items():
-            if status.announced:
-                told = {family.version for family in status.families}
-                for address in (each.network_address for each in self._plan.routes(name) if each.version in told):
-                    places[address] = (*places.get(address, ()), f"{self._node} (bgp, {name})")
+        for each in sorted(self._by_bgp(), key=lambda each: each.peer):
+            places[each.address] = (*places.get(each.address, ()), f"{self._node} (bgp, {each.peer})")
         return places
 
     def announcements(self) -> frozenset[Announcement]:
@@ -190,6 +187,9 @@ class Speaker:
             for address, where in self.picture.owned.items()
             for interface, mac in where.items()
         }
+        return self._by_bgp() | found
+
+    def _by_bgp(self) -> frozenset[Announcement]:
         up = {
             name: frozenset(family.version for family in status.families)
             for name, status in self._sessions.status().items()
@@ -197,7 +197,7 @@ class Speaker:
         }
         if self._told_by_bgp[0] is not self._plan or self._told_by_bgp[1] != up:
             self._told_by_bgp = self._plan, up, by_bgp(self._plan, self._node, up)
-        return self._told_by_bgp[2] | found
+        return self._told_by_bgp[2]
 
     def session_states(self) -> frozenset[SessionState]:
         """Which BGP sessions of this node are up, and why the others are not."""
@@ -221,11 +221,12 @@ class Speaker:
         return replace(shown, dhcp=tuple(sorted(map(str, self.picture.given))))
 
     def silent(self) -> dict[Address, Refusal]:
-        """Why nobody announces addresses by layer 2, where this node is the only one that could."""
+        """Why this node announces addresses to nobody: by BGP, or by layer 2 where it is the only one that could."""
+        unheard = silence(self._plan, self._node, self.peerings(), self._peer_faults)
         if not self._lack or len(known_nodes(self._snapshot, self._node)) > 1:
-            return {}
+            return unheard
         refusal = Refusal(Reason.NO_PRIVILEGE, f"{self._node} announces nothing by layer 2: {NEEDS}")
-        return dict.fromkeys(self._plan.entries.keys(), refusal)
+        return unheard | dict.fromkeys(self._plan.entries.keys(), refusal)
 
     async def _announce_layer2(self) -> None:
         """Tell the responder the plan; from the first pool on that layer 2 announces."""

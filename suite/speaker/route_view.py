@@ -12,8 +12,11 @@ from suite.model.address import Address
 from suite.model.announcement import Announcement
 from suite.model.node import Node
 from suite.model.peer import Peer
+from suite.model.peering import Peering
+from suite.model.refusal import Reason, Refusal
 from suite.model.snapshot import Snapshot
 from suite.speaker.neighbours import carried, is_internal, router_id
+from suite.speaker.peerings import UP
 from suite.speaker.plan import Plan, Route, known_nodes, peers_of, plan
 
 
@@ -99,3 +102,46 @@ def by_bgp(plan: Plan, node: str, peers: Mapping[str, frozenset[int]]) -> frozen
         for address, route in held
         if address.version in families and (not route.peers or peer in route.peers)
     )
+
+
+def silence(plan: Plan, node: str, peerings: Iterable[Peering], faults: Mapping[str, str]) -> dict[Address, Refusal]:
+    """Why no router hears from ``node`` of addresses that it has routes to; those that one hears of are left out.
+
+    ``faults`` says, by the peer's name, why there is no session at all.
+    """
+    known = {each.peer: each for each in peerings}
+    said: dict[tuple[int, frozenset[str]], str] = {}
+    found: dict[Address, Refusal] = {}
+    for part in plan.parts.values():
+        for address in part.addresses:
+            routes = [route for route in part.routes if address in route.prefix]
+            if not routes:
+                continue
+            wanted = frozenset(name for name in (*known, *faults) if any(_is_for(route, name) for route in routes))
+            key = address.version, wanted
+            if key not in said:
+                said[key] = _deafness(
+                    node, address.version, [known.get(name, faults.get(name, "")) for name in sorted(wanted)]
+                )
+            if said[key]:
+                found[address] = Refusal(Reason.NO_SESSION, said[key])
+    return found
+
+
+def _is_for(route: Route, peer: str) -> bool:
+    return not route.peers or peer in route.peers
+
+
+def _deafness(node: str, version: int, peers: Sequence[Peering | str]) -> str:
+    """Why none of ``peers`` (or the fault that keeps one from being) takes a family; empty where one does."""
+    family = f"ipv{version}"
+    if any(isinstance(each, Peering) and each.state == UP and family in each.families for each in peers):
+        return ""
+    reasons = [each if isinstance(each, str) else _shortcoming(each, version) for each in peers]
+    return f"{node} can tell no router of it: {'; '.join(reasons) or 'it has no BGP peer for it'}"
+
+
+def _shortcoming(each: Peering, version: int) -> str:
+    if each.state == UP:
+        return f"the session with {each.peer} carries no IPv{version}"
+    return f"the session with {each.peer} is not up ({each.why or each.state})"

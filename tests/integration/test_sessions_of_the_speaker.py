@@ -232,11 +232,25 @@ async def test_what_a_router_keeps_of_a_suite_that_ends_depends_on_what_the_clus
         ours = NodeSpeaker("node1", new_registry(), random.Random(2).random)
         await ours.follow(published(peer, replace(NODE, **state)))
         await eventually(lambda: peer.speaker.status().state is State.ESTABLISHED and peer.heard() == heard[:1])
+        assert ours.silent() == {}
 
         await ours.stop()
 
         await eventually(lambda: peer.speaker.status().state is not State.ESTABLISHED)
         assert peer.heard() == heard
+
+
+@on_a_loop
+async def test_a_node_whose_router_does_not_answer_says_so_of_each_address() -> None:
+    async with router() as peer:
+        gone = published(peer, NODE)
+    ours = NodeSpeaker("node1", new_registry(), random.Random(2).random)
+
+    await ours.follow(gone)
+
+    await eventually(lambda: "connection refused" in str(ours.silent().get(ip_address("10.10.10.10"))))
+    assert ours.announced() == {}
+    await ours.stop()
 
 
 @on_a_loop

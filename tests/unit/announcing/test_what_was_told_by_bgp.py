@@ -10,7 +10,7 @@ from suite.model.peering import Peering, SessionState
 from suite.model.service import ServiceRef
 from suite.speaker.peerings import session_states
 from suite.speaker.plan import Part, Plan, Route
-from suite.speaker.route_view import by_bgp
+from suite.speaker.route_view import by_bgp, silence
 
 V4 = frozenset({4})
 VIP = ip_address("10.10.10.10")
@@ -54,3 +54,33 @@ def test_a_session_is_kept_once_something_is_known_of_it(state: str, why: str, k
     peering = Peering("gateway", "node1", "192.168.1.1", state, 1.0, 64512, "192.168.1.1", why=why)
 
     assert session_states([peering]) == kept
+
+
+UP = Peering("gateway", "node1", "192.168.1.1", "Established", 1.0, families=("ipv4",))
+DOWN = Peering("rack", "node1", "10.9.0.1", "Connect", 1.0, why="connect: no answer")
+
+
+@pytest.mark.parametrize(
+    ("route", "peerings", "faults", "said"),
+    [
+        (SINGLE, [UP, DOWN], {}, None),
+        (SINGLE, [DOWN], {}, "the session with rack is not up (connect: no answer)"),
+        (WHOLE, [UP, DOWN], {}, "the session with rack is not up (connect: no answer)"),
+        (SINGLE, [], {"rack": "peer rack waits: eth1 has no router"}, "peer rack waits: eth1 has no router"),
+        (SINGLE, [], {}, "it has no BGP peer for it"),
+    ],
+    ids=["one hears", "nobody answers", "its own peer is down", "no session can be", "no peer"],
+)
+def test_an_address_that_no_router_hears_of_has_its_reason(route, peerings, faults, said) -> None:
+    found = silence(plan(route), "node1", peerings, faults)
+
+    assert [each.message for each in found.values()] == ([f"node1 can tell no router of it: {said}"] if said else [])
+
+
+def test_an_address_of_a_family_that_no_session_carries_has_its_reason() -> None:
+    vip6 = ip_address("2001:db8:10::10")
+    made = Plan(parts=HashTrieMap({ServiceRef("a", "b"): Part(routes=(Route(ip_network(vip6)),), addresses=(vip6,))}))
+
+    message = silence(made, "node1", [UP], {})[vip6].message
+
+    assert message == "node1 can tell no router of it: the session with gateway carries no IPv6"

@@ -339,6 +339,19 @@ def test_a_speaker_s_own_reason_is_told():
     assert (chain.broken.stage, chain.broken.reason) == ("announcement", Reason.NO_PRIVILEGE)
 
 
+def test_an_address_that_no_router_hears_of_is_named_beside_the_one_that_is_announced():
+    second = ip_address("2001:db8::7")
+    live = Live({ADDRESS: ("node1 (bgp, gateway)",)}, {second: Refusal(Reason.NO_SESSION, "no session carries IPv6")})
+    both = (lease(), replace(lease(), address=second))
+
+    chain = explain(snapshot(service(), leases=both), COFFEE, live)
+
+    assert link(chain, "announcement") == (
+        "ok",
+        "announced by node1 (bgp, gateway); but 2001:db8::7: no session carries IPv6",
+    )
+
+
 def test_what_other_processes_announce_is_told_beside_what_this_one_does():
     live = Live({ADDRESS: ("node1 (bgp, gateway)",)}, told={ADDRESS: ("node2 (bgp, gateway)",)})
 
