@@ -39,7 +39,7 @@ class Standing:
     uid: str = ""
     resource_version: str = ""
     ingress: tuple[str, ...] = ()
-    """Addresses in its status as they stand there; an entry that is not a plain VIP stands as an empty text."""
+    """Addresses in its status as they stand there; an entry that is not a plain VIP, or says errors of ports, stands as an empty text."""
     condition: tuple[str, str, str] | None = None
     """Status, reason and message of our Condition."""
     pool: str | None = None
@@ -97,7 +97,8 @@ def standing_of(document: Mapping[str, Any]) -> Standing:
 
 
 def _plain_address(entry: Mapping[str, Any]) -> str:
-    is_plain = not entry.get("hostname") and entry.get("ipMode", "VIP") == "VIP"
+    has_errors = any(port.get("error") for port in entry.get("ports") or ())
+    is_plain = not entry.get("hostname") and entry.get("ipMode", "VIP") == "VIP" and not has_errors
     return str(entry.get("ip", "")) if is_plain else ""
 
 

@@ -82,6 +82,15 @@ def test_a_missing_mode_in_the_status_is_no_difference():
     assert standing_of(document).ingress == ("10.0.42.0", "")
 
 
+def test_errors_that_somebody_noted_for_ports_are_written_over():
+    entry = {"ip": "10.0.42.0", "ports": [{"port": 80, "protocol": "TCP", "error": "example.com/Busy"}]}
+    document = {"metadata": {"name": "coffee"}, "status": {"loadBalancer": {"ingress": [entry]}}}
+
+    writes = plan_writes(standing_of(document), LEASED, now=NOW)
+
+    assert writes.status["status"]["loadBalancer"] == {"ingress": [{"ip": "10.0.42.0", "ipMode": "VIP"}]}
+
+
 def test_a_refusal_is_a_condition_and_a_warning():
     writes = plan_writes(FRESH, Outcome(COFFEE, refusal=EXHAUSTED), now=NOW)
 
