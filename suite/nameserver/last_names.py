@@ -49,6 +49,7 @@ class LastNames:
             while not trying.done():
                 await asyncio.wait({trying}, timeout=LOOK)
                 await self._nameserver.look_at_age()
+            self._nameserver.begin_anew()
             return await trying
         finally:
             trying.cancel()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 
 from suite import __version__
-from suite.dns.feed import ChangeZone, ReplaceZone, SetState, Update
+from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
 from suite.dns.server import Server
 from suite.dns.zone import Zone
 from suite.metrics import names
@@ -56,6 +56,7 @@ class Nameserver:
         self._clock = clock
         self._registry = registry
         self._planner: ZonePlanner | None = None
+        self._provisional: set[bytes] = set()
         self._publishing = asyncio.Lock()
         self._snapshot = Snapshot()
         self._contact = clock()
@@ -122,6 +123,8 @@ class Nameserver:
                 await self._resume(snapshot)
             planned = self._plan(snapshot, publication.touched)
             updates = await self._numbered(planned.updates)
+            updates = [*updates, *(RemoveZone(origin) for origin in self._provisional - self._zones.keys())]
+            self._provisional = set()
             self._snapshot, self.refused = snapshot, planned.refused
             self._tell_refused(planned.static)
             self.contact(publication.age)
@@ -130,6 +133,10 @@ class Nameserver:
                 updates = [*updates, SetState(ready=snapshot.is_complete, stale=True)]
             await self._publish(updates)
             self._visible = snapshot
+
+    def begin_anew(self) -> None:
+        """What is served was a stopgap, under serials of its own: the next snapshot replaces all of it, numbered as it should be."""
+        self._provisional, self._planner = set(self._zones), None
 
     def contact(self, age: float = 0.0) -> None:
         """What is served was the newest ``age`` seconds ago, as the controller or the database said."""
