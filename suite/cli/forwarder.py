@@ -143,6 +143,8 @@ def _about_address(heard: Heard, subject: Subject) -> Iterable[Remark]:
         yield Remark(f"{text}: a cached answer, or a record of its own", _line(heard, subject, Cure.FLUSH))
     else:
         text = f"{heard.place} answers {said.rcode or 'nothing'} for {name}, although zone {subject.zone} comes through"
+        if heard.product is Product.BIND and said.rcode == "SERVFAIL":
+            text += ": rebind protection (deny-answer-addresses)"
         yield Remark(text, _line(heard, subject, Cure.REBIND))
 
 

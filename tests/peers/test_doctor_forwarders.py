@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dns_running import Running, running
 from fix_netns import eventually, require_tools
-from name_servers import DNSMASQ, NSD, UNBOUND
+from name_servers import DNSMASQ, NAMED_OPTIONS, NSD, UNBOUND
 from suite_running import ROOT, ask, daemon, free_port, running_suite
 
 from suite.cli.forwarder import Subject, judge
@@ -45,7 +45,12 @@ FORWARD = "server=/service/127.0.0.1#{primary}\n"
 REVERSED = "rev-server=10.0.42.0/24,127.0.0.1#{primary}\n"
 NOBODY = "server=127.0.0.1#{root}\n"
 
-UNBOUND_LINE, DNSMASQ_LINE = "unbound: ", "dnsmasq: "
+ZONE = 'zone "{zone}" {{ type forward; forward only; forwarders {{ 127.0.0.1 port {{primary}}; }}; }};\n'
+OURS, OURS_REVERSED = (ZONE.format(zone=zone) for zone in ("service", "42.0.10.in-addr.arpa"))
+FORWARDED = "forward only; forwarders { 127.0.0.1 port {root}; }; "
+TRUSTING = "dnssec-validation no; "
+NOT_EMPTY = 'disable-empty-zone "10.in-addr.arpa"; '
+PROVING = 'dnssec-validation yes; validate-except { "42.0.10.in-addr.arpa"; }; '
 
 CASES = {
     "unbound-well": ("unbound", BOTH, []),
@@ -73,8 +78,29 @@ CASES = {
         "bogus-priv\n" + FORWARD,
         [("with an empty built-in reverse zone", "server=/42.0.10.in-addr.arpa/127.0.0.1#")],
     ),
+    "named-well": ("named", FORWARDED + TRUSTING + NOT_EMPTY + "};\n" + OURS + OURS_REVERSED, []),
+    "named-rebind": (
+        "named",
+        FORWARDED + TRUSTING + NOT_EMPTY + "deny-answer-addresses { 10.0.0.0/8; }; };\n" + OURS + OURS_REVERSED,
+        [("rebind protection", 'except-from { "service"; }')],
+    ),
+    "named-validates": (
+        "named",
+        FORWARDED + PROVING + NOT_EMPTY + "};\ntrust-anchors { {ds} };\n" + OURS + OURS_REVERSED,
+        [("validates, and the signed root proves that zone service does not exist", 'validate-except { "service"; };')],
+    ),
+    "named-not-forwarding": ("named", FORWARDED + TRUSTING + NOT_EMPTY + "};\n", [("does not forward zone service", 'zone "service" { type forward;')]),
+    "named-built-in-reverse": (
+        "named",
+        TRUSTING + "};\n" + OURS,
+        [("with an empty built-in reverse zone", 'disable-empty-zone "10.in-addr.arpa"')],
+    ),
 }  # fmt: skip
 COMMANDS = {
+    "named": (
+        f"options {{{{ {NAMED_OPTIONS} recursion yes; {{lines}}\ncontrols {{{{ }}}};\n",
+        ["named", "-g", "-n", "1", "-c", "{conf}"],
+    ),
     "unbound": (UNBOUND + "  {lines}" + ROOT_STUB, ["unbound", "-d", "-c", "{conf}"]),
     "dnsmasq": (DNSMASQ + "{lines}", ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
 }
@@ -133,6 +159,12 @@ def subject(primary: Running) -> Subject:
     return Subject("coffee.default.service.", "service.", "A", ("10.0.42.1",), server, *reverse)
 
 
+def static_anchor(path: Path) -> str:
+    """A DS record as BIND wants it written."""
+    owner, *_, tag, algorithm, kind, digest = path.read_text().split()
+    return f'{owner} static-ds {tag} {algorithm} {kind} "{digest}";'
+
+
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_one_mistake_is_found_with_the_line_that_mends_it(
     case: str, primary: Running, signed_root: tuple[int, Path], tmp_path: Path
@@ -144,7 +176,7 @@ def test_one_mistake_is_found_with_the_line_that_mends_it(
     tmp_path.chmod(0o777)
     shutil.copy(anchor, tmp_path / "anchor")
     lines = lines.replace("{primary}", str(primary.address()[1])).replace("{root}", str(root))
-    lines = lines.replace("{anchor}", str(tmp_path / "anchor"))
+    lines = lines.replace("{anchor}", str(tmp_path / "anchor")).replace("{ds}", static_anchor(anchor))
     conf = tmp_path / "conf"
     conf.write_text(frame.format(port=port, work=tmp_path, root=root, lines=lines))
     with daemon([part.format(conf=conf) for part in command], tmp_path):
@@ -153,7 +185,7 @@ def test_one_mistake_is_found_with_the_line_that_mends_it(
 
     remarks = judge(heard, subject(primary))
 
-    assert heard.product is Product(program)
+    assert heard.product is Product("bind" if program == "named" else program)
     assert [(text in each.text, line in each.fix) for each, (text, line) in zip(remarks, expected, strict=True)] == [
         (True, True) for _ in expected
     ], (heard, remarks)
