@@ -9,6 +9,7 @@ import copy
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,17 +147,35 @@ class Lan:
             self.api.delete("pods", f"speaker-{node}", METALLB)
 
 
-@pytest.fixture
-def lan(netlab: NetLab, tmp_path: Path) -> Iterator[Lan]:
+@contextmanager
+def standing_beside_metallb(lab: NetLab, folder: Path) -> Iterator[Lan]:
+    """MetalLB's speakers announce, ours run beside them."""
     require_tools("arping", "ndisc6")
     manifests = standing_by()
     api = cluster(manifests["ConfigMap", "suite"]["data"]["suite.yaml"])
-    with cluster_of(netlab, tmp_path, manifests, NODES, api) as found:
+    with cluster_of(lab, folder, manifests, NODES, api) as found:
         for name, machine in {**found.nodes, "laptop": found.laptop}.items():
             machine.ip("address", "add", f"{LINKS[name]}/64", "dev", "eth0", "nodad")
         speakers = {name: _speaker(node, name) for name, node in found.nodes.items()}
         run_everything(found)
         yield Lan(found, speakers)
+
+
+@pytest.fixture
+def lan(netlab: NetLab, tmp_path: Path) -> Iterator[Lan]:
+    with standing_beside_metallb(netlab, tmp_path) as found:
+        yield found
+
+
+def moved(lan: Lan, folder: Path) -> str:
+    """What the command says of a move that it carries out."""
+    migration = lan.migrate(folder)
+    assert eventually(lambda: not lan.api.every("daemonsets"), PATIENCE)
+    lan.end_pods()
+    code = migration.wait(PATIENCE)
+    said = (folder / "migration").read_text()
+    assert code == 0, said
+    return said
 
 
 def _speaker(node: Namespace, name: str) -> subprocess.Popen[str]:
@@ -172,13 +191,8 @@ def test_each_address_is_taken_over_on_its_node_when_metallbs_last_speaker_leave
     assert lan.owners() == before
     assert lan.announced() == 0
 
-    migration = lan.migrate(tmp_path)
-    assert eventually(lambda: not lan.api.every("daemonsets"), PATIENCE)
-    lan.end_pods()
-    code = migration.wait(PATIENCE)
+    said = moved(lan, tmp_path)
 
-    said = (tmp_path / "migration").read_text()
-    assert code == 0, said
     assert lan.owners() == before
     assert lan.announced() >= len(SERVICES)  # two nodes may claim one for some milliseconds, until both know of it
     assert lan.owner_of_six() == elected(SIX, list(NODES))
