@@ -202,7 +202,7 @@ def test_a_time_critical_process_that_is_killed_is_replaced_and_watches_its_path
 
 def test_a_program_that_ends_withdraws_and_a_node_that_dies_without_bfd_goes_with_the_hold_time(netlab: NetLab) -> None:
     require_router()
-    with dashboard_lan(netlab, variant=Variant(hold_time=3)) as lan:
+    with dashboard_lan(netlab, variant=Variant(hold_time=6)) as lan:
         frr = lan.frr()
         frr.vtysh("debug bgp updates in", "debug bgp neighbor-events")
         assert everybody_told(lan, frr), lan.log()
