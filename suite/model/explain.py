@@ -60,6 +60,8 @@ class Live:
     """Names that Services asked for and did not get."""
     told: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     """Where addresses are announced from by other processes that live, as these told the database."""
+    nameservers: tuple[str, ...] = ()
+    """Nodes whose nameservers, elsewhere, are ready and act on this revision or a later one, as they told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +382,11 @@ def _answer(view: _View) -> Link:
     names = names_of(view.snapshot, view.service, pool)
     if not names:
         return Link("answer", Verdict.OK, "no name, so no answer")
+    if view.live is not None and view.live.answers is None and view.live.nameservers:
+        text = (
+            f"{names[0]} leads to {_addresses(view)}; the nameservers on {', '.join(view.live.nameservers)} act on it"
+        )
+        return Link("answer", Verdict.OK, text)
     if view.live is None or view.live.answers is None:
         text = f"{names[0]} leads to {_addresses(view)}; only a running suite knows whether it is answered"
         return Link("answer", Verdict.UNKNOWN, text)

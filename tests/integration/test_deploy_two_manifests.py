@@ -89,6 +89,13 @@ def test_the_controllers_status_tells_of_every_pod(found: Cluster) -> None:
     ]
 
 
+def test_the_controller_explains_a_service_from_its_wish_to_its_answer(found: Cluster) -> None:
+    lines = found.pods["controller"].suite("explain", "default/coffee", "-o", "csv").splitlines()
+
+    verdicts = dict(line.split(",")[:2] for line in lines[1:])
+    assert verdicts.items() >= {"address": "ok", "announcement": "ok", "name": "ok", "answer": "ok"}.items(), lines
+
+
 def test_a_person_may_ask_a_speaker_how_it_is_and_what_its_node_lacks(found: Cluster) -> None:
     speaker = found.pods["speaker-node1"]
 

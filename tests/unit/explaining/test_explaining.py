@@ -375,6 +375,15 @@ def test_an_answer_that_leads_elsewhere_breaks_the_chain():
     )
 
 
+def test_nameservers_elsewhere_that_act_on_this_revision_are_named():
+    chain = explain(snapshot(service(), leases=(lease(),)), COFFEE, Live(nameservers=("node1", "node2")))
+
+    assert link(chain, "answer") == (
+        "ok",
+        "coffee.default.service. leads to 10.0.42.0; the nameservers on node1, node2 act on it",
+    )
+
+
 def test_a_name_that_belongs_to_another_breaks_the_chain():
     taken = Refusal(Reason.NAME_TAKEN, "front.service. belongs to default/tea")
 
