@@ -85,7 +85,7 @@ def installed() -> Objects:
 @cache
 def chart_values() -> Object:
     """The chart's defaults."""
-    return dict(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")))
+    return dict(yaml.load((CHART / "values.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
 
 
 def chart(**changed: str | bool) -> Objects:

@@ -6,11 +6,12 @@ Debian 12 has kubectl of 2021, which knows neither components nor ``labels``. ``
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from apiserver.patches import apply_patch
-from deploy_files import Object, Objects
+from deploy_files import VARIANTS, Object, Objects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +33,15 @@ def build(folder: Path, *components: Path) -> Objects:
     return {(body["kind"], body["metadata"]["name"]): body for body in found}
 
 
+@cache
+def variant(name: str) -> Objects:
+    """One of VARIANTS."""
+    return build(*VARIANTS[name].folders)
+
+
 def _build(folder: Path, below: list[Object] | None = None) -> list[Object]:
     """The folder's objects; a component changes those ``below`` it too."""
-    said = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
+    said = yaml.load((folder / "kustomization.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     if said.keys() - KNOWN:
         raise ValueError(f"{folder}: more than this reader knows: {said.keys() - KNOWN}")
     found = list(below or ())
@@ -53,7 +60,7 @@ def _build(folder: Path, below: list[Object] | None = None) -> list[Object]:
 def _read(path: Path) -> list[Object]:
     if path.is_dir():
         return _build(path.resolve())
-    return [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+    return [each for each in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if each]
 
 
 def _generated(folder: Path, said: Object) -> Object:
@@ -67,7 +74,7 @@ def _generated(folder: Path, said: Object) -> Object:
 
 def _patched(folder: Path, found: list[Object], patch: Object) -> list[Object]:
     text = (folder / patch["path"]).read_text(encoding="utf-8") if "path" in patch else patch["patch"]
-    change = yaml.safe_load(text)
+    change = yaml.load(text, Loader=yaml.CSafeLoader)
     target = patch.get("target") or {"kind": change["kind"], "name": change["metadata"]["name"]}
     return [_changed(body, change) if _is_meant(body, target) else body for body in found]
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-import yaml
 from apiserver.app import Api
 from apiserver.server import Running
 from cluster_stack import Stack, address, play, until
@@ -62,16 +60,3 @@ def test_after_the_suite_has_served_them_the_objects_still_say_what_their_manife
 
 def _dns(api: Api) -> Object:
     return api.look("services", "suite-dns", "suite-system")
-
-
-@pytest.mark.parametrize("tool", ["argo-cd.yaml", "flux.yaml"])
-def test_the_examples_point_at_files_that_are_there_and_prune_nothing(tool: str):
-    found = list(yaml.safe_load_all((DEPLOY / "gitops" / tool).read_text(encoding="utf-8")))
-
-    paths = [
-        each["spec"].get("path") or each["spec"]["source"]["path"]
-        for each in found
-        if each["kind"] in {"Application", "Kustomization"}
-    ]
-    assert [(DEPLOY.parent / path).is_dir() for path in paths] == [True]
-    assert not any("prune: true" in line for line in yaml.safe_dump_all(found).splitlines())

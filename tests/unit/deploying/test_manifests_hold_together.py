@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from deploy_files import DEPLOY, VARIANTS, Object, Objects, objects, workloads
-from kustomization import build
+from deploy_files import DEPLOY, VARIANTS, Object, objects, workloads
+from kustomization import variant
 
 from suite.cli.run import command
 from suite.config.document import read_text
@@ -18,16 +18,11 @@ HEALTH = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessPro
 
 
 @cache
-def made(name: str) -> Objects:
-    return build(*VARIANTS[name].folders)
-
-
-@cache
 def settings(name: str) -> Configuration:
     """What the controller makes of both manifests."""
     second = objects((DEPLOY / "manifests" / "config.yaml").read_text(encoding="utf-8"))
     ours, pools = (
-        made(name)["ConfigMap", "suite"]["data"]["suite.yaml"],
+        variant(name)["ConfigMap", "suite"]["data"]["suite.yaml"],
         second["ConfigMap", "config"]["data"]["config"],
     )
     outcome = load([*read_text(ours, "suite.yaml"), *read_text(pools, "config")])
@@ -55,12 +50,12 @@ def options(workload: Object) -> dict[str, str]:
 
 
 def of_kind(name: str, kind: str) -> list[Object]:
-    return [body for (found, _), body in made(name).items() if found == kind]
+    return [body for (found, _), body in variant(name).items() if found == kind]
 
 
 def selected(name: str, selector: Object) -> dict[str, Object]:
     """The workloads whose pods a selector finds, by component."""
-    return {key: each for key, each in workloads(made(name)).items() if selector.items() <= labels(each).items()}
+    return {key: each for key, each in workloads(variant(name)).items() if selector.items() <= labels(each).items()}
 
 
 def listening(name: str, workload: Object) -> dict[int, str]:
@@ -91,7 +86,7 @@ def admitted(name: str, workload: Object, direction: str) -> Iterator[tuple[str,
 def test_there_is_a_controller_a_speaker_and_a_nameserver_each_in_a_role_of_its_own(name: str):
     roles = {
         key: {each for each in container(body)["args"] if each.startswith("--role=")}
-        for key, body in workloads(made(name)).items()
+        for key, body in workloads(variant(name)).items()
     }
 
     assert roles == {
@@ -103,7 +98,7 @@ def test_there_is_a_controller_a_speaker_and_a_nameserver_each_in_a_role_of_its_
 
 @EVERY
 def test_what_selects_its_own_pods_finds_them_and_no_others(name: str):
-    for key, body in workloads(made(name)).items():
+    for key, body in workloads(variant(name)).items():
         assert list(selected(name, body["spec"]["selector"]["matchLabels"])) == [key]
 
 
@@ -130,7 +125,7 @@ def test_policies_let_through_what_services_lead_to(name: str):
 @EVERY
 def test_policies_let_through_nothing_else(name: str):
     metrics = {("TCP", 17953, True)} if "measured" in name else set()
-    found = workloads(made(name))
+    found = workloads(variant(name))
 
     assert set(admitted(name, found["controller"], "ingress")) == {("TCP", 7473, True)} | metrics
     assert set(admitted(name, found["nameserver"], "ingress")) == {("UDP", 1053, True), ("TCP", 1053, True)} | metrics
@@ -140,7 +135,7 @@ def test_policies_let_through_nothing_else(name: str):
 def test_a_nameserver_may_ask_where_the_controller_is_and_follow_it(name: str):
     follows = {("UDP", 53, True), ("TCP", 53, True), ("TCP", 7473, False)}
 
-    assert set(admitted(name, workloads(made(name))["nameserver"], "egress")) == follows
+    assert set(admitted(name, workloads(variant(name))["nameserver"], "egress")) == follows
 
 
 @EVERY
@@ -153,9 +148,9 @@ def test_the_only_peer_that_a_policy_names_is_the_controller(name: str):
 
 @EVERY
 def test_followers_go_to_the_service_of_the_controller_where_the_feed_is(name: str):
-    service = made(name)["Service", "suite-controller"]["spec"]
+    service = variant(name)["Service", "suite-controller"]["spec"]
     [port] = service["ports"]
-    found = workloads(made(name))
+    found = workloads(variant(name))
 
     assert list(selected(name, service["selector"])) == ["controller"]
     assert {options(found[each])["follow"] for each in ("speaker", "nameserver")} == {
@@ -165,7 +160,7 @@ def test_followers_go_to_the_service_of_the_controller_where_the_feed_is(name: s
 
 @MEASURED
 def test_what_is_measured_are_all_pods(name: str):
-    monitor, service = made(name)["ServiceMonitor", "suite"]["spec"], made(name)["Service", "suite-metrics"]
+    monitor, service = variant(name)["ServiceMonitor", "suite"]["spec"], variant(name)["Service", "suite-metrics"]
     [endpoint] = monitor["endpoints"]
 
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
@@ -174,12 +169,12 @@ def test_what_is_measured_are_all_pods(name: str):
 
 
 def test_unless_it_is_measured_a_speaker_is_asked_on_its_own_node_alone():
-    assert options(workloads(made("sqlite"))["speaker"])["probe-listen"] == "127.0.0.1:17953"
+    assert options(workloads(variant("sqlite"))["speaker"])["probe-listen"] == "127.0.0.1:17953"
 
 
 @EVERY
 def test_probes_ask_for_health_where_it_is_told(name: str):
-    for each in workloads(made(name)).values():
+    for each in workloads(variant(name)).values():
         for probe, path in HEALTH.items():
             asked = container(each)[probe]["httpGet"]
             where = listening(name, each)[ports(each)[asked["port"]]["containerPort"]]
@@ -193,7 +188,7 @@ def test_probes_ask_for_health_where_it_is_told(name: str):
 def test_no_two_programs_on_a_node_want_the_same_port(name: str):
     taken = [
         (each["protocol"], each["containerPort"])
-        for body in workloads(made(name)).values()
+        for body in workloads(variant(name)).values()
         if pod(body).get("hostNetwork")
         for each in container(body)["ports"]
     ]
@@ -204,7 +199,7 @@ def test_no_two_programs_on_a_node_want_the_same_port(name: str):
 
 @EVERY
 def test_every_volume_that_is_mounted_is_there_and_every_one_there_is_mounted(name: str):
-    for each in workloads(made(name)).values():
+    for each in workloads(variant(name)).values():
         mounted = [mount["name"] for mount in container(each)["volumeMounts"]]
         assert sorted(mounted) == sorted(volume["name"] for volume in pod(each)["volumes"])
 
@@ -212,7 +207,7 @@ def test_every_volume_that_is_mounted_is_there_and_every_one_there_is_mounted(na
 @EVERY
 def test_every_argument_is_one_the_program_knows(name: str):
     known = {option for parameter in command.params for option in parameter.opts}
-    for each in workloads(made(name)).values():
+    for each in workloads(variant(name)).values():
         verb, *rest = container(each)["args"]
         assert verb == "run"
         assert {argument.partition("=")[0] for argument in rest} <= known
@@ -220,7 +215,7 @@ def test_every_argument_is_one_the_program_knows(name: str):
 
 @EVERY
 def test_files_named_in_arguments_are_in_volumes_that_are_mounted(name: str):
-    for each in workloads(made(name)).values():
+    for each in workloads(variant(name)).values():
         places = [mount["mountPath"] for mount in container(each)["volumeMounts"]]
         files = [value for value in options(each).values() if value.startswith("/")]
         assert [
@@ -230,7 +225,7 @@ def test_files_named_in_arguments_are_in_volumes_that_are_mounted(name: str):
 
 @EVERY
 def test_the_accounts_of_followers_are_those_that_the_controller_lets_in_each_for_its_role(name: str):
-    found = workloads(made(name))
+    found = workloads(variant(name))
     accounts = {key: pod(found[key])["serviceAccountName"] for key in ("nameserver", "speaker")}
 
     assert dict(settings(name).web.service_accounts) == {
@@ -242,7 +237,7 @@ def test_the_accounts_of_followers_are_those_that_the_controller_lets_in_each_fo
 def test_only_the_controller_has_rights_and_a_token_for_the_cluster(name: str):
     kinds = ("RoleBinding", "ClusterRoleBinding")
     bound = {subject["name"] for kind in kinds for each in of_kind(name, kind) for subject in each["subjects"]}
-    tokens = {key for key, each in workloads(made(name)).items() if pod(each)["automountServiceAccountToken"]}
+    tokens = {key for key, each in workloads(variant(name)).items() if pod(each)["automountServiceAccountToken"]}
 
     assert (bound, tokens) == ({"suite-controller"}, {"controller"})
 
@@ -250,7 +245,7 @@ def test_only_the_controller_has_rights_and_a_token_for_the_cluster(name: str):
 @EVERY
 def test_only_speakers_are_root_on_the_nodes_network_with_what_announcing_takes(name: str):
     capabilities = ["NET_RAW", "NET_BIND_SERVICE"] if "bgp" in name.lower() else ["NET_RAW"]
-    body = workloads(made(name))["speaker"]
+    body = workloads(variant(name))["speaker"]
     context = container(body)["securityContext"]
 
     assert pod(body)["hostNetwork"]
@@ -261,7 +256,7 @@ def test_only_speakers_are_root_on_the_nodes_network_with_what_announcing_takes(
 @pytest.mark.parametrize("component", ["controller", "nameserver"])
 def test_the_others_meet_the_pod_security_level_restricted(name: str, component: str):
     """kubernetes.io/docs/concepts/security/pod-security-standards."""
-    body = workloads(made(name))[component]
+    body = workloads(variant(name))[component]
     spec, context = pod(body), container(body)["securityContext"]
     allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
@@ -275,7 +270,7 @@ def test_the_others_meet_the_pod_security_level_restricted(name: str, component:
 
 @EVERY
 def test_every_container_has_a_root_file_system_it_cannot_write_and_no_way_to_more_privileges(name: str):
-    for each in workloads(made(name)).values():
+    for each in workloads(variant(name)).values():
         context = container(each)["securityContext"]
         profile = context.get("seccompProfile") or pod(each)["securityContext"]["seccompProfile"]
         assert (context["readOnlyRootFilesystem"], context["allowPrivilegeEscalation"]) == (True, False)
@@ -310,19 +305,19 @@ def test_with_two_addresses_each_is_reserved_for_a_service_that_is_there():
 
 
 def test_one_controller_at_a_time_writes_to_a_sqlite_file():
-    spec = workloads(made("sqlite"))["controller"]["spec"]
+    spec = workloads(variant("sqlite"))["controller"]["spec"]
 
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
-    assert made("sqlite")["PersistentVolumeClaim", "suite"]["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert variant("sqlite")["PersistentVolumeClaim", "suite"]["spec"]["accessModes"] == ["ReadWriteOnce"]
     assert settings("sqlite").kubernetes.guard_lease is not None
 
 
 def test_with_postgresql_there_are_two_and_no_password_in_the_settings():
-    spec = workloads(made("postgres"))["controller"]["spec"]
+    spec = workloads(variant("postgres"))["controller"]["spec"]
 
     assert (spec["replicas"], spec["strategy"]["type"]) == (2, "RollingUpdate")
     assert settings("postgres").database.password_file == "/etc/suite-secrets/database.password"
-    assert "PersistentVolumeClaim" not in {kind for kind, _ in made("postgres")}
+    assert "PersistentVolumeClaim" not in {kind for kind, _ in variant("postgres")}
 
 
 @EVERY
@@ -332,7 +327,7 @@ def test_budgets_leave_one_and_never_stop_a_drain_for_good(name: str):
         for each in of_kind(name, "PodDisruptionBudget")
         for key in selected(name, each["spec"]["selector"]["matchLabels"])
     }
-    replicas = {key: each["spec"].get("replicas", 99) for key, each in workloads(made(name)).items()}
+    replicas = {key: each["spec"].get("replicas", 99) for key, each in workloads(variant(name)).items()}
 
     assert budgets.keys() == {key for key, count in replicas.items() if count > 1}
     assert all(least < replicas[key] for key, least in budgets.items())
@@ -340,10 +335,10 @@ def test_budgets_leave_one_and_never_stop_a_drain_for_good(name: str):
 
 @EVERY
 def test_every_object_is_in_a_namespace_that_the_two_manifests_bring(name: str):
-    spaces = {each["metadata"].get("namespace") for each in made(name).values()}
+    spaces = {each["metadata"].get("namespace") for each in variant(name).values()}
     wide = {
         kind
-        for kind, each in ((key[0], body) for key, body in made(name).items())
+        for kind, each in ((key[0], body) for key, body in variant(name).items())
         if "namespace" not in each["metadata"]
     }
 
