@@ -249,7 +249,9 @@ def _own_server(target: Target) -> "Listen":
         return own_server(load_configuration(target.config))
     except Fault as fault:
         try:
-            return own_server(snapshot_of(target).configuration)  # the last good one, which a running suite goes on with
+            return own_server(
+                snapshot_of(target).configuration
+            )  # the last good one, which a running suite goes on with
         except Fault:
             raise fault from None
 
