@@ -248,10 +248,8 @@ def _own_server(target: Target) -> "Listen":
     try:
         return own_server(load_configuration(target.config))
     except Fault as fault:
-        try:
-            return own_server(
-                snapshot_of(target).configuration
-            )  # the last good one, which a running suite goes on with
+        try:  # the last good one, which a running suite goes on with
+            return own_server(snapshot_of(target).configuration)
         except Fault:
             raise fault from None
 
