@@ -153,6 +153,11 @@ DNS_DROPPED = _counter(
 )
 DNS_SERIAL = _gauge("suite_dns_serial", "SOA serial by zone", "zone")
 DNS_RECORDS = _gauge("suite_dns_records", "Records by zone", "zone")
+DNS_REFUSED_NAMES = _gauge(
+    "suite_dns_refused_names",
+    "Wishes of Services, static hosts and records for names that they do not get, by reason",
+    "reason",
+)
 DNS_STALE_SECONDS = _gauge("suite_dns_stale_seconds", "How long ago the database was last heard of")
 
 # The process.

@@ -23,7 +23,7 @@ from suite.model.snapshot import Snapshot
 from suite.model.status import Instance
 from suite.nameserver.answers import Answers
 from suite.nameserver.apex import cooling_needed
-from suite.nameserver.metering import count_answers, describe_zones
+from suite.nameserver.metering import count_answers, count_refused, describe_zones
 from suite.nameserver.numbering import Numbering, VersionStore
 from suite.nameserver.plan import ZonePlan, ZonePlanner
 from suite.nameserver.secondaries import Secondaries
@@ -36,6 +36,8 @@ RETRY = 2.0
 LOOK = 1.0
 """Seconds between two looks at how long ago the last contact was, and at the counters."""
 
+NAMED = 20
+"""Refused names that are logged one by one when many are new."""
 DESCRIBE_SHARE = 50
 """Counting the records of all zones takes at most one part of so many of the time."""
 
@@ -125,8 +127,8 @@ class Nameserver:
             updates = await self._numbered(planned.updates)
             updates = [*updates, *(RemoveZone(origin) for origin in self._provisional - self._zones.keys())]
             self._provisional = set()
-            self._snapshot, self.refused = snapshot, planned.refused
-            self._tell_refused(planned.static)
+            self._snapshot = snapshot
+            self._note_refused(planned)
             self.contact(publication.age)
             self._is_stale = publication.age > snapshot.configuration.dns.stale_limit
             if self._is_stale:  # kept from before: never served as if it were new, not for a moment
@@ -154,8 +156,7 @@ class Nameserver:
             notes.append(
                 f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
             )
-        notes += [f"{ref}: {each.message}" for ref, all_of in sorted(self.refused.items()) for each in all_of]
-        notes += [f"{who}: {each.message}" for who, all_of in sorted(self.refused_static.items()) for each in all_of]
+        notes += self._refused_lines()
         snapshot = self._visible  # what the next query sees, not what is on its way
         return Instance(
             "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
@@ -179,13 +180,23 @@ class Nameserver:
         with without_collector() if touched is None else nullcontext():
             return self._planner.plan(snapshot, touched)
 
-    def _tell_refused(self, refused: dict[str, tuple[Refusal, ...]]) -> None:
-        """Log what static names lose, once each time; Services are told by other ways too."""
-        for who, each in refused.items():
-            for refusal in each:
-                if refusal not in self.refused_static.get(who, ()):
-                    _log.warning("%s: %s", who, refusal.message)
-        self.refused_static = refused
+    def _note_refused(self, planned: ZonePlan) -> None:
+        """Keep, count and log who does not get a name; the first of many new ones are named, `suite status` has all."""
+        if (planned.refused, planned.static) == (self.refused, self.refused_static):
+            return
+        before = set(self._refused_lines())
+        self.refused, self.refused_static = planned.refused, planned.static
+        fresh = [line for line in self._refused_lines() if line not in before]
+        for line in fresh[:NAMED]:
+            _log.warning("%s", line)
+        if len(fresh) > NAMED:
+            _log.warning("%d more names are refused; `suite status` has them all", len(fresh) - NAMED)
+        count_refused(self._registry, (*self.refused.values(), *self.refused_static.values()))
+
+    def _refused_lines(self) -> list[str]:
+        """Who does not get which name, and who has it."""
+        services = ((str(ref), told) for ref, told in sorted(self.refused.items()))
+        return [f"{who}: {each}" for who, told in (*services, *sorted(self.refused_static.items())) for each in told]
 
     async def _resume(self, snapshot: Snapshot) -> None:
         """Where secondaries know the zones of the last start: begin with these, so that only what changed is new."""

@@ -1,11 +1,13 @@
 """The DNS server's counters and zones as metrics.  Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from suite.dns import name
 from suite.dns.zone import Zone
 from suite.metrics import names
 from suite.metrics.registry import Labels, Registry
+from suite.model.refusal import Refusal
 
 _HELD_BACK = frozenset({"slipped", "dropped"})
 
@@ -25,6 +27,12 @@ def count_answers(registry: Registry, counts: Mapping[str, int]) -> None:
             held_back[(rest[0],)] = held_back.get((rest[0],), 0) + count
     registry.replace(names.DNS_QUERIES, {labels: count for labels, count in answered.items() if count})
     registry.replace(names.DNS_DROPPED, held_back)
+
+
+def count_refused(registry: Registry, refused: Iterable[tuple[Refusal, ...]]) -> None:
+    """Names that somebody asks for and does not get, by reason."""
+    counts = Counter(refusal.reason.value for each in refused for refusal in each)
+    registry.replace(names.DNS_REFUSED_NAMES, {(reason,): count for reason, count in counts.items()})
 
 
 def describe_zones(registry: Registry, zones: Iterable[Zone]) -> None:
