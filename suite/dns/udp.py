@@ -141,7 +141,7 @@ class Endpoint:
     def _keys(self, count: int) -> list[bytes]:
         """Packets of a batch without their IDs; what is longer than a key may be is cut off and followed by the next one."""
         packets = bytes(self._heads[:count])
-        sizes = self._receive_words[_LEN_WORD : count * _HEADER_WORDS : _HEADER_WORDS].tolist()
+        sizes = self._sizes[:count].tolist()
         return [packets[at : at + size - 2] for at, size in zip(_BEHIND_IDS, sizes, strict=False)]
 
     def _answer_ready(self, answers: Answers, keys: list[bytes]) -> Sequence[int]:
@@ -159,8 +159,8 @@ class Endpoint:
             cards = b"".join(hits)
             counters = cards[COUNTER_AT::CARD]
         self._cards[: len(cards)] = cards
-        self._card_ids[: count * CARD // 2 : CARD // 2] = self._ids[:count]
-        self._vectors[1 : count * 2 : 2] = memoryview(cards).cast(_SIZE)[_CARD_WORDS - 1 :: _CARD_WORDS]
+        self._card_ids[:count] = self._ids[:count]
+        self._vector_sizes[:count] = self._card_sizes[:count]
         ready.tally += counters
         if len(ready.tally) >= TALLY_LIMIT:
             answers.settle()
@@ -178,7 +178,7 @@ class Endpoint:
     def _senders(self, count: int) -> Sequence[int | bytes]:
         """Sender addresses of a batch: words for IPv4, sixteen octets for IPv6."""
         if not self._is_v6:
-            return self._name_words[1 : count * _NAME_SIZE // 4 : _NAME_SIZE // 4].tolist()
+            return self._name_words[:count].tolist()
         names = bytes(self._names[: count * _NAME_SIZE])
         return [names[at + 8 : at + 24] for at in range(0, count * _NAME_SIZE, _NAME_SIZE)]
 
@@ -230,7 +230,7 @@ class Endpoint:
 
     def _packet(self, index: int) -> bytes:
         at = index * self._slot
-        return bytes(self._view[at : at + self._receive_words[index * _HEADER_WORDS + _LEN_WORD]])
+        return bytes(self._view[at : at + self._sizes[index]])
 
     def _place(self, index: int, body: bytes) -> None:
         """Write a reply behind the ID of its query, and send it from there."""
@@ -271,18 +271,21 @@ class Endpoint:
         buffer, cards = bytearray(BATCH * slot), bytearray(BATCH * CARD)
         names, control = bytearray(BATCH * _NAME_SIZE), bytearray(BATCH * _CONTROL_SIZE)
         self._view, self._cards = memoryview(buffer), memoryview(cards)
-        self._ids, self._card_ids = self._view.cast("H")[:: slot // 2], self._cards.cast("H")
+        self._ids, self._card_ids = self._view.cast("H")[:: slot // 2], self._cards.cast("H")[:: CARD // 2]
+        self._card_sizes = self._cards.cast(_SIZE)[_CARD_WORDS - 1 :: _CARD_WORDS]
         self._heads = memoryview((_Head * (BATCH * slot // _HEAD)).from_buffer(buffer))[:: slot // _HEAD]
         self._names, self._control_words = memoryview(names), memoryview(control).cast("I")
-        self._name_words = self._names.cast("I")
+        self._name_words = self._names.cast("I")[1 :: _NAME_SIZE // 4]
         self._buffer_at, self._cards_at = _address(buffer), _address(cards)
         addresses = _address(names), _address(control)
         receive, self._receive = self._headers((self._buffer_at, slot), addresses, is_send=False)
         send, self._send_at = self._headers((self._cards_at, CARD), addresses, is_send=True)
         self._kept = receive, send  # headers and vectors that only the kernel reads
         self._receive_words = memoryview(receive[0]).cast("I")
+        self._sizes = self._receive_words[_LEN_WORD::_HEADER_WORDS]
         self._receive_template = memoryview(bytes(receive[0])).cast("I")
         self._vectors = memoryview(send[1]).cast(_SIZE)
+        self._vector_sizes = self._vectors[1::2]
         self._recvmmsg = _function(
             "recvmmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
         )
