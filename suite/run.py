@@ -376,9 +376,9 @@ class Suite:
     def _starting(self) -> Status:
         """Before the database was read for the first time."""
         why = self._waiting.trouble or "it is starting"
-        instances = [self._instance(role, Snapshot(), (why,), ()) for role in self._roles]
-        if self._nameserver is not None and (names := self._nameserver.instance()).revision:
-            instances = [names if each.role == names.role else each for each in instances]
+        going_on = [each.instance() for each in (self._nameserver, self._speaker) if each is not None]
+        known = {each.role: each for each in going_on if each.revision}
+        instances = [known.get(role) or self._instance(role, Snapshot(), (why,), ()) for role in self._roles]
         return Status(tuple(instances), self._outcome.problems, database=self._waiting.trouble)
 
     def live(self) -> Live:
