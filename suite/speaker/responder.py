@@ -32,7 +32,10 @@ from suite.speaker.reports import contest_report, node_report, state_report
 from suite.speaker.selector import Selector
 
 NICENESS = -15
-"""It works little and seldom, and a second's delay is a death: it goes before everything else on the machine that may wait."""
+"""It works little and seldom, and a second's delay is a death: it goes before the rest of the program, which may wait.
+
+Linux weighs it within the session (autogroup) or control group: other programs are not pushed aside.
+"""
 
 PORT_PAUSE = 1.0
 """Seconds until a heartbeat port that somebody else has is tried again."""
