@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fix_netns import require_tools
+from name_servers import DNSMASQ, NAMED_OPTIONS, UNBOUND
 from suite_running import ROOT, RunningSuite, ask, daemon, free_port, running_suite
 
 if TYPE_CHECKING:
@@ -23,46 +24,29 @@ NOBODY = 1
 """A port on which nobody listens."""
 PROOF = ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
 
-DNSMASQ = """
-port={port}
-listen-address=127.0.0.1
-bind-interfaces
-no-hosts
-no-resolv
+DNSMASQ_LINES = """
 server=127.0.0.1#{nobody}
 stop-dns-rebind
 bogus-priv
-user=
-pid-file={work}/pid
 {lines}
 """
 
-UNBOUND = """
-server:
-  interface: 127.0.0.1@{port}
-  username: ""
-  chroot: ""
-  directory: "{work}"
-  pidfile: "{work}/pid"
-  use-syslog: no
+UNBOUND_LINES = """
   use-caps-for-id: yes
   qname-minimisation: yes
   module-config: "validator iterator"
   trust-anchor: "{proof}"
   private-address: 10.0.0.0/8
-  do-not-query-localhost: no
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@{nobody}
-remote-control:
-  control-enable: no
 {lines}
 """
 
 NAMED = """
-options {{ directory "{work}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion yes;
+options {{ %s recursion yes;
   forward only; forwarders {{ 127.0.0.1 port {nobody}; }}; deny-answer-addresses {{ 10.0.0.0/8; }} except-from {{ "service"; "dashboard"; }};
-  pid-file "{work}/pid"; session-keyfile "{work}/session.key"; managed-keys-directory "{work}"; dnssec-validation yes;
+  dnssec-validation yes;
   {lines} }};
 trust-anchors {{ . static-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"; }};
 controls {{ }};
@@ -125,9 +109,14 @@ FORWARDERS = {
         "127.0.0.1:{port}",
         ["dnsdist", "--supervised", "--disable-syslog", "-C", "{conf}"],
     ),
-    "dnsmasq": ("dnsmasq", DNSMASQ, "127.0.0.1#{port}", ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"]),
-    "unbound": ("Unbound", UNBOUND, "127.0.0.1@{port}", ["unbound", "-d", "-c", "{conf}"]),
-    "named": ("BIND", NAMED, "127.0.0.1 port {port}", ["named", "-g", "-n", "1", "-c", "{conf}"]),
+    "dnsmasq": (
+        "dnsmasq",
+        DNSMASQ + DNSMASQ_LINES,
+        "127.0.0.1#{port}",
+        ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"],
+    ),
+    "unbound": ("Unbound", UNBOUND + UNBOUND_LINES, "127.0.0.1@{port}", ["unbound", "-d", "-c", "{conf}"]),
+    "named": ("BIND", NAMED % NAMED_OPTIONS, "127.0.0.1 port {port}", ["named", "-g", "-n", "1", "-c", "{conf}"]),
 }
 
 
