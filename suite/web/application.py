@@ -124,11 +124,12 @@ def _add_state(app: FastAPI, backend: Backend) -> None:
         state: LeaseState | None = None,
         service: str = "",
         address: str = "",
+        at: Moment = None,
         after: str = "",
         limit: Limit = 1000,
     ) -> LeasePage:
-        """Open leases, in the order of addresses."""
-        snapshot = current(backend, response)
+        """Open leases, or those that were open at a time, in the order of addresses."""
+        snapshot = current(backend, response) if at is None else _past(backend, at)
         found = _leases(snapshot, read_address(address), read_ref(service))
         chosen = [lease for lease in found if (not pool or lease.pool == pool) and state in {None, lease.state}]
         return lease_page(chosen, limit, read_address(after, "after"))
@@ -183,6 +184,11 @@ def _add_history(app: FastAPI, backend: Backend) -> None:
                 limit=limit,
             )
         return [event_document(event) for event in found]
+
+
+def _past(backend: Backend, at: datetime) -> Snapshot:
+    with database(backend) as store:
+        return store.past(utc(at) or at)
 
 
 def _leases(snapshot: Snapshot, address: Address | None, ref: ServiceRef | None) -> list[Lease]:

@@ -7,7 +7,7 @@ import socket
 import stat
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -20,7 +20,7 @@ from suite.dns.zonefile import read
 from suite.metrics.names import new_registry
 from suite.model.address import parse_range
 from suite.model.announcement import Announcement
-from suite.model.changes import Changes
+from suite.model.changes import Changes, Closing
 from suite.model.configuration import Configuration, Listen
 from suite.model.event import Action, Actor, Event
 from suite.model.lease import Lease, LeaseState
@@ -328,6 +328,20 @@ def test_the_history_of_an_address_is_read(history):
     assert [each["service"] for each in server.get("/v1/history?address=10.0.42.7")[1]] == ["default/coffee"]
     status, document = server.get("/v1/history?address=10.0.42.7&at=2001-01-01T00:00:00")
     assert (status, document["error"].partition(" at ")[0]) == (422, "the database begins")
+
+
+def test_leases_are_told_as_they_stood_at_a_time(history):
+    server, store = history
+    now = store.read()
+    [opened] = now.open_leases()
+    ended = Changes(closed=(Closing(opened, "released"),))
+    store.commit(ended, now, now=now.at + timedelta(hours=1))
+    then = (now.at + timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+
+    _, page = server.get(f"/v1/leases?at={then}")
+
+    assert [each["address"] for each in page["leases"]] == ["10.0.42.7"]
+    assert server.get(f"/v1/leases?at={then}&pool=other")[1]["leases"] == []
 
 
 def test_the_newest_hash_is_anchored_in_a_metric(history):
