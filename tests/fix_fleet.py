@@ -149,9 +149,10 @@ class Fleet:
                 speaker.duty.receive(datagram, speaker.clock.shows(self.now))
             else:
                 speaker.wakes_at = float("inf")
-            if speaker.next_timer() <= self.now:
+            if (at := speaker.next_timer()) <= self.now:
                 self._turn(speaker)
-            self._wake(name, max(speaker.next_timer(), self.now + 1e-4))
+                at = speaker.next_timer()
+            self._wake(name, max(at, self.now + 1e-4))
         self.now = until
 
     def owners(self, address: IPv4Address) -> list[str]:

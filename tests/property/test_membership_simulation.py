@@ -236,7 +236,7 @@ def lived_through(data: st.DataObject, count: int, most: int) -> Story:
     return story
 
 
-@settings(max_examples=chances(30))
+@settings(max_examples=chances(20))
 @given(st.data(), st.integers(2, 8))
 def test_whatever_happens_owners_are_few_soon_one_and_in_the_end_metallbs(data: st.DataObject, count: int) -> None:
     story = lived_through(data, count, most=6)
