@@ -4,7 +4,7 @@ What can be answered at once leaves at once, also past a transfer that began bef
 keep the order of the questions (RFC 7766 section 6.2.1.1).  Transfers share what is left of each turn, one message after
 the other, so none of them stands still and none holds up another.
 
-Everything is bounded: a turn by `TURN` octets and one message, running transfers by `STREAMS`; a question that finds no
+Everything is bounded: a turn by `QUESTIONS`, and by `TURN` octets and one message, running transfers by `STREAMS`; a question that finds no
 room stays in the buffer, and `is_full` says when the buffer needs no more octets to make a whole question.
 """
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STREAMS = 8
 """Transfers of one connection that run side by side; with more, the next question waits until one has ended."""
+QUESTIONS = 256
+"""Questions that one turn answers or passes over; the next turn goes on with the others."""
 TURN = 0x10000
 BUSY_IDLE = 2.0
 """Seconds that a connection may idle when three quarters of all are taken."""
@@ -38,6 +40,9 @@ class Conversation:
         self._converse, self._client = converse, client
         self._buffer = bytearray()
         self._streams: deque[Iterator[bytes]] = deque()
+        self._answered = 0
+        self.is_unfinished = False
+        """Whether the last turn left something to say."""
         self.is_broken = False
         """Whether the client announced less than a header: nothing behind it can be trusted to be a message."""
 
@@ -61,8 +66,9 @@ class Conversation:
         self._buffer += octets
 
     def turn(self) -> bytes:
-        """Give the next framed replies, at most `TURN` octets and one message; nothing when all is said."""
+        """Give the next framed replies, at most `TURN` octets and one message; `is_unfinished` tells whether there are more."""
         out = bytearray()
+        self._answered = 0
         while True:
             self._answer(out)
             if not self._streams:
@@ -70,6 +76,7 @@ class Conversation:
             self._go_on(out)
             if len(out) >= TURN:
                 break
+        self.is_unfinished = self.is_streaming or len(out) >= TURN or self._answered >= QUESTIONS
         return bytes(out)
 
     def end(self) -> None:
@@ -79,7 +86,11 @@ class Conversation:
 
     def _answer(self, out: bytearray) -> None:
         """Answer the questions that wait, and begin their transfers, while there is room."""
-        while len(out) < TURN and len(self._streams) < STREAMS and (packet := self._next_packet()) is not None:
+        while len(out) < TURN and self._answered < QUESTIONS and len(self._streams) < STREAMS:
+            packet = self._next_packet()
+            if packet is None:
+                return
+            self._answered += 1
             replies = self._converse(packet, self._client)
             if isinstance(replies, tuple):
                 for message in replies:

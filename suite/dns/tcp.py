@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.dns.conversation import TURN, Conversation, idle_seconds
+from suite.dns.conversation import Conversation, idle_seconds
 
 if TYPE_CHECKING:
     from suite.dns.conversation import Converse
@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(out)
         if self._conversation.is_broken:
             self._transport.close()
-        elif self._conversation.is_streaming or len(out) >= TURN:
+        elif self._conversation.is_unfinished:
             self._next = asyncio.get_running_loop().call_soon(self._work_on)
         elif self._is_ended:
             self._transport.close()

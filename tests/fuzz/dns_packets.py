@@ -80,8 +80,9 @@ def converse(octets: bytes) -> None:
     said, half = b"", len(octets) // 2
     for segment in (octets[:half], octets[half:]):
         talk.feed(segment)
-        while turn := talk.turn():
-            said += turn
+        said += talk.turn()
+        while talk.is_unfinished:
+            said += talk.turn()
     assert not talk.is_streaming
     while said:
         end = 2 + int.from_bytes(said[:2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.dns.conversation import STREAMS, TURN, Conversation, idle_seconds
+from suite.dns.conversation import QUESTIONS, STREAMS, TURN, Conversation, idle_seconds
 
 CLIENT = b"\x7f\0\0\1"
 
@@ -45,9 +45,9 @@ def idents(octets: bytes) -> list[int]:
 
 
 def all_of(talk: Conversation) -> list[int]:
-    said = []
-    while turn := talk.turn():
-        said += idents(turn)
+    said = idents(talk.turn())
+    while talk.is_unfinished:
+        said += idents(talk.turn())
     return said
 
 
@@ -91,9 +91,17 @@ def test_one_transfer_more_than_may_run_waits_and_is_answered_in_the_end():
 
 
 def test_a_turn_is_bounded_by_its_octets_and_one_message():
-    talk = conversation(*(question(number) for number in range(2_000)), question(0, b"transfer"))
+    talk = conversation(question(0, b"transfer"), *(question(number) for number in range(2_000)))
 
     assert TURN <= len(talk.turn()) <= TURN + 2 + 0xFFFF
+
+
+def test_questions_that_deserve_silence_cost_a_turn_no_more_than_others():
+    talk = conversation(*(question(number, b"silence") for number in range(QUESTIONS)), question(9))
+
+    first, was_unfinished, second = talk.turn(), talk.is_unfinished, talk.turn()
+
+    assert (first, was_unfinished, idents(second), talk.is_unfinished) == (b"", True, [9], False)
 
 
 def test_no_number_of_questions_makes_a_transfer_stand_still():

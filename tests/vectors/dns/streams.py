@@ -53,8 +53,9 @@ class Unplugged:
 
     def send(self, octets: bytes) -> None:
         self._conversation.feed(octets)
-        while turn := self._conversation.turn():
-            self._said += turn
+        self._said += self._conversation.turn()
+        while self._conversation.is_unfinished:
+            self._said += self._conversation.turn()
 
     def end(self) -> None:
         self._is_ended = True
