@@ -11,8 +11,9 @@ import pytest
 from dns_running import running
 
 from suite.dns.catalogue import Zones
-from suite.dns.feed import ChangeZone, RemoveZone, SetState
+from suite.dns.feed import PIECE, ChangeZone, RemoveZone, ReplaceZone, SetState
 from suite.dns.name import from_text
+from suite.dns.nodes import head
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
 from suite.dns.settings import Settings
@@ -116,6 +117,21 @@ def test_a_dead_worker_loses_no_packet_and_the_spare_knows_the_last_change():
             answers = [sock.recv(512) for _ in range(50)]
 
     assert [answer[-4:] for answer in answers] == [b"\x0a\0\0\2"] * 50
+
+
+def test_a_zone_that_travels_in_pieces_is_whole_for_every_worker_the_spare_and_who_comes_later():
+    names = [from_text(f"n{number}.large.") for number in range(2 * PIECE + 1)]
+    soa = RRset(from_text("large."), 6, 30, (parse_rdata(6, "ns.service. host.service. 1 2 3 4 5"),))
+    folded = {name: head(1, 30, leased=True) + number.to_bytes(4) for number, name in enumerate(names)}
+    asked = [QUERY[:12] + names[number] + QUERY[-4:] for number in (0, PIECE, 2 * PIECE)]
+    expected = [number.to_bytes(4) for number in (0, PIECE, 2 * PIECE)]
+    with running(zones(), processes=True) as here:
+        here.publish(ReplaceZone(Zone.build(from_text("large."), [soa], folded=folded)), revision=2)
+
+        assert [here.tcp(question)[-4:] for question in asked] == expected
+        for _ in range(3):
+            assert [here.udp(question)[-4:] for question in asked] == expected
+            os.kill(workers(here)[0].body.pid, signal.SIGKILL)
 
 
 def test_worker_after_worker_may_die():
