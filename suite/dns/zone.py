@@ -139,6 +139,12 @@ class Zone:
                 found = key, above
         return found
 
+    @property
+    def size(self) -> int:
+        """The number of records; counted without unfolding any."""
+        standing = (here for _, here in self.nodes.standing())
+        return sum(1 if isinstance(here, bytes) else sum(len(each.rdatas) for each in here.rrsets) for here in standing)
+
     def rrsets(self) -> Iterator[RRset]:
         """Give every record set, in no order, glue and occluded data included."""
         for node in self.nodes.values():

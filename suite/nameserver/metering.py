@@ -42,6 +42,6 @@ def describe_zones(registry: Registry, zones: Iterable[Zone]) -> None:
     for zone in zones:
         origin = (name.to_text(zone.origin),)
         serials[origin] = zone.serial
-        sizes[origin] = sum(len(rrset.rdatas) for rrset in zone.rrsets())
+        sizes[origin] = zone.size
     registry.replace(names.DNS_SERIAL, serials)
     registry.replace(names.DNS_RECORDS, sizes)

@@ -157,3 +157,7 @@ def test_a_removed_name_is_gone_from_every_view():
 
     assert (key in fewer, fewer.get(key), len(fewer), key in nodes) == (False, None, len(nodes) - 1, True)
     assert key not in list(fewer)
+
+
+def test_the_size_of_a_zone_is_its_records():
+    assert zone(rrset("a", "A", "10.0.0.1"), rrset("b.c", "A", "10.0.0.1", "10.0.0.2")).size == 4
