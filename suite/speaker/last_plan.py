@@ -68,14 +68,17 @@ class LastPlan:
     async def keep(self, newest: Callable[[], Snapshot], is_current: Callable[[], bool]) -> None:
         """Keep what is newest on the disk, until cancelled; nothing is written while nothing changes."""
         held: tuple[str, int] | None = None
+        fault = ""
         while True:
             snapshot, began = newest(), time.monotonic()
             if snapshot.is_complete and is_current() and held != (snapshot.epoch, snapshot.revision):
                 try:
                     await asyncio.to_thread(self._keep, snapshot)
-                    held = snapshot.epoch, snapshot.revision
+                    held, fault = (snapshot.epoch, snapshot.revision), ""
                 except OSError as error:
-                    _log.warning("the plan could not be kept in %s: %s", self._path, error.strerror)
+                    if (now := str(error)) != fault:
+                        _log.warning("the plan could not be kept in %s: %s", self._path, error.strerror)
+                    fault = now
             await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - began)))
 
     async def _look_after(self, announcing: asyncio.Event) -> None:
