@@ -43,7 +43,7 @@ class Cuts:
             del self._below[gone]
         if not cuts:
             return
-        for origin, owners in touched.items():
+        for origin, owners in touched.items() if self._below else ():
             self._learn(origin, owners, claims)
         fresh = cuts - self._below.keys()
         self._below |= {cut: set() for cut in fresh}
