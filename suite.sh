@@ -182,7 +182,7 @@ prepare() {
     flock 9 2>/dev/null || true # two first starts at once: the second waits, then finds all done
     if ! is_prepared "$1"; then
         "$python" -m pip --version >/dev/null 2>&1 || make_venv # none yet, half a one, or one of a Python that is gone
-        say "installing $(grep -c == "$1") packages into .venv, once (half a minute, 330 MB)"
+        say "installing $(grep -c == "$1") packages into .venv, once (about half a minute)"
         "$python" -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps \
             --only-binary=:all: --requirement "$1" >&2 || fail 'pip could not install the packages; the lines above say why'
         stamp "$runtime_lock" >"$venv/.stamp-runtime_lock"

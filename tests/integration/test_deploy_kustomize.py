@@ -6,19 +6,18 @@ import shutil
 import subprocess
 import textwrap
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from deploy_files import CHART, DEPLOY, KUSTOMIZE, NAMESPACE, VARIANTS, Objects, chart, installed, objects
 from kubernetes_models import faults
+from kubernetes_validate import validate
 from kustomization import build
 from project_files import text
 
 OVERLAYS = ("sqlite", "postgres", "bgp")
 COMPONENTS = ("monitoring", "secrets", "hostnames", "beside-metallb", "bgp", "keys", "second-address")
 HELM = shutil.which("helm")
-SCHEMAS = find_spec("kubernetes_validate")
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
 COMPONENTS_OF = {"controller": "Deployment", "speaker": "DaemonSet", "nameserver": "Deployment"}
 
@@ -133,13 +132,8 @@ def test_the_manifests_are_what_kubernetes_calls_so(name: str):
         assert faults(each) == []
 
 
-@pytest.mark.skipif(
-    SCHEMAS is None, reason="beyond this machine: no kubernetes-validate (schemas of every release, 110 MB)"
-)
 @pytest.mark.parametrize("release", ["1.26", "1.35"])
 def test_every_object_of_every_form_is_what_a_release_of_kubernetes_describes(release: str):
-    from kubernetes_validate import validate
-
     everything = [each for variant in VARIANTS.values() for each in build(*variant.folders).values()]
     distinct = {json.dumps(each, sort_keys=True): each for each in everything if each["kind"] not in FOREIGN}
     for each in distinct.values():
