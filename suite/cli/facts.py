@@ -42,8 +42,10 @@ def gather(target: Target) -> Facts:
         gateways=(*procfs.gateways(_read("net/route")), *procfs.gateways6(_read("net/ipv6_route"))),
         listeners=tuple(_listeners()),
     )
-    facts = replace(facts, **_state(target), **_told(target))
-    if not facts.configuration.l2_advertisements:
+    facts = replace(
+        facts, **_state(target), **_told(target), running=_running(target) if facts.is_running else frozenset()
+    )
+    if not facts.configuration.l2_advertisements or not facts.has_role("speaker"):
         return facts
     return replace(facts, host=_layer2(), dhcp=_overheard(target) if facts.is_running else ())
 
@@ -169,6 +171,16 @@ def _is_running(target: Target) -> bool:
     except OSError:
         return False
     return True
+
+
+def _running(target: Target) -> frozenset[str]:
+    """The roles of the suite that answers here."""
+    from suite.cli.desk import ask
+
+    try:
+        return frozenset(each["role"] for each in ask(target, "/v1/status")["instances"] if each["here"])
+    except Fault:  # it has ended since
+        return frozenset()
 
 
 def _listeners() -> Iterator[Listener]:

@@ -72,6 +72,8 @@ class Facts:
     database_time: datetime | None = None
     """Time of the newest commit."""
     is_running: bool = False
+    running: frozenset[str] = frozenset()
+    """The roles of the suite that runs here; empty when none does, or nobody may know."""
     config: str = ""
     problems: tuple[Problem, ...] = ()
     configuration: Configuration = field(default_factory=Configuration)
@@ -92,6 +94,10 @@ class Facts:
     names: NameFacts = field(default_factory=NameFacts)
     host: layer2.HostFacts | None = None
     """What the kernel says of its interfaces; None where nothing is announced by layer 2, or nobody may know."""
+
+    def has_role(self, role: str) -> bool:
+        """Whether this machine plays it: the running suite says so, and the configuration where none runs."""
+        return role in (self.running or self.configuration.roles)
 
 
 def examine(facts: Facts) -> list[Finding]:
@@ -213,8 +219,8 @@ def check_pools(facts: Facts) -> Iterable[Finding]:
 
 
 def check_privilege(facts: Facts) -> Iterable[Finding]:
-    """Layer 2 can be announced from here."""
-    if not facts.configuration.l2_advertisements:
+    """Layer 2 can be announced from here, where this machine is one that announces."""
+    if not facts.configuration.l2_advertisements or not facts.has_role("speaker"):
         return
     if facts.capabilities >> CAP_NET_RAW & 1:
         yield Finding("privilege", Severity.OK, "CAP_NET_RAW is there, so layer 2 can be announced")

@@ -219,6 +219,12 @@ def test_doctor_finds_nothing_wrong_beside_a_running_suite(calm):
     assert [each for each in found if each["severity"] == "error"] == []
 
 
+def test_doctor_asks_for_no_right_to_announce_where_no_speaker_runs(calm):
+    found = calm.told("doctor", "--forwarder", "none", "--config", str(calm.folder / "suite.yaml"))
+
+    assert {"privilege", "layer2"}.isdisjoint(each["check"] for each in found)
+
+
 def test_a_suite_that_is_not_there_is_exit_code_3(tmp_path):
     suite = Suite(tmp_path, 0)
 

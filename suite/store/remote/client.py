@@ -112,10 +112,11 @@ class Client:
     ) -> Iterator[http.client.HTTPResponse]:
         is_read, self._is_asking = False, True
         try:
+            authorization = self._authorization()
             connection = self._connected()
             if connection.sock is not None:
                 connection.sock.settimeout(patience)
-            connection.request(method, target, body, headers | self._authorization())
+            connection.request(method, target, body, headers | authorization)
             with connection.getresponse() as response:
                 yield response
                 is_read = response.isclosed()
@@ -147,13 +148,13 @@ class Client:
         agent = {"User-Agent": f"suite/{__version__}"}
         if self.remote.token_file is None:
             return agent
-        token = self.remote.token_file.read_text(encoding="ascii").strip()
+        token = _read(self.remote.token_file).strip()
         return agent | {"Authorization": f"Bearer {token}"}
 
     def _authority(self) -> str:
         """The pinned certificate, in PEM; the file is read anew, for it may have been replaced."""
         if self.remote.ca_file is not None:
-            return self.remote.ca_file.read_text(encoding="ascii")
+            return _read(self.remote.ca_file)
         if self.remote.fingerprint and not self._pinned:
             self._pinned = _fetched(self.remote)
         return self._pinned
@@ -162,6 +163,13 @@ class Client:
 def fingerprint_of(certificate: str) -> str:
     """``sha256:`` and the hash of a certificate in PEM."""
     return f"sha256:{sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} holds something else than a token or a certificate in PEM") from None
 
 
 def _is_secure(remote: Remote) -> bool:
@@ -240,9 +248,11 @@ def _require(response: http.client.HTTPResponse, status: int) -> None:
 
 
 def _told(url: str, error: BaseException) -> str:
-    """An error in words; those of the operating system without their numbers."""
+    """An error in words; those of the operating system without their numbers, and of a file with its name."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{url}: its certificate is not of the pinned authority ({error.verify_message})"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{url} is not asked, because {error.filename} cannot be read: {error.strerror}"
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
     return f"{url}: {why}"
 

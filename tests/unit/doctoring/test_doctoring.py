@@ -140,6 +140,20 @@ def test_a_privilege_nobody_needs_is_not_missed():
     assert trouble(capabilities=0, configuration=replace(CONFIGURATION, l2_advertisements=())) == []
 
 
+@pytest.mark.parametrize(
+    ("configured", "running", "is_missed"),
+    [
+        pytest.param(("controller", "web"), (), False, id="the-configuration-has-no-speaker"),
+        pytest.param(("controller", "speaker"), ("controller", "web"), False, id="the-running-suite-has-none"),
+        pytest.param(("controller", "web"), ("speaker", "web"), True, id="the-running-suite-has-one"),
+    ],
+)
+def test_the_privilege_to_announce_is_missed_only_where_a_speaker_runs(configured, running, is_missed):
+    found = trouble(capabilities=0, configuration=replace(CONFIGURATION, roles=configured), running=frozenset(running))
+
+    assert [check for check, *_ in found] == ["privilege"] * is_missed
+
+
 def test_a_low_port_needs_a_privilege():
     assert listening_on(("10.0.0.1", 53)) == [("ports", "error", "10.0.0.1:53 needs a privilege that this user lacks")]
     assert listening_on(("10.0.0.1", 53), capabilities=1 << CAP_NET_BIND_SERVICE | 1 << CAP_NET_RAW) == []
