@@ -24,6 +24,7 @@ from suite.speaker.lookahead import Lookahead
 from suite.speaker.proving import Proving
 from suite.speaker.reports import conflict_report, dhcp_report, finding_report, owned_report
 from suite.speaker.selector import Reader, Selector
+from suite.speaker.troubles import BINDING, DEVICE, INTERFACE, Troubles
 from suite.speaker.usable_links import EXCLUDED, UsableLinks
 
 ANNOUNCED_AT_ONCE = 64
@@ -62,8 +63,8 @@ class Wire:
 class Lan:
     """All interfaces of this node. `random` gives the times of probes."""
 
-    def __init__(self, selector: Selector, tell: Callable[[Message], None], random: Random) -> None:
-        self._selector, self._tell, self._random = selector, tell, random
+    def __init__(self, selector: Selector, tell: Callable[[Message], None], troubles: Troubles, random: Random) -> None:
+        self._selector, self._tell, self._troubles, self._random = selector, tell, troubles, random
         self._interfaces = Interfaces()
         self._usable = UsableLinks()
         self._wires: dict[str, Wire] = {}
@@ -119,6 +120,7 @@ class Lan:
         self.links = self._usable.update(interfaces, now)
         self.settles_at = self._usable.next_timer(now)
         usable = {link.name for link in self.links}
+        self._troubles.keep_interfaces(usable)
         for name, wire in list(self._wires.items()):
             current = interfaces.get(name)
             if name not in usable or current is None or current.index != wire.link.interface.index:
@@ -203,13 +205,14 @@ class Lan:
         """Find the device that is to carry owned addresses; without one, its kernel's owner carries them."""
         if device == self._bind_device:
             return
+        self._troubles.clear(BINDING)
         self._bind_device = device
         interface = self._interfaces.by_name().get(device) if device else None
         if self._bound is not None:
             self._bound.close()
         self._bound = BoundAddresses(interface.index) if interface else None
-        if device and interface is None:
-            self._trouble(device, "does not exist; no address is bound")
+        is_lacking = device is not None and interface is None
+        self._troubles.say(DEVICE, f"{device}: does not exist; no address is bound" if is_lacking else "")
 
     def _update(self, link: Link, now: float) -> None:
         old = link.interface.mac
@@ -226,11 +229,12 @@ class Lan:
             link = Link(self._interfaces.by_name()[name], self._templates, answers_ping=self._answers_ping)
             overhearer = Overhearer(name) if self._watches_dhcp else None
         except MissingPrivilegeError as missing:
-            self._trouble(name, str(missing))
+            self._troubles.say(INTERFACE + name, f"{name}: {missing}")
             return
         except OSError as fault:  # it vanished in between; netlink will say so
-            self._trouble(name, f"cannot be listened on: {fault}")
+            self._troubles.say(INTERFACE + name, f"{name}: cannot be listened on: {fault}")
             return
+        self._troubles.clear(INTERFACE + name)
         wire = self._wires[name] = Wire(link, overhearer=overhearer)
         if overhearer is not None:
             self._selector.watch(overhearer.socket.fileno(), lambda _now: self._overhear(wire, overhearer))
@@ -283,12 +287,14 @@ class Lan:
 
     def _bind(self, owned: frozenset[Address]) -> None:
         """Before the LAN hears of an address, this machine must accept its packets."""
-        if self._bound is None or self._bound.held == owned:
+        if self._bound is None:
             return
         try:
             self._bound.hold(owned)
         except BindError as refused:
-            self._trouble("", str(refused))
+            self._troubles.say(BINDING, str(refused))
+        else:
+            self._troubles.clear(BINDING)
 
     def _equip(self, wire: Wire, addresses: frozenset[Address], now: float) -> None:
         link, name = wire.link, wire.link.interface.name
@@ -307,11 +313,13 @@ class Lan:
 
     def _own(self, wire: Wire, addresses: frozenset[Address], watched: frozenset[bytes]) -> bool:
         """Whether the interface took it; one that vanished in between is dropped as soon as the kernel says so."""
+        about = INTERFACE + wire.link.interface.name
         try:
             wire.link.own(addresses, watched)
         except OSError as fault:
-            self._trouble(wire.link.interface.name, f"cannot be listened on: {fault}")
+            self._troubles.say(about, f"{wire.link.interface.name}: cannot be listened on: {fault}")
             return False
+        self._troubles.clear(about)
         self._listen(wire)
         return True
 
@@ -335,9 +343,6 @@ class Lan:
         return is_proven
 
     # Reports
-
-    def _trouble(self, interface: str, text: str) -> None:
-        self._tell({"kind": "trouble", "interface": interface, "text": text})
 
     def _tell_released(self, name: str, address: Address) -> None:
         self._tell({"kind": "released", "address": str(address), "interface": name})

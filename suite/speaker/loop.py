@@ -146,7 +146,7 @@ class Speaker:
 
     def instance(self) -> Instance:
         """What this role says about itself."""
-        reasons = [each for each in (self._lack, self.picture.trouble) if each]
+        reasons = [*filter(None, [self._lack]), *self.picture.troubles.values()]
         if not self._snapshot.is_complete:
             reasons.append("it has no snapshot yet")
         notes = [*self._peer_faults.values(), *self.picture.notes()]

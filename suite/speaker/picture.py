@@ -57,12 +57,12 @@ class Picture:
         self.conflicts: list[Message] = []
         """Who else claimed addresses of ours within the last minutes."""
         self.is_drained = False
-        self.trouble = ""
-        """What keeps layer 2 from working; empty for nothing."""
+        self.troubles: dict[str, str] = {}
+        """What keeps layer 2 from working, by what it concerns."""
 
     def forget(self) -> None:
         """The process ended; another one will say anew."""
-        self.owned, self.nodes, self.conflicts, self.is_drained, self.trouble = {}, {}, [], False, ""
+        self.owned, self.nodes, self.conflicts, self.is_drained, self.troubles = {}, {}, [], False, {}
 
     def take(self, message: Message) -> None:
         """A report of layer 2."""
@@ -73,7 +73,7 @@ class Picture:
                 self.owned.get(parse_address(message["address"]), {}).pop(message["interface"], None)
                 _log.info("%s is not announced on %s any more", message["address"], message["interface"])
             case "trouble":
-                self._take_trouble(message)
+                self._take_trouble(message["about"], message["text"])
             case "state":
                 self._take_state(message)
             case "node":
@@ -149,11 +149,15 @@ class Picture:
         self._registry.add(names.TAKEOVERS)
         _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
 
-    def _take_trouble(self, message: Message) -> None:
-        trouble = ": ".join(filter(None, (message["interface"], message["text"])))
-        if trouble and trouble != self.trouble:
-            _log.error("layer 2: %s", trouble)
-        self.trouble = trouble
+    def _take_trouble(self, about: str, text: str) -> None:
+        """One begins, changes or, with an empty text, is over; the log has both ends."""
+        if self.troubles.get(about, "") == text:
+            return
+        if text:
+            self.troubles[about] = text
+            _log.error("layer 2: %s", text)
+        else:
+            _log.info("layer 2: over: %s", self.troubles.pop(about))
 
     def _take_conflict(self, message: Message) -> None:
         """Somebody else uses an address that this node announces; the responder defends it, people must end it."""
@@ -205,6 +209,8 @@ class Picture:
             self._take_node(each)
         self.nodes = {each["name"]: each for each in message["nodes"]}
         self.conflicts = message["conflicts"]
+        for about in self.troubles.keys() | message["troubles"].keys():
+            self._take_trouble(about, message["troubles"].get(about, ""))
         self.is_drained = bool(message["drained"])
         deaths: dict[tuple[str, ...], float] = {(name,): each["deaths"] for name, each in self.nodes.items()}
         self._registry.replace(names.SPEAKER_DEATHS, deaths)

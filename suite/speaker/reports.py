@@ -73,6 +73,7 @@ def state_report(
     faults: Mapping[Fault, int],
     links: Iterable[Link],
     conflicts: list[Message],
+    troubles: Mapping[str, str],
     *,
     drained: bool,
 ) -> Message:
@@ -84,6 +85,7 @@ def state_report(
         "faults": {str(fault): count for fault, count in faults.items()},
         "links": [link_report(link) for link in links],
         "conflicts": conflicts,
+        "troubles": dict(troubles),
     }
 
 

@@ -30,6 +30,7 @@ from suite.speaker.ownership import Decision, Entry, Ownership, placements
 from suite.speaker.path_watch import PathWatch
 from suite.speaker.reports import contest_report, node_report, state_report
 from suite.speaker.selector import Selector
+from suite.speaker.troubles import PORT, Troubles
 
 NICENESS = -15
 """It works little and seldom, and a second's delay is a death: it goes before the rest of the program, which may wait.
@@ -49,7 +50,8 @@ class Responder:
     ) -> None:
         self._channel, self._clock, self._random = channel, clock, random or SystemRandom()
         self._selector = Selector(clock)
-        self._lan = Lan(self._selector, channel.send, self._random)
+        self._troubles = Troubles(channel.send)
+        self._lan = Lan(self._selector, channel.send, self._troubles, self._random)
         self._paths = PathWatch(self._selector, channel.send, self._random.random)
         self._duty: Duty | None = None
         self._heartbeats: HeartbeatLink | None = None
@@ -162,10 +164,10 @@ class Responder:
             try:
                 self._heartbeats = HeartbeatLink(wanted.port)
             except OSError as fault:
-                self._channel.send({"kind": "trouble", "interface": "", "text": str(fault)})
+                self._troubles.say(PORT, str(fault))
                 self._opens_at = now + PORT_PAUSE
                 return
-            self._channel.send({"kind": "trouble", "interface": "", "text": ""})
+            self._troubles.clear(PORT)
             for descriptor in self._heartbeats.filenos():
                 self._selector.watch(descriptor, self._hear_fleet)
         self._heartbeats.know({name: each for name, each in wanted.addresses.items() if name != wanted.name})
@@ -288,7 +290,8 @@ class Responder:
     def _tell_state(self) -> None:
         faults, drained = self._duty.membership.faults if self._duty else {}, self._leaving_at == float("inf")
         sockets, conflicts = self._lan.sockets(), self._lan.conflicts(self._clock())
-        self._channel.send(state_report(self._nodes.values(), faults, sockets, conflicts, drained=drained))
+        troubles = self._troubles.report()
+        self._channel.send(state_report(self._nodes.values(), faults, sockets, conflicts, troubles, drained=drained))
         self._paths.tell_all(self._clock())
 
 

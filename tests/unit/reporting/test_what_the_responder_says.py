@@ -9,9 +9,13 @@ from suite.metrics import names
 from suite.metrics.names import new_registry
 from suite.model.snapshot import Snapshot
 from suite.speaker.picture import Picture
+from suite.speaker.troubles import BINDING, INTERFACE, PORT, Troubles
 
 POOLS = "address-pools: [{name: lan, protocol: layer2, addresses: [10.0.42.0/24], excluded: [10.0.42.1]}]"
 VIP = ip_address("10.0.42.0")
+STATE = {"kind": "state", "drained": False, "nodes": [], "faults": {}, "links": [], "conflicts": [], "troubles": {}}
+NO_PORT = "UDP port 7947: Address already in use"
+NO_RIGHT = "10.0.42.0 could not be put on device 1: Operation not permitted; it needs CAP_NET_ADMIN"
 
 
 def watching(told=None, registry=None):
@@ -113,7 +117,7 @@ def test_a_short_silence_of_a_node_stands_in_the_log_afterwards(caplog):
 def test_deaths_and_heartbeats_that_were_not_believed_are_counted():
     registry = new_registry()
     nodes = [node("compute2", live=True) | {"deaths": 3}]
-    state = {"kind": "state", "drained": False, "nodes": nodes, "faults": {"forged": 7}, "links": [], "conflicts": []}
+    state = STATE | {"nodes": nodes, "faults": {"forged": 7}}
 
     watching(registry=registry).take(state)
 
@@ -123,11 +127,10 @@ def test_deaths_and_heartbeats_that_were_not_believed_are_counted():
 
 def test_the_status_names_who_else_claims_an_address_until_that_is_over():
     picture, claim = watching(), {"address": str(VIP), "interface": "eth0", "mac": "02:00:00:00:00:ff"}
-    state = {"kind": "state", "drained": False, "nodes": [], "faults": {}, "links": []}
 
-    picture.take(state | {"conflicts": [claim | {"in_fleet": False}]})
+    picture.take(STATE | {"conflicts": [claim | {"in_fleet": False}]})
     during = picture.notes()
-    picture.take(state | {"conflicts": []})
+    picture.take(STATE)
 
     assert during == ["10.0.42.0 is ours, and a stranger, 02:00:00:00:00:ff, claims it on eth0"]
     assert picture.notes() == []
@@ -139,7 +142,7 @@ def test_many_conflicts_do_not_fill_the_status():
         {"address": f"10.0.42.{number}", "interface": "eth0", "mac": "02:00:00:00:00:ff", "in_fleet": True}
         for number in range(16)
     ]
-    picture.take({"kind": "state", "drained": False, "nodes": [], "faults": {}, "links": [], "conflicts": claims})
+    picture.take(STATE | {"conflicts": claims})
 
     assert (len(picture.notes()), picture.notes()[-1]) == (9, "8 more such conflicts")
 
@@ -149,3 +152,53 @@ def test_a_node_without_a_usable_interface_says_so():
     picture.take(node("compute1", live=True))
 
     assert picture.notes() == ["no interface of it can announce: none is up, has a network and no master"]
+
+
+def responding():
+    """What the process says of troubles, and the picture that the speaker makes of it."""
+    picture = watching()
+    return Troubles(picture.take), picture
+
+
+def test_a_trouble_that_is_over_leaves_the_one_that_still_holds():
+    troubles, picture = responding()
+
+    troubles.say(PORT, NO_PORT)
+    troubles.say(BINDING, NO_RIGHT)
+    both = list(picture.troubles.values())
+    troubles.clear(BINDING)
+
+    assert both == [NO_PORT, NO_RIGHT]
+    assert list(picture.troubles.values()) == [NO_PORT]
+
+
+def test_what_is_said_again_and_again_stands_in_the_log_once_with_its_end(caplog):
+    caplog.set_level("INFO")
+    troubles, _ = responding()
+
+    for _ in range(3):
+        troubles.say(BINDING, NO_RIGHT)
+    for _ in range(3):
+        troubles.clear(BINDING)
+
+    assert caplog.messages == [f"layer 2: {NO_RIGHT}", f"layer 2: over: {NO_RIGHT}"]
+
+
+def test_troubles_of_an_interface_go_with_it():
+    troubles, picture = responding()
+    troubles.say(PORT, NO_PORT)
+    for name in ("eth0", "eth1"):
+        troubles.say(INTERFACE + name, f"{name}: cannot be listened on")
+
+    troubles.keep_interfaces({"eth1"})
+
+    assert list(picture.troubles.values()) == [NO_PORT, "eth1: cannot be listened on"]
+
+
+def test_a_whole_state_makes_up_for_troubles_that_were_missed():
+    picture = watching()
+    picture.take({"kind": "trouble", "about": PORT, "text": NO_PORT})
+
+    picture.take(STATE | {"troubles": {BINDING: NO_RIGHT}})
+
+    assert picture.troubles == {BINDING: NO_RIGHT}
