@@ -254,7 +254,11 @@ def _nobody_ready(service: Service, known: Endpoints) -> str:
     if known.endpoints:
         return f"none of its {len(known.endpoints)} endpoints is ready"
     wanted = ", ".join(f"{key}={value}" for key, value in service.selector)
-    return f"it has no endpoints: no pod has the labels {wanted}" if wanted else "it has no endpoints"
+    if not wanted:
+        return "it has no endpoints"
+    # A slice lists pods with an address: that it lists none does not say that none is selected.
+    why = "(none is selected, or those that are have not started)"
+    return f"it has no endpoints: no pod with an address has the labels {wanted} {why}"
 
 
 def _announcement(view: _View) -> Link:
