@@ -57,6 +57,8 @@ def test_one_of_two_ports_that_leads_nowhere_is_told():
 def test_without_endpoints_the_selector_is_named_and_that_pods_may_not_have_started():
     assert endpoints_link(Endpoints(COFFEE), Port(80), selector=(("app", "coffee"),)) == (
         "broken",
-        "it has no endpoints: no pod with an address has the labels app=coffee "
-        "(none is selected, or those that are have not started)",
+        (
+            "it has no endpoints: no pod with an address has the labels app=coffee "
+            "(none is selected, or those that are have not started)"
+        ),
     )
