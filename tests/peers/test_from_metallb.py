@@ -39,6 +39,9 @@ SIX = "fd00:42::7"
 """The other address of coffee."""
 LINKS = {"node1": "fd00:42::1", "node2": "fd00:42::2", "laptop": "fd00:42::9"}
 METALLB, OURS = "metallb-system", "suite-system"
+TAKEN_OVER = 5.0
+"""Seconds within which ours answer after the event that MetalLB's last speaker is gone. The goal is 1 s, which the benchmark measures on a
+quiet machine; on a busy one this still tells acting on the event from asking again, which nobody does within minutes."""
 
 
 def named(kind: str, name: str, namespace: str = METALLB, version: str = "v1", **rest: object) -> dict[str, object]:
@@ -197,5 +200,7 @@ def test_each_address_is_taken_over_on_its_node_when_metallbs_last_speaker_leave
     assert lan.announced() >= len(SERVICES)  # two nodes may claim one for some milliseconds, until both know of it
     assert lan.owner_of_six() == elected(SIX, list(NODES))
     assert re.search(r"answer to Neighbor Discovery: \d+\.\d\d s \(fd00:42::7\); 1 addresses", said), said
-    assert re.search(r"ours answered \d+\.\d\d s after MetalLB's last speaker was gone", said), said
+    taken_over = re.search(r"ours answered (\d+\.\d\d) s after MetalLB's last speaker was gone", said)
+    assert taken_over, said
+    assert float(taken_over[1]) < TAKEN_OVER, said
     assert re.search(r"longest time without an answer to ARP: \d+\.\d\d s \(10\.0\.42\.\d+\); 2 addresses", said), said
