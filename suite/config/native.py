@@ -1,6 +1,6 @@
 """Our own file, and with it the content of the old ConfigMap: one map with the keys of ``settings.FILE``."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from suite.config.build import LEGACY_HOLD, bgp_from, l2_from, peer_from, pool_from
 from suite.config.draft import Draft, Placed
@@ -11,7 +11,7 @@ from suite.config.shape import FAULT, Reading
 from suite.config.tree import Cursor
 from suite.config.values import CodedError, parse_community
 from suite.model.advertisement import BgpAdvertisement, L2Advertisement
-from suite.model.configuration import DnsSettings, StaticHost, StaticRecord
+from suite.model.configuration import DnsSettings, KubernetesSettings, StaticHost, StaticRecord
 from suite.model.lease import Reservation
 from suite.model.node import Node
 from suite.model.peer import BfdProfile
@@ -28,6 +28,8 @@ SINGLE = (
     "roles",
 )
 """Settings that are one value each; a second document may not say them again."""
+SPREAD = {"kubernetes": frozenset(each.name for each in fields(KubernetesSettings))}
+"""Sections whose keys may stand in several documents of one file, each once: parts of an installation bring their own."""
 
 
 def read_native(at: Cursor, reading: Reading, draft: Draft) -> None:
@@ -96,14 +98,35 @@ def _single(form: Form, reading: Reading, draft: Draft) -> None:
     for name in (*SINGLE, "dns"):
         if name not in form.given:
             continue
-        if name in draft.settings_at:
-            first = draft.settings_at[name]
-            message = f"it was said before ({first.source}:{first.line}); say it once"
-            reading.fault(form.place(name), "settings.twice", message)
-            continue
-        draft.settings_at[name] = form.place(name)
-        if name in SINGLE:
+        if name in SPREAD:
+            _spread(name, form, reading, draft)
+        elif _is_first(name, form.place(name), reading, draft) and name in SINGLE:
             draft.settings = replace(draft.settings, **{name: form[name]})
+
+
+def _spread(name: str, form: Form, reading: Reading, draft: Draft) -> None:
+    """Add the keys that this document says to those that documents of the same file said before."""
+    section = form.place(name)
+    first = draft.settings_at.setdefault(name, section)
+    if first.source != section.source:
+        _said_before(section, first, reading)
+        return
+    said = {key.replace("-", "_"): at for key, at in section.entries() if not at.is_null}
+    new = [key for key, at in said.items() if key in SPREAD[name] and _is_first(f"{name}.{key}", at, reading, draft)]
+    changed = replace(getattr(draft.settings, name), **{key: getattr(form[name], key) for key in new})
+    draft.settings = replace(draft.settings, **{name: changed})
+
+
+def _is_first(name: str, at: Cursor, reading: Reading, draft: Draft) -> bool:
+    """Whether nobody said it before; else that is a fault."""
+    first = draft.settings_at.setdefault(name, at)
+    if first is not at:
+        _said_before(at, first, reading)
+    return first is at
+
+
+def _said_before(at: Cursor, first: Cursor, reading: Reading) -> None:
+    reading.fault(at, "settings.twice", f"it was said before ({first.source}:{first.line}); say it once")
 
 
 def _dns(form: Form, reading: Reading, draft: Draft) -> None:

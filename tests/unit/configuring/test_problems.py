@@ -4,6 +4,8 @@ import pytest
 
 from suite.config.document import from_object, read_text
 from suite.config.loading import load
+from suite.model.configuration import KubernetesSettings
+from suite.model.service import ServiceRef
 
 POOLS = """\
 address-pools:
@@ -236,6 +238,34 @@ def test_a_password_in_the_database_url_is_refused_and_not_repeated():
 
 def test_a_setting_may_not_be_said_in_two_documents():
     assert errors("hold-time: 1h\n---\nhold-time: 1h\n") == ["settings.twice"]
+
+
+def test_what_is_read_of_a_cluster_may_be_said_key_by_key():
+    spread = "kubernetes: {guard-lease: a/b}\n---\nkubernetes: {secrets: true}\n---\nkubernetes:\n"
+
+    outcome = load(read_text(spread))
+
+    assert outcome.problems == ()
+    assert outcome.configuration.kubernetes == KubernetesSettings(guard_lease=ServiceRef("a", "b"), secrets=True)
+
+
+@pytest.mark.parametrize(
+    ("again", "place"),
+    [
+        pytest.param("kubernetes: {secrets: true, hostnames: [ingress]}", "kubernetes.secrets", id="even the same"),
+        pytest.param("kubernetes: {secrets: false}", "kubernetes.secrets", id="even the default"),
+    ],
+)
+def test_a_key_of_that_section_may_not_be_said_in_two_documents(again, place):
+    (problem,) = load(read_text(f"kubernetes: {{secrets: true}}\n---\n{again}\n", "suite.yaml")).problems
+
+    assert (problem.code, problem.path, problem.line) == ("settings.twice", place, 3)
+
+
+def test_what_is_read_of_a_cluster_is_said_by_one_source():
+    ours, theirs = read_text("kubernetes: {secrets: true}", "ours"), read_text("kubernetes: {config-map: c}", "theirs")
+
+    assert [each.code for each in load([*ours, *theirs]).problems] == ["settings.twice"]
 
 
 def test_roles_and_heartbeats_are_checked():
