@@ -82,6 +82,7 @@ class Connection:
         "retries",
         "state",
         "timers",
+        "unanswered",
     )
 
     def __init__(self, config: SessionConfig, owner: Owner, random: Callable[[], float], *, incoming: bool) -> None:
@@ -90,6 +91,7 @@ class Connection:
         self.state = State.IDLE
         self.timers: dict[Event, float] = {}
         self.retries = 0
+        self.unanswered = 0
         self.link: int | None = None
         self.local: Address | None = None
         self.remote: Address | None = None
@@ -163,6 +165,10 @@ class Connection:
 
     def _count_retry(self, now: float) -> None:
         self.retries += 1
+        self.unanswered = 0
+
+    def _count_unanswered(self, now: float) -> None:
+        self.unanswered += 1
 
     def _start_connect_retry(self, now: float) -> None:
         if not self.incoming:
@@ -188,9 +194,16 @@ class Connection:
             self._start(Event.KEEPALIVE_EXPIRES, self._jittered(self.negotiated.keepalive_time), now)
 
     def _start_idle_hold(self, now: float) -> None:
-        """The pause doubles with each failure in a row (RFC 4271 section 8.1: the method is ours to choose)."""
-        doubled = self.config.idle_hold_time * 2.0 ** min(max(self.retries - 1, 0), 16)
-        self._start(Event.IDLE_HOLD_EXPIRES, self._jittered(min(doubled, self.config.idle_hold_max)), now)
+        """The pause doubles with each failure in a row (RFC 4271 section 8.1: the method is ours to choose).
+
+        Where nobody takes the connection it grows no longer than the ConnectRetryTime: knocking flaps no session, and a
+        router that was away is to have its routes soon after it is back.
+        """
+        failures, longest = self.retries, self.config.idle_hold_max
+        if self.unanswered:
+            failures, longest = self.unanswered, min(longest, self.config.connect_retry_time)
+        doubled = self.config.idle_hold_time * 2.0 ** min(max(failures - 1, 0), 16)
+        self._start(Event.IDLE_HOLD_EXPIRES, self._jittered(min(doubled, longest)), now)
 
     def _initiate_tcp(self, now: float) -> None:
         self.link = self._owner.begin_tcp()
@@ -264,6 +277,7 @@ class Connection:
     _ACTIONS: ClassVar[dict[Action, Callable[["Connection", float], None]]] = {
         Action.RESET_RETRY_COUNTER: _reset_retry_counter,
         Action.COUNT_RETRY: _count_retry,
+        Action.COUNT_UNANSWERED: _count_unanswered,
         Action.START_CONNECT_RETRY: _start_connect_retry,
         Action.STOP_CONNECT_RETRY: _stop_connect_retry,
         Action.START_DELAY_OPEN: _start_delay_open,

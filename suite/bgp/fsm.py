@@ -7,8 +7,8 @@ actions out. docs/bgp-fsm.md is drawn from this file.
 Numbers are the RFC's (RFC 9687 for 29). Where the RFC makes a cell depend on DelayOpen, the row is split in two, as
 the RFC itself splits 19 and 20. Events 30 and 31 stand for ROUTE-REFRESH, which the RFC predates; they are treated
 as UPDATE is, except that they do not prove that the hold timer may be restarted. Two deliberate choices:
-a refused connection (event 18 in Connect) goes to Idle and comes back through the IdleHoldTimer, as the RFC's text
-says, and a passive connection never starts the ConnectRetryTimer, since it would make it active.
+a refused connection (event 18 in Connect) goes to Idle and comes back through the IdleHoldTimer, counted apart, since
+the RFC's text leaves the ConnectRetryCounter alone there, and a passive connection never starts the ConnectRetryTimer, since it would make it active.
 """
 
 from collections.abc import Iterator
@@ -75,6 +75,7 @@ class Action(Enum):
 
     RESET_RETRY_COUNTER = auto()
     COUNT_RETRY = auto()
+    COUNT_UNANSWERED = auto()
     START_CONNECT_RETRY = auto()
     STOP_CONNECT_RETRY = auto()
     START_DELAY_OPEN = auto()
@@ -146,6 +147,7 @@ _FAIL = (*_LEAVE, _A.COUNT_RETRY, _A.DAMP)
 # Cells used more than once. "Stop" is wanted by this side, "fail" is not and is damped.
 _STAY = {state: _to(state) for state in State}
 _FAILED = _to(_IDLE, *_FAIL)
+_UNANSWERED = _to(_IDLE, *_LEAVE, _A.COUNT_UNANSWERED, _A.DAMP)
 _STOPPED = _to(_IDLE, *_LEAVE, _A.RESET_RETRY_COUNTER)
 _CLOSED = _to(_IDLE, *_LEAVE)
 _CEASED = _to(_IDLE, _A.SEND_CEASE, *_LEAVE, _A.RESET_RETRY_COUNTER)
@@ -238,7 +240,7 @@ TABLE: dict[Event, dict[State, Transition]] = {
     _E.TCP_ACKED_DELAY_OPEN: {**_STAY, _CONNECT: _wait(_CONNECT), _ACTIVE: _wait(_ACTIVE)},
     _E.TCP_CONFIRMED: _connected(_OPENING),
     _E.TCP_CONFIRMED_DELAY_OPEN: {**_STAY, _CONNECT: _wait(_CONNECT), _ACTIVE: _wait(_ACTIVE)},
-    _E.TCP_FAILS: _row(_STAY[_IDLE], _FAILED, _FAILED, _LOST_IN_SENT, _FAILED, _FAILED),
+    _E.TCP_FAILS: _row(_STAY[_IDLE], _UNANSWERED, _FAILED, _LOST_IN_SENT, _FAILED, _FAILED),
     _E.TCP_FAILS_DELAY_OPEN: _row(_STAY[_IDLE], _BACK_TO_ACTIVE, _FAILED, _LOST_IN_SENT, _FAILED, _FAILED),
     _E.OPEN: _row(_STAY[_IDLE], _FAILED, _FAILED, _CONFIRMING, _FSM_ERROR, _FSM_ERROR),
     _E.OPEN_DELAY_OPEN: _row(_STAY[_IDLE], _CONFIRMING_EARLY, _CONFIRMING_EARLY, _FSM_ERROR, _FSM_ERROR, _FSM_ERROR),

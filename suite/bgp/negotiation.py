@@ -40,7 +40,8 @@ class SessionConfig:
     `passive` waits for the peer to connect. `graceful_restart` is the restart time told to the peer, 0 for none,
     and `restarting` says that the process came back within it (RFC 4724). `next_hop_v4` and `next_hop_v6` replace
     the address of the connection as next hop. `extended_next_hop` offers IPv6 next hops for IPv4 prefixes
-    (RFC 8950). `idle_hold_time` is the first pause after a failure; it doubles up to `idle_hold_max`.
+    (RFC 8950). `idle_hold_time` is the first pause after a failure; it doubles up to `idle_hold_max`,
+    and up to `connect_retry_time` only while the peer takes no connection.
     """
 
     local_as: int

@@ -258,6 +258,7 @@ class Session:
             return
         self._current = connection
         self._established_at = now
+        self._outgoing.unanswered = 0
         self._counters["established"] += 1
         # The R bit speaks of the first connection after a restart only (RFC 4724 section 3).
         self.config = replace(self.config, restarting=False)

@@ -10,6 +10,7 @@ from suite.bgp.notification import Notification
 from suite.bgp.prefix import Prefix
 
 DAY = 86_400
+REFUSAL = Notification(6, 5)
 
 
 def test_a_day_of_an_idle_session_passes_without_a_change() -> None:
@@ -102,8 +103,24 @@ def test_an_open_that_does_not_come_in_four_minutes_ends_the_attempt() -> None:
     assert (lone.last_words, lone.session.state) == ([Notification(4)], State.IDLE)
 
 
+def refused(lone: Lone, times: int) -> list[float]:
+    """The pauses after so many answers that the peer would have none of us."""
+    pauses = []
+    for _ in range(times):
+        lone.connect().say(REFUSAL)
+        pauses.append(lone.session.next_timer() - lone.now)
+        lone.wait(pauses[-1])
+    return pauses
+
+
 def test_the_pause_after_failures_doubles_up_to_its_limit() -> None:
-    wire = Wire(config(idle_hold_time=1.0, idle_hold_max=8.0), config(64513, passive=True))
+    lone = Lone(config(idle_hold_time=1.0, idle_hold_max=8.0))
+
+    assert refused(lone, 6) == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+
+
+def test_a_router_that_was_away_for_long_is_found_again_within_the_connect_retry_time() -> None:
+    wire = Wire(config(idle_hold_time=1.0, idle_hold_max=60.0, connect_retry_time=8.0), config(64513, passive=True))
     wire.refuses = True
     wire.start().run(40)
 
@@ -112,12 +129,19 @@ def test_the_pause_after_failures_doubles_up_to_its_limit() -> None:
     assert attempts == [0.0, 1.0, 3.0, 7.0, 15.0, 23.0, 31.0, 39.0]
 
 
-def test_a_session_that_stood_long_starts_again_with_the_short_pause() -> None:
-    lone = Lone(config(idle_hold_max=60.0))
+def test_knocking_at_a_closed_door_lengthens_no_pause_after_a_failure() -> None:
+    lone = Lone(config(idle_hold_time=1.0, idle_hold_max=60.0, connect_retry_time=8.0))
     for _ in range(5):
         lone.session.lost(lone.link, lone.now)
         lone.settle()
-        lone.wait(60)
+        lone.wait(8)
+
+    assert refused(lone, 3) == [1.0, 2.0, 4.0]
+
+
+def test_a_session_that_stood_long_starts_again_with_the_short_pause() -> None:
+    lone = Lone(config(idle_hold_max=60.0))
+    refused(lone, 5)
     lone.establish(hold_time=0)
     lone.now += 3600
 
