@@ -88,11 +88,11 @@ class ProgramLan(CoffeeNetwork):
         """The manifest of that name is gone."""
         (self.folder / "manifests" / f"{name}.yaml").unlink()
 
-    def start(self, name: str, env: dict[str, str] | None = None) -> None:
-        """Switch a node's program on; all share one database."""
+    def start(self, name: str, env: dict[str, str] | None = None, within: tuple[str, ...] = ()) -> None:
+        """Switch a node's program on, behind the words of a command that limits it; all share one database."""
         with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
             self.programs[name] = self.nodes[name].spawn(
-                *(sys.executable, "-m", "suite", "run", "--node", name, "--database", self.database.url),
+                *(*within, sys.executable, "-m", "suite", "run", "--node", name, "--database", self.database.url),
                 *(word for role in self.roles for word in ("--role", role)),
                 *("--config", str(self.folder / "suite.yaml"), "--manifests", str(self.folder / "manifests")),
                 *("--state", str(self.folder / name)),

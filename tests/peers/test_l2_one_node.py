@@ -1,10 +1,11 @@
 """The whole program alone on one node: who answers a ping, who accepts the packets, interfaces that get a master, and what is watched.
 
-One program runs through all of it; each test leaves it as it found it.
+One program runs through all of it, without CAP_NET_ADMIN until a test needs it; each test leaves the configuration as it found it.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
 from coffee_network import ROUTER, STRANGER_MAC, mac_of, six
 from l2_lan import DUAL, ProgramLan, program_lan
+
+from suite.web.client import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ address-pools:
 - {name: edge, protocol: layer2, addresses: [10.0.255.255/32], auto-assign: false}
 dns: {listen: []}
 """
+WITHOUT_NET_ADMIN = ("setpriv", "--bounding-set=-net_admin")
 SILENT = {"ipv4__conf__all__arp_ignore": 1, "ipv4__conf__all__arp_announce": 2}
 SERVER = """
 import socket
@@ -51,14 +55,27 @@ def lan() -> Iterator[ProgramLan]:
     """One node with the program, a Service with an address of each family, and a kernel that forwards as a node's does."""
     if reason := missing_for_networks():
         pytest.skip(reason)
-    require_tools("arping", "ndisc6", "ping", "nc")
+    require_tools("arping", "ndisc6", "ping", "nc", "setpriv")
     with network() as lab, program_lan(lab, configuration=CONFIGURATION, nodes={NODE: ADDRESS}) as lan:
         lan.nodes[NODE].sysctl(ipv4__ip_forward=1, ipv4__conf__all__send_redirects=1, **SILENT)
         lan.nodes[NODE].sysctl(ipv4__conf__eth0__send_redirects=1)
         lan.serve("coffee", DUAL)
-        lan.start(NODE)
-        assert eventually(lambda: all(lan.owner(vip) == NODE for vip in VIPS), within=30, every=0.1), lan.log()
+        begin(lan, *WITHOUT_NET_ADMIN)
         yield lan
+
+
+def begin(lan: ProgramLan, *within: str) -> None:
+    """Start the program, behind the words of a command; it is at work at the end."""
+    lan.start(NODE, within=within)
+    assert eventually(lambda: all(lan.owner(vip) == NODE for vip in VIPS), within=30, every=0.1), lan.log()
+
+
+def have_right_to_bind(lan: ProgramLan, *, is_wanted: bool) -> None:
+    """Start the program anew if it has CAP_NET_ADMIN and should not, or the other way round."""
+    if is_wanted == ("setpriv" in lan.programs[NODE].args):
+        lan.programs[NODE].terminate()
+        lan.programs[NODE].wait(20)
+        begin(lan, *(() if is_wanted else WITHOUT_NET_ADMIN))
 
 
 def pings(lan: ProgramLan, vip: str, count: int = 1) -> str:
@@ -81,7 +98,27 @@ def test_pings_are_answered_from_the_moment_on_in_which_the_configuration_says_s
     assert f"the speaker of {NODE} answers it" in lan.suite("explain", "coffee")
 
 
+def test_without_the_right_to_bind_the_node_is_unready_for_as_long_as_it_is_to_bind(lan: ProgramLan) -> None:
+    have_right_to_bind(lan, is_wanted=False)
+
+    lan.configure(f"{CONFIGURATION}l2: {{bind-address: true}}\n")
+    lacks = "could not be put on device 1: Operation not permitted; it needs CAP_NET_ADMIN"
+    assert eventually(lambda: reasons(lan) == [f"{VIPS[0]} {lacks}"], within=10, every=0.1), lan.log()
+    assert [lan.owner(vip) for vip in VIPS] == [NODE, NODE]
+    lan.configure(CONFIGURATION)
+
+    assert eventually(lambda: reasons(lan) == [], within=10, every=0.1), lan.log()
+
+
+def reasons(lan: ProgramLan) -> list[str]:
+    """Why its speaker is not ready."""
+    instances = json.loads(ask(lan.folder / NODE / "suite.sock", "/v1/status")[1])["instances"]
+    (speaker,) = [each for each in instances if each["role"] == "speaker"]
+    return list(speaker["reasons"])
+
+
 def test_addresses_are_put_on_lo_and_taken_off_as_the_configuration_says(lan: ProgramLan) -> None:
+    have_right_to_bind(lan, is_wanted=True)
     host = lan.nodes[NODE]
     host.spawn(sys.executable, "-c", SERVER)
 
