@@ -12,9 +12,13 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from suite.controller.orders import Orders
 from suite.metrics.names import new_registry
 from suite.model.address import parse_address, parse_range
+from suite.model.announcement import Announcement
 from suite.model.configuration import Configuration
+from suite.model.layer2 import Layer2, LinkState, NodeState, Owner
 from suite.model.lease import Lease, LeaseState
+from suite.model.peering import Heard, Moment, Peering, SessionState
 from suite.model.pool import Pool
+from suite.model.refusal import Reason
 from suite.model.service import Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.model.status import Instance, Status
@@ -38,16 +42,59 @@ SNAPSHOT = Snapshot(
     leases=HashTrieMap({LEASE.address: (LEASE,)}),
     holdings=HashTrieMap({COFFEE: (LEASE,)}),
 )
+SESSION = SessionState("node", "router", "192.168.1.1", is_up=True, asn=64512, identifier="192.168.1.1")
+PEERING = Peering(
+    "router",
+    "node",
+    "192.168.1.1",
+    "established",
+    12.5,
+    asn=64512,
+    identifier="192.168.1.1",
+    local="192.168.1.2",
+    hold_time=90,
+    families=("ipv4", "ipv6"),
+    announced=1,
+    received=2,
+    bfd="up",
+    heard=(Heard(3.5, "10.9.0.0/16"), Heard(1.0, "10.9.0.0/16", is_withdrawn=True)),
+    faults=("ORIGIN: of length 2",),
+    history=(Moment(20.0, "idle", "the peer closed the connection"), Moment(12.5, "established")),
+)
+DOWN = Peering("attic", "node", "fd00::1", "active", 7.0, why="no answer")
+"""Nothing is known of who it would be with."""
+LAYER2 = Layer2(
+    "node",
+    (
+        NodeState("node", True, True, False, 7, "epoch", 1, (LinkState("eth0", "10.0.0.0/16", "02:00:00:00:00:01"),)),
+        NodeState("other", is_live=False, is_ready=False, is_draining=True, deaths=1),
+    ),
+    (
+        Owner("10.0.42.0", "node", "it hashes first", ("other",), ("eth0",), "02:00:00:00:00:01"),
+        Owner("10.0.42.1", "", "nobody can", reason=Reason.NO_USABLE_LINK),
+    ),
+    ("10.0.42.0",),
+)
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    """The API over one lease and a fresh database."""
+    """The API over one lease, what a speaker tells of layer 2 and BGP, and a database that knows of both."""
     with open_store(f"sqlite:///{tmp_path_factory.mktemp('api')}/suite.db") as store:
         plan = PlanDocument((), (), "")
         status = Status((Instance("web", "node", "0"),))
-        zones = UnservedZones(lambda: SNAPSHOT).zones
-        backend = Backend(lambda: SNAPSHOT, lambda: status, new_registry(), plan=lambda: plan, store=store, zones=zones)
+        store.announce("node", frozenset({Announcement(LEASE.address, "node", "layer2", "eth0")}), now=NOW)
+        store.note_sessions("node", frozenset({SESSION}), now=NOW)
+        backend = Backend(
+            lambda: SNAPSHOT,
+            lambda: status,
+            new_registry(),
+            plan=lambda: plan,
+            store=store,
+            zones=UnservedZones(lambda: SNAPSHOT).zones,
+            peerings=lambda: (PEERING, DOWN),
+            layer2=lambda: LAYER2,
+        )
         yield schemathesis.openapi.from_asgi("/v1/openapi.json", application(backend))
 
 
