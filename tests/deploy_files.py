@@ -44,6 +44,19 @@ VARIANTS = {
     "sqlite and BGP": Variant("sqlite", ("bgp",), (("bgp__enabled", True),)),
     "keys of one's own": Variant("sqlite", ("keys",), (("keys__enabled", True),)),
     "two addresses for names": Variant("sqlite", ("second-address",), (("dns__secondAddress", True),)),
+    "names of Ingresses": Variant("sqlite", ("hostnames",), (("kubernetes__hostnames", True),)),
+    "passwords in Secrets": Variant("postgres", ("secrets",), (_POSTGRES, ("kubernetes__secrets", True))),
+    "beside MetalLB": Variant("sqlite", ("beside-metallb",), (("kubernetes__standByForMetallb", True),)),
+    "all that may be read": Variant(
+        "postgres",
+        ("hostnames", "secrets", "beside-metallb"),
+        (
+            _POSTGRES,
+            ("kubernetes__hostnames", True),
+            ("kubernetes__secrets", True),
+            ("kubernetes__standByForMetallb", True),
+        ),
+    ),
     "sqlite, measured": Variant("sqlite", ("monitoring",), (("monitoring__enabled", True),)),
     "postgres, measured": Variant("postgres", ("monitoring",), (_POSTGRES, ("monitoring__enabled", True))),
 }

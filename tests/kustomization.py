@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 KNOWN = {
     "apiVersion", "kind", "namespace", "resources", "components", "labels", "images", "patches", "configMapGenerator",
+    "replacements",
 }  # fmt: skip
 CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 MERGE_KEYS = {"containers": "name", "volumes": "name", "env": "name", "volumeMounts": "mountPath"}
 PATCH = "application/json-patch+json"
+LOCAL = "config.kubernetes.io/local-config"
+"""The annotation of an object that only says something to kustomize and is not given out."""
 
 
 def build(folder: Path, *components: Path) -> Objects:
@@ -30,7 +33,8 @@ def build(folder: Path, *components: Path) -> Objects:
     found = _build(folder)
     for component in components:
         found = _build(component, found)
-    return {(body["kind"], body["metadata"]["name"]): body for body in found}
+    given = [body for body in found if body["metadata"].get("annotations", {}).get(LOCAL) != "true"]
+    return {(body["kind"], body["metadata"]["name"]): body for body in given}
 
 
 @cache
@@ -54,6 +58,8 @@ def _build(folder: Path, below: list[Object] | None = None) -> list[Object]:
         found = _patched(folder, found, patch)
     for body in found:
         _adorn(body, said)
+    for each in said.get("replacements", ()):
+        found = _replaced(found, each)
     return found
 
 
@@ -105,6 +111,21 @@ def _joined(before: list[Object], patch: list[Object], by: str) -> list[Object]:
     kept = [_merged(each, changes.pop(each[by], {})) for each in before]
     new = [each for each in patch if each[by] in changes]
     return [each for each in (*new, *kept) if each.get("$patch") != "delete"]
+
+
+def _replaced(found: list[Object], said: Object) -> list[Object]:
+    """A value of one object put behind the last part of another's, which is all that an index beyond the parts does."""
+    [target] = said["targets"]
+    [path] = target["fieldPaths"]
+    if said["source"]["fieldPath"] != path or target["options"].keys() != {"delimiter", "index"}:
+        raise ValueError(f"more than this reader knows: {said}")
+    key, delimiter = path.removeprefix("data.[").removesuffix("]"), target["options"]["delimiter"]
+    [value] = [body["data"][key] for body in found if _is_meant(body, said["source"])]
+    [before] = [body["data"][key] for body in found if _is_meant(body, target["select"])]
+    if before.count(delimiter) >= target["options"]["index"]:
+        raise ValueError("a part in the middle is more than this reader knows")
+    after = {"data": {key: f"{before}{delimiter}{value}"}}
+    return [_changed(body, after) if _is_meant(body, target["select"]) else body for body in found]
 
 
 def _is_meant(body: Object, target: Object) -> bool:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from apiserver.app import Api, Call, Fault
 from apiserver.rights import Grant, grants_of
 from apiserver.server import Running, running
-from deploy_files import DEPLOY, KUSTOMIZE, installed
+from deploy_files import KUSTOMIZE, installed
+from kustomization import build
 from suite_running import free_port
 
 PATIENCE = 30.0
@@ -35,18 +35,9 @@ GROUPS = {
 }
 WITHOUT_NAMESPACE = frozenset({"nodes", "namespaces", "tokenreviews"})
 COMPONENTS = ("beside-metallb", "hostnames", "secrets")
-BESIDE = {"hostnames": ["ingress", "gateway"], "secrets": True, "stand-by-for": "metallb"}
-"""The settings that the components are for."""
-
-
-def manifests() -> list[dict[str, Any]]:
-    """install.yaml and the components that settings may need beside it."""
-    texts = [(DEPLOY / "manifests" / "install.yaml").read_text(encoding="utf-8")]
-    texts += [(KUSTOMIZE / name / "rights.yaml").read_text(encoding="utf-8") for name in COMPONENTS]
-    return [each for text in texts for each in yaml.load_all(text, Loader=yaml.CSafeLoader)]
-
-
-GRANTED = grants_of(manifests(), ACCOUNT)
+MANIFESTS = build(KUSTOMIZE / "overlays/sqlite", *(KUSTOMIZE / each for each in COMPONENTS))
+"""install.yaml and the components that bring a right and the setting that makes use of it."""
+GRANTED = grants_of(MANIFESTS.values(), ACCOUNT)
 
 
 def of(call: Call) -> str:
@@ -88,7 +79,7 @@ def test_speakers_and_nameservers_have_no_rights():
     accounts = [name for kind, name in installed() if kind == "ServiceAccount"]
 
     assert {
-        name: grants_of(manifests(), f"suite-system/{name}") for name in accounts if name != "suite-controller"
+        name: grants_of(MANIFESTS.values(), f"suite-system/{name}") for name in accounts if name != "suite-controller"
     } == {
         "suite-speaker": frozenset(),
         "suite-nameserver": frozenset(),
@@ -184,11 +175,10 @@ async def _until(fact: Callable[[], object]) -> None:
 
 
 def _settings(port: int) -> str:
-    """Those of install.yaml, with a port of our own, and those that the components are for."""
-    found = yaml.safe_load(installed()["ConfigMap", "suite"]["data"]["suite.yaml"])
-    found["web"]["feed-listen"] = f"127.0.0.1:{port}"
-    found["kubernetes"] |= BESIDE
-    return yaml.safe_dump(found)
+    """Those of the manifests, with a port of our own."""
+    text: str = MANIFESTS["ConfigMap", "suite"]["data"]["suite.yaml"]
+    assert "0.0.0.0:7473" in text
+    return text.replace("0.0.0.0:7473", f"127.0.0.1:{port}")
 
 
 @asynccontextmanager

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from apiserver.app import Api
-from deploy_files import Objects, installed
+from deploy_files import Objects
 from deployed import PATIENCE, Cluster, answerers, run_everything
 from deployed import cluster as cluster_of
 from fix_netns import Namespace, NetLab, eventually, require_tools
+from kustomization import variant
 from project_files import ROOT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
@@ -85,10 +86,10 @@ def cluster(settings: str) -> Api:
 
 
 def standing_by() -> Objects:
-    """The objects of install.yaml with the settings of the page about the move; a node that starts late is trusted at once."""
-    found = copy.deepcopy(installed())
+    """The objects of the page about the move; a node that starts late is trusted at once."""
+    found = copy.deepcopy(variant("beside MetalLB"))
     settings = found["ConfigMap", "suite"]["data"]
-    settings["suite.yaml"] += "  stand-by-for: metallb\nl2: {rejoin-delay: 0}\n"  # the last section is `kubernetes`
+    settings["suite.yaml"] += "---\nl2: {rejoin-delay: 0}\n"
     return found
 
 

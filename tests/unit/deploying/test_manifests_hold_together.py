@@ -320,6 +320,27 @@ def test_with_postgresql_there_are_two_and_no_password_in_the_settings():
     assert "PersistentVolumeClaim" not in {kind for kind, _ in variant("postgres")}
 
 
+@pytest.mark.parametrize(
+    ("name", "hostnames", "secrets", "stand_by_for"),
+    [
+        ("sqlite", (), False, "nobody"),
+        ("names of Ingresses", ("ingress", "gateway"), False, "nobody"),
+        ("passwords in Secrets", (), True, "nobody"),
+        ("beside MetalLB", (), False, "metallb"),
+        ("all that may be read", ("ingress", "gateway"), True, "metallb"),
+    ],
+)
+def test_a_component_that_gives_a_right_makes_use_of_it(name: str, hostnames, secrets, stand_by_for):
+    said = settings(name).kubernetes
+
+    assert (said.hostnames, said.secrets, said.stand_by_for) == (hostnames, secrets, stand_by_for)
+
+
+def test_a_component_leaves_what_the_overlay_says():
+    assert settings("beside MetalLB").kubernetes.guard_lease == settings("sqlite").kubernetes.guard_lease
+    assert settings("all that may be read").database == settings("postgres").database
+
+
 @EVERY
 def test_budgets_leave_one_and_never_stop_a_drain_for_good(name: str):
     budgets = {
