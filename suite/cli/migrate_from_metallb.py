@@ -320,14 +320,14 @@ async def _await_announcements(
     missing, moments = set(refs), list[float]()
 
     async def all_assigned() -> None:
-        while missing:  # a watch ends when its server likes; what it told before is told again
-            async for ref in assigned(connection, version):
-                if ref in missing:
-                    missing.discard(ref)
-                    moments.append(time.monotonic() - silent)
-                if not missing:
-                    return
-            await asyncio.sleep(LOOK_AGAIN)
+        if not missing:
+            return
+        async for ref in assigned(connection, version):
+            if ref in missing:
+                missing.discard(ref)
+                moments.append(time.monotonic() - silent)
+            if not missing:
+                return
 
     try:
         async with asyncio.timeout(journey.patience):

@@ -15,6 +15,12 @@ class ApiError(Exception):
         super().__init__(f"{status} {reason}: {message}")
         self.status, self.reason, self.message, self.retry_after = status, reason, message, retry_after
 
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> "ApiError":
+        """What an ``ERROR`` event of a watch says: its object is a ``Status``, and the stream is over."""
+        code, reason, message = (status.get(each) for each in ("code", "reason", "message"))
+        return cls(code if isinstance(code, int) else 500, str(reason or ""), str(message or ""))
+
     @property
     def is_gone(self) -> bool:
         """The version asked for is compacted: only a new list helps (410; Expired in a stream)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.cluster.cluster_source import ClusterSource
-from suite.cluster.connection import ApiError, Connection
+from suite.cluster.connection import ApiError, Connection, Lost
 from suite.cluster.convert import Key
 from suite.cluster.kinds import optional, served
 from suite.cluster.rivals import SPEAKER_LABELS, Rivals
@@ -20,6 +20,7 @@ from suite.model.configuration import KubernetesSettings
 from suite.model.service import ServiceRef
 
 OURS = "app.kubernetes.io/name=suite"
+EVENTS = "/api/v1/events"
 WATCH_AGAIN = 0.2
 """Seconds after a watch that ended before its time."""
 WORKLOADS = {"DaemonSet": "daemonsets", "Deployment": "deployments"}
@@ -168,42 +169,94 @@ def _is_ready_speaker(pod: Mapping[str, Any]) -> bool:
 
 
 async def speakers(connection: Connection, namespace: str) -> AsyncIterator[list[Key]]:
-    """The pods of MetalLB that speak, now and whenever that changes, until none does."""
+    """The pods of MetalLB that speak, now and whenever that changes, until none does.
+
+    Raises:
+        ApiError: the server refuses to tell.
+        Lost: it was away when the list was asked for; a watch is tried again instead.
+    """
     path = f"/api/v1/namespaces/{namespace}/pods"
-    listing = await connection.get(path)
-    rivals = Rivals()
-    for pod in listing.get("items") or ():
-        rivals.put(_key(pod), pod)
-    version = str((listing.get("metadata") or {}).get("resourceVersion", ""))
-    yield rivals.keys()
-    while rivals.keys():
-        async for event in connection.watch(path, {"resourceVersion": version}):
-            pod = event.get("object") or {}
-            if event.get("type") == "DELETED":
+    while True:
+        listing = await connection.get(path)
+        rivals = Rivals()
+        for pod in listing.get("items") or ():
+            rivals.put(_key(pod), pod)
+        yield rivals.keys()
+        if not rivals.keys():
+            return
+        async for kind, pod in _following(connection, path, _version(listing)):
+            if kind == "DELETED":
                 rivals.remove(_key(pod))
-            elif event.get("type") in {"ADDED", "MODIFIED"}:
+            else:
                 rivals.put(_key(pod), pod)
-            version = str((pod.get("metadata") or {}).get("resourceVersion") or version)
             yield rivals.keys()
             if not rivals.keys():
                 return
-        await asyncio.sleep(WATCH_AGAIN)
 
 
 async def events_version(connection: Connection) -> str:
     """From where to watch Events that are still to come."""
-    listing = await connection.get("/api/v1/events", {"limit": "1"})
-    return str((listing.get("metadata") or {}).get("resourceVersion", ""))
+    return _version(await connection.get(EVENTS, {"limit": "1"}))
 
 
 async def assigned(connection: Connection, version: str) -> AsyncIterator[ServiceRef]:
-    """Services that one of our speakers began to announce after ``version``, as the controller tells the cluster."""
-    query = {"resourceVersion": version, "fieldSelector": "reason=nodeAssigned"}
-    async for event in connection.watch("/api/v1/events", query):
-        body = event.get("object") or {}
-        if (body.get("source") or {}).get("component") == COMPONENT:
-            about = body.get("involvedObject") or {}
-            yield ServiceRef(str(about.get("namespace")), str(about.get("name")))
+    """Services that one of our speakers began to announce after ``version``, as the controller tells the cluster; for ever.
+
+    Raises:
+        ApiError: the server refuses to tell.
+        Lost: it was away when the list was asked for; a watch is tried again instead.
+    """
+    narrowed = {"fieldSelector": "reason=nodeAssigned"}
+    began, listing = version, dict[str, Any]()
+    while True:
+        for body in listing.get("items") or ():
+            if _is_newer(_version(body), began) and (ref := _told_by_us(body)):
+                yield ref
+        async for kind, body in _following(connection, EVENTS, version, narrowed):
+            if kind != "DELETED" and (ref := _told_by_us(body)):
+                yield ref
+        listing = await connection.get(EVENTS, narrowed)
+        version = _version(listing)
+
+
+async def _following(
+    connection: Connection, path: str, version: str, narrowed: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[str, Body]]:
+    """What changes after ``version``; ends when the server has forgotten that version, or fails: then only a list helps."""
+    while True:
+        try:
+            async for event in connection.watch(path, {**(narrowed or {}), "resourceVersion": version}):
+                kind, body = str(event.get("type")), event.get("object") or {}
+                if kind == "ERROR":
+                    raise ApiError.of(body)
+                version = _version(body) or version
+                if kind in {"ADDED", "MODIFIED", "DELETED"}:
+                    yield kind, body
+        except Lost:
+            pass  # a stream may break, and a server may restart: how long that is waited for is the caller's to say
+        except ApiError as error:
+            if not (error.is_gone or error.is_passing):
+                raise
+            await asyncio.sleep(WATCH_AGAIN)
+            return
+        await asyncio.sleep(WATCH_AGAIN)
+
+
+def _told_by_us(event: Mapping[str, Any]) -> ServiceRef | None:
+    if (event.get("source") or {}).get("component") != COMPONENT:
+        return None
+    about = event.get("involvedObject") or {}
+    return ServiceRef(str(about.get("namespace")), str(about.get("name")))
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    """Of an object or a list."""
+    return str((body.get("metadata") or {}).get("resourceVersion", ""))
+
+
+def _is_newer(version: str, than: str) -> bool:
+    """Versions of one kind are decimal numbers that grow (KEP-5504); others cannot be compared, and count as new."""
+    return not (version.isdecimal() and than.isdecimal()) or int(version) > int(than)
 
 
 def _key(pod: Mapping[str, Any]) -> Key:

@@ -124,7 +124,7 @@ class Reflector:
 
     def _take(self, kind: str, item: dict[str, Any]) -> None:
         if kind == "ERROR":
-            raise ApiError(int(item.get("code") or 500), str(item.get("reason", "")), str(item.get("message", "")))
+            raise ApiError.of(item)
         self._trouble("")
         tell: Callable[[Collection, dict[str, Any]], None] | None = {
             "ADDED": self._audience.changed,

@@ -42,7 +42,12 @@ class Fault:
 
     pattern: str
     times: int = 1
+    skip: int = 0
+    """How many of them are spared first."""
     status: int = 0
+    reason: str = ""
+    """Kubernetes' word for it; empty for the usual one."""
+    message: str = "injected"
     retry_after: str = ""
     delay: float = 0.0
     cut_after: int | None = None
@@ -237,11 +242,15 @@ class Api:
         fault = next((fault for fault in self.faults if fault.matches(call)), None)
         if fault is None:
             return None
+        if fault.skip:
+            fault.skip -= 1
+            return None
         fault.times -= 1
         await asyncio.sleep(fault.delay)
         if fault.status:
+            reason = fault.reason or ("TooManyRequests" if fault.status == 429 else "Injected")
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            raise Refused(fault.status, "TooManyRequests" if fault.status == 429 else "Injected", "injected", **headers)
+            raise Refused(fault.status, reason, fault.message, **headers)
         return fault
 
     def _collection(

@@ -199,6 +199,33 @@ def test_lists_that_fail_are_no_picture(tmp_path, fault):
     follow(tmp_path, scenario, api)
 
 
+def test_a_page_that_comes_too_late_begins_the_list_anew(tmp_path):
+    api = Api(faults=[Fault("list services", skip=1, status=410, reason="Expired")])
+    for number in range(1201):
+        api.put(service(f"s{number}"))
+
+    async def scenario(_: Running, told: Told) -> None:
+        assert [len(batch.services) for batch in told.batches if batch.is_full] == [1201]
+        assert calls(api, "list", "services") == 2 + 3
+
+    follow(tmp_path, scenario, api)
+
+
+def test_a_server_that_is_behind_is_waited_for_and_takes_nothing_away(tmp_path):
+    """A watch cache that restarted does not know the version yet that its client saw at another server."""
+    behind = {"status": 504, "reason": "Timeout", "message": "Too large resource version: 1001, current: 999"}
+    api = Api(faults=[Fault("watch services", times=2, **behind)])
+    api.put(service("coffee"))
+
+    async def scenario(_: Running, told: Told) -> None:
+        api.put(service("tea"))
+        await told.until(has("coffee", "tea"))
+        assert calls(api, "watch", "services") == 3
+        assert calls(api, "list", "services") == 1
+
+    follow(tmp_path, scenario, api)
+
+
 def test_a_wait_the_server_asks_for_is_kept(tmp_path):
     api = Api(faults=[Fault("list nodes", status=429, retry_after="1")])
 

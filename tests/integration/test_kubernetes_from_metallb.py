@@ -12,8 +12,11 @@ import yaml
 from apiserver.app import Api, Call
 from apiserver.server import running
 from cluster_stack import Stack, until
-from fix_cluster import background
+from fix_cluster import background, connected
 
+from suite.cluster.connection import ApiError
+from suite.cluster.handover import assigned, events_version, speakers
+from suite.cluster.status import COMPONENT
 from suite.model.announcement import Announcement
 from suite.model.configuration import KubernetesSettings
 
@@ -188,3 +191,56 @@ def test_an_interface_that_cannot_be_measured_on_stops_the_move_before_a_speaker
     assert code == 1
     assert "nosuch0" in errors
     assert len(api.every("daemonsets")) == 1
+
+
+def test_speakers_are_told_through_a_stream_that_ends_in_an_error(tmp_path):
+    api = metallb()
+
+    async def story() -> list[list[str]]:
+        async with running(api) as server, connected(server.kubeconfig(tmp_path)) as connection:
+            told = []
+            async for pods in speakers(connection, METALLB):
+                told.append([pod.name for pod in pods])
+                if len(told) == 1:
+                    api.delete("pods", "speaker-a", METALLB)
+                    api.objects.compact()  # the watch that begins now gets an ERROR, and would tell of nothing
+                elif len(told) == 2:
+                    api.delete("pods", "speaker-b", METALLB)
+            return told
+
+    assert asyncio.run(story()) == [["speaker-a", "speaker-b"], ["speaker-b"], []]
+
+
+def test_a_watch_of_speakers_that_is_forbidden_is_an_error_and_no_silence(tmp_path):
+    api = metallb()
+    api.denied.add(("watch", "pods"))
+
+    async def story() -> None:
+        async with running(api) as server, connected(server.kubeconfig(tmp_path)) as connection:
+            async for _ in speakers(connection, METALLB):
+                pass
+
+    with pytest.raises(ApiError, match="403 Forbidden"):
+        asyncio.run(story())
+
+
+def assignment(name: str) -> dict[str, Any]:
+    about = {"kind": "Service", "namespace": "default", "name": name}
+    source = {"component": COMPONENT}
+    return named("Event", f"{name}.1", "default", reason="nodeAssigned", involvedObject=about, source=source)
+
+
+def test_an_announcement_told_while_the_watch_was_blind_is_found_by_the_next_list(tmp_path):
+    api = metallb()
+    api.put(assignment("before"))
+
+    async def story() -> list[str]:
+        async with running(api) as server, connected(server.kubeconfig(tmp_path)) as connection:
+            version = await events_version(connection)
+            api.put(assignment("coffee"))
+            api.objects.compact()
+            api.put(assignment("tea"))
+            found = assigned(connection, version)
+            return [(await anext(found)).name for _ in range(2)]
+
+    assert asyncio.run(story()) == ["coffee", "tea"]
