@@ -16,15 +16,16 @@ SPEAKER = Actor("system", "speaker")
 def declined(snapshot: Snapshot, address: Address, mac: str, now: datetime, node: str = "") -> Changes:
     """Another machine answers for ``address``: nobody gets it until an operator releases it.
 
-    Who had it asks again in the next turn.  An address that nobody has yet is declined too: speakers ask for the next
-    free ones before anybody gets them.  Empty when it waits for somebody's return or is declined already (the report is
-    older than the snapshot, or not the first), and when it is in no pool.
+    Who had it asks again in the next turn.  One that was left while the report was on its way (a Service that needs both
+    families gives up the second address when a stranger has the first) is declined as well: what cools or waits for a
+    return would go to somebody later.  So is an address that nobody has yet, for speakers ask for the next free ones
+    before anybody gets them.  Empty when it is declined already (the report is not the first), and when it is in no pool.
     """
     leases = snapshot.leases.get(address) or ()
     why = f"{mac} answers for {address}"
     if not leases:
         return _declined_ahead(snapshot, address, mac, now, node)
-    if not any(lease.state is LeaseState.BOUND for lease in leases):
+    if any(lease.state is LeaseState.DECLINED for lease in leases):
         return Changes()
     return Changes(
         closed=tuple(Closing(lease, f"declined: {why}") for lease in leases),

@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+import pytest
+from fix_world import World, load_balancer, pool
 from rpds import HashTrieMap
 
+from suite.cluster.source import Batch
 from suite.controller.reports import declined
 from suite.model.address import parse_range
 from suite.model.changes import Changes
@@ -13,7 +16,7 @@ from suite.model.configuration import Configuration
 from suite.model.event import Action
 from suite.model.lease import Lease, LeaseState
 from suite.model.pool import Pool
-from suite.model.service import NOBODY, ServiceRef
+from suite.model.service import NOBODY, FamilyPolicy, ServiceRef
 from suite.model.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -78,5 +81,33 @@ def test_an_address_that_is_in_no_pool_is_not_declined():
     assert declined(snapshot(), VIP, MAC, NOW) == Changes()
 
 
-def test_an_address_that_waits_for_its_service_is_not_declined():
-    assert declined(snapshot(lease(state=LeaseState.COOLING)), VIP, MAC, NOW) == Changes()
+@pytest.mark.parametrize("state", [LeaseState.COOLING, LeaseState.HELD])
+def test_an_address_that_was_left_before_the_report_came_is_declined_as_well(state):
+    waiting = lease(state=state)
+
+    changes = declined(snapshot(replace(waiting, until=NOW)), VIP, MAC, NOW)
+
+    assert [(each.lease.state, each.reason) for each in changes.closed] == [
+        (state, f"declined: {MAC} answers for {VIP}")
+    ]
+    assert [(each.state, each.until) for each in changes.opened] == [(LeaseState.DECLINED, None)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["IPv4 first", "IPv6 first"])
+def test_strangers_on_both_addresses_of_a_service_that_needs_both_families_have_them_both(order):
+    world = World(pool("default", "10.0.42.0/30", "fd00::/126"), cooling=660)
+    world.put(load_balancer("coffee", families=(4, 6), family_policy=FamilyPolicy.REQUIRE_DUAL))
+    before = world.has("coffee")
+
+    for number in order:
+        find_stranger(world, before[number])
+
+    assert [world.state(address) for address in before] == [[("declined", "default/coffee")]] * 2
+    assert world.has("coffee") == ["10.0.42.1", "fd00::1"]
+
+
+def find_stranger(world, address):
+    """The report, and the turn that follows it."""
+    world.commit(declined(world.snapshot, ip_address(address), MAC, world.now))
+    world.restart()
+    world.commit(world.planner.turn(Batch(), world.now, look_at_all=True))
