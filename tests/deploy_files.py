@@ -1,10 +1,11 @@
 """What the tests about `deploy/` read: manifests by kind and name, and the chart, rendered.
 
-Helm is not among Debian's packages, so ``rendered`` is a reader of the little the chart's templates use: values put in,
-and blocks that depend on one value.  It refuses everything else, so a template cannot come to rely on more than is tested.
+Helm is not among Debian's packages, so ``rendered`` is a reader of the little the chart's templates use: values and files put
+in, and blocks that depend on one value.  It refuses everything else, so a template cannot come to rely on more than is tested.
 """
 
 import copy
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import yaml
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 KUSTOMIZE = DEPLOY / "kustomize"
 CHART = DEPLOY / "helm"
+MONITORING = CHART / "monitoring"
 NAMESPACE = "suite-system"
 
 Object = dict[str, Any]
@@ -68,6 +70,9 @@ _BLOCK = re.compile(
 )
 _EQUAL = re.compile(r'eq \.(Values\.[A-Za-z.]+) "([a-z]+)"')
 _YES = re.compile(r"\.(Values\.[A-Za-z.]+)")
+_FILE = re.compile(
+    r'\{\{ \.Files\.Get "(?P<path>[a-z./]+)" \| (?P<then>toJson|replace "suite-system" \.Release\.Namespace) \}\}'
+)
 _VALUE = re.compile(r"\{\{ \.(Values\.[A-Za-z.]+|Release\.Namespace) \}\}")
 
 
@@ -121,14 +126,19 @@ def changed_values(**changed: str | bool) -> Object:
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:
-    """What Helm makes of a template that only puts values in and has blocks for one value of a word, or for yes and no."""
+    """What Helm makes of a template that puts values and files in and has blocks for one value of a word, or for yes and no."""
     text = _BLOCK.sub(
         lambda found: found["then"] if _holds(found["test"], values) else found["otherwise"] or "", template
     )
     text = _VALUE.sub(lambda found: str(_value(found[1], values)), text)
-    if "{{" in text:
-        raise ValueError(f"more than this reader knows: {text[text.index('{{') :][:60]}")
-    return text
+    if "{{" in (rest := _FILE.sub("", text)):
+        raise ValueError(f"more than this reader knows: {rest[rest.index('{{') :][:60]}")
+    return _FILE.sub(_put_in, text)
+
+
+def _put_in(found: re.Match[str]) -> str:
+    text = (CHART / found["path"]).read_text(encoding="utf-8")
+    return json.dumps(text) if found["then"] == "toJson" else text.replace("suite-system", NAMESPACE)
 
 
 def _holds(test: str, values: Mapping[str, Any]) -> bool:

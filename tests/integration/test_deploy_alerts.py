@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from deploy_files import KUSTOMIZE
+from deploy_files import MONITORING
 
 pytestmark = [
     pytest.mark.peer,
@@ -36,7 +36,7 @@ BESIDE = {
 
 @cache
 def groups() -> dict[str, Any]:
-    text = (KUSTOMIZE / "monitoring/rules.yaml").read_text(encoding="utf-8")
+    text = (MONITORING / "rules.yaml").read_text(encoding="utf-8")
     return {"groups": yaml.safe_load(text)["spec"]["groups"]}
 
 
@@ -81,7 +81,7 @@ def _case(alert: str) -> dict[str, Any]:
 
 
 def test_the_dashboard_asks_in_words_that_prometheus_understands(tmp_path: Path):
-    panels = json.loads((KUSTOMIZE / "monitoring/dashboard.json").read_text(encoding="utf-8"))["panels"]
+    panels = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))["panels"]
     asked = [target["expr"].replace("$__rate_interval", "5m") for panel in panels for target in panel["targets"]]
     rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(asked)]
     (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

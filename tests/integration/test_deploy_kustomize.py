@@ -70,6 +70,15 @@ def test_helm_itself_makes_of_the_chart_what_our_reader_does(name: str):
     assert objects(done.stdout) == chart(**dict(VARIANTS[name].values))
 
 
+@pytest.mark.skipif(HELM is None, reason="beyond this machine: no helm (it is none of Debian's packages)")
+def test_the_chart_is_at_home_in_any_namespace():
+    said = ("--set=monitoring.enabled=true", "--set=kubernetes.hostnames=true", "--set=kubernetes.secrets=true")
+    command = (str(HELM), "template", "suite", str(CHART), "--namespace=elsewhere", *said)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.count("suite-system")) == (0, 0)
+
+
 def test_the_objects_of_install_yaml_are_those_of_the_overlay():
     assert installed() == overlay("sqlite")
 
@@ -96,8 +105,8 @@ def test_monitoring_goes_beside_any_overlay(tmp_path):
 
 def beside_sqlite(component: str, folder: Path) -> Objects:
     """The objects of the overlay `sqlite` with a component."""
-    shutil.copytree(KUSTOMIZE, folder / "kustomize")
-    mine = folder / "kustomize/mine"
+    shutil.copytree(DEPLOY, folder / "deploy")
+    mine = folder / "deploy/kustomize/mine"
     mine.mkdir()
     lines = ("kind: Kustomization", "resources: [../overlays/sqlite]", f"components: [../{component}]")
     (mine / "kustomization.yaml").write_text("\n".join(lines))
@@ -106,7 +115,7 @@ def beside_sqlite(component: str, folder: Path) -> Objects:
 
 @pytest.mark.parametrize("page", ["install-kubernetes.md", "from-metallb.md"])
 def test_the_kustomization_in_the_documentation_does_what_it_says(page: str, tmp_path: Path):
-    shutil.copytree(KUSTOMIZE, tmp_path / "suite/deploy/kustomize")
+    shutil.copytree(DEPLOY, tmp_path / "suite/deploy")
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "kustomization.yaml").write_text(_kustomization_in(text(f"docs/{page}")), encoding="utf-8")

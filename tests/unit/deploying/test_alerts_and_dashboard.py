@@ -6,12 +6,11 @@ from functools import cache
 from typing import Any
 
 import yaml
-from deploy_files import KUSTOMIZE
+from deploy_files import MONITORING
 
 from suite.metrics.names import METRICS
 from suite.metrics.registry import Kind
 
-MONITORING = KUSTOMIZE / "monitoring"
 NAME = re.compile(r"\b(?:suite|metallb)_[a-z0-9_]+")
 
 

@@ -17,8 +17,8 @@ def schema() -> Draft7Validator:
     return Draft7Validator(text)
 
 
-BESIDE_THE_CHART = {"ConfigMap suite-dashboard", "Namespace suite-system", "PrometheusRule suite"}
-"""Who installs a chart makes the namespace, and what is measured is read from files."""
+BESIDE_THE_CHART = {"Namespace suite-system"}
+"""Who installs a chart makes the namespace."""
 
 
 def octets(objects: Objects) -> bytes:
@@ -64,6 +64,11 @@ def test_every_value_has_a_place_in_the_schema_and_in_a_template():
     templates = "".join(path.read_text(encoding="utf-8") for path in CHART.glob("templates/*"))
 
     assert [path for path in _paths(chart_values()) if f".Values.{path} " not in templates] == []
+
+
+def test_no_template_is_bound_to_the_namespace_of_install_yaml():
+    for path in CHART.glob("templates/*"):
+        assert "suite-system" not in path.read_text(encoding="utf-8").replace('replace "suite-system" .Release', "")
 
 
 def test_a_template_that_needs_more_than_the_reader_is_refused():
