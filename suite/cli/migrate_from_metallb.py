@@ -252,7 +252,8 @@ async def _require_silence(connection: "KubernetesConnection", journey: Journey)
     text = await settings_of(connection, journey.ours)
     stands_by = text is not None and _stand_by_for(text, where) == "metallb"
     if not stands_by:
-        fix = "put `kubernetes: {stand-by-for: metallb}` into its suite.yaml, restart the suite, and call this again"
+        said = "put `kubernetes: {stand-by-for: metallb}` into its suite.yaml (component beside-metallb, or the chart's"
+        fix = f"{said} kubernetes.standByForMetallb), restart the suite, and call this again"
         raise Fault("the suite would announce beside MetalLB; nothing was changed", where=where, fix=fix)
 
 
