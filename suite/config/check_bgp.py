@@ -83,6 +83,12 @@ def _check_peers(draft: Draft, reading: Reading) -> None:
                 "echo mode is not offered; control packets alone find a dead path, at the intervals of the profile"
             )
             reading.warn(placed.place("bfd_profile"), "peer.no_echo", message)
+        if peer.bfd_profile and peer.graceful_restart:
+            message = (
+                "where the peer is BIRD it takes the silence of a dead node for a restart and keeps its routes for "
+                f"{peer.graceful_restart_time} s (graceful-restart-time); FRR does not"
+            )
+            reading.warn(placed.place("graceful_restart"), "peer.bfd_and_graceful_restart", message)
         if peer.local_asn and peer.local_asn == peer.my_asn:
             message = "the local AS number is ours anyway; remove it"
             reading.warn(placed.place("local_asn"), "peer.local_asn_is_my_asn", message)

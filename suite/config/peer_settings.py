@@ -6,7 +6,7 @@ from suite.config.group import Field, Form, Group, Made
 from suite.config.selectors import SELECTOR
 from suite.config.shape import FAULT, Choice, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
 from suite.model.address import parse_address
-from suite.model.peer import SecretRef
+from suite.model.peer import RESTART_TIME, SecretRef
 
 ASN = Number(0, 0xFFFFFFFF)
 INTERVAL = Number(10, 60000)
@@ -115,6 +115,13 @@ PEER = Group(
             "Keep routes while we restart (RFC 4724).",
             False,
             resource="enableGracefulRestart",
+        ),
+        Field(
+            "graceful_restart_time",
+            Seconds(1, 4095, is_whole=True),
+            "How long the peer keeps them at most; longer than a restart takes.",
+            RESTART_TIME,
+            resource="-",
         ),
         Field(
             "ebgp_multihop",

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from suite.model.address import Address
 from suite.model.selector import Selector
 
+RESTART_TIME = 120
+"""Seconds that routers keep our routes while the suite restarts (RFC 4724 section 3; FRR's and MetalLB's figure)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BfdProfile:
@@ -51,6 +54,8 @@ class Peer:
     password_secret: SecretRef | None = None
     bfd_profile: str = ""
     graceful_restart: bool = False
+    graceful_restart_time: int = RESTART_TIME
+    """How long the peer may keep our routes then, in seconds: 1 to 4095, the 12 bits of RFC 4724 section 3."""
     ebgp_multihop: bool = False
     ttl_security: int = 0
     """How many hops away the peer may be at most (RFC 5082); 0 for no such check."""

@@ -21,8 +21,6 @@ _A = TypeVar("_A", IPv4Address, IPv6Address)
 HOLD_TIME = 90
 CONNECT_TIME = 10.0
 FAMILIES = {4: IPV4, 6: IPV6}
-RESTART_TIME = 120
-"""Seconds a router keeps our routes while the suite restarts (RFC 4724; FRR's and MetalLB's figure)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def neighbour(peer: Peer, node: Node, profiles: Iterable[BfdProfile]) -> Neighbo
             keepalive_time=peer.keepalive_time or None,
             connect_retry_time=peer.connect_time or CONNECT_TIME,
             passive=peer.passive,
-            graceful_restart=RESTART_TIME if peer.graceful_restart else 0,
+            graceful_restart=restart_time(peer),
             next_hop_v4=_own_address(node, IPv4Address) if peer.address.version == 6 and not peer.interface else None,
             next_hop_v6=_own_address(node, IPv6Address) if peer.address.version == 4 else None,
             extended_next_hop=bool(peer.interface),
@@ -105,6 +103,11 @@ def is_internal(peer: Peer) -> bool:
 def hold_time(peer: Peer) -> int:
     """Seconds without a word after which the session is given up; 0 for never."""
     return HOLD_TIME if peer.hold_time is None else int(peer.hold_time)
+
+
+def restart_time(peer: Peer) -> int:
+    """Seconds that the peer is asked to keep our routes while we restart; 0 for not at all."""
+    return peer.graceful_restart_time if peer.graceful_restart else 0
 
 
 def is_beyond_a_router(remote: Address, local: Address, networks: Iterable[Network]) -> bool:

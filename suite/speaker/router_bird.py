@@ -16,6 +16,9 @@ def bird(router: Router) -> tuple[Part, ...]:
     notes = [f"for up to {router.paths} nodes at once, `protocol kernel` of bird.conf says `{merge} {export}`"]
     if router.bfd is not None and router.bfd.minimum_ttl > BIRD_TTL:
         notes.append(f"BIRD sends BFD with TTL 64: the BFD profile of the suite needs `minimum-ttl: {BIRD_TTL}`")
+    if router.bfd is not None and router.restart_time:
+        kept = f"BIRD keeps the routes of a node that dies for {router.restart_time} s (graceful-restart-time)"
+        notes.append(f"{kept}: with graceful restart it takes every silence of BFD for a restart")
     bgp = Part(
         "bgp",
         "\n".join(bird_lines(router)) + "\n",
@@ -90,7 +93,9 @@ def _session(router: Router) -> Iterator[str]:
     if router.has_password:
         yield '# password "...";  (the peer\'s password; it is kept out of this file)'
     if router.bfd is not None:
-        yield "bfd graceful;"
+        # "on" ends the session, and with it the routes, when BFD goes down, as it does while the suite restarts; "graceful"
+        # takes every silence for a restart. BIRD 2 has no third way, such as asking whether TCP was closed before.
+        yield "bfd graceful;" if router.restart_time else "bfd on;"
     for family in router.families:
         name = FAMILY_NAMES[family]
         limit = f" import limit {router.maximum(family)} action block;" if router.maximum(family) else ""

@@ -18,7 +18,7 @@ from suite.model.configuration import Configuration
 from suite.model.node import Node
 from suite.model.peer import Peer
 from suite.model.selector import any_matches
-from suite.speaker.neighbours import hold_time, is_internal, timers
+from suite.speaker.neighbours import hold_time, is_internal, restart_time, timers
 
 MAXIMUM_PREFIXES = 50_000
 """The most prefixes a router is told to take of one family, however large the pools: a guard against a mistake of ours."""
@@ -81,6 +81,8 @@ class Router:
     is_beside: bool = False
     """Whether nodes and router speak on one link, so that BFD crosses no router."""
     hold_time: int = 90
+    restart_time: int = 0
+    """Seconds that it keeps the routes of a node whose suite restarts; 0 without graceful restart."""
     hops: int = 0
     """How many hops away external nodes may be; 0 where that is no question."""
     ttl_security: int = 0
@@ -176,6 +178,7 @@ def router_of(
         bfd=timers(profile) if profile is not None else None,
         is_beside=not peer.ebgp_multihop and is_beside(peer.address, speakers),
         hold_time=hold_time(peer),
+        restart_time=restart_time(peer),
         hops=8 if peer.ebgp_multihop and not is_internal(peer) else 0,
         ttl_security=peer.ttl_security,
         paths=paths,

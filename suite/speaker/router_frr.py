@@ -157,7 +157,9 @@ def _group(router: Router) -> Iterator[str]:
     if has_bfd(router):
         yield f"{name} bfd"
         yield f"{name} bfd profile {GROUP}"
-        yield f"{name} bfd check-control-plane-failure"
+        # Not "bfd check-control-plane-failure": with graceful restart FRR then takes no word from our BFD, which shares the
+        # fate of the process (C bit 0), and keeps a dead node's path for the hold time. A restart needs no such patience:
+        # we close TCP before BFD falls silent, so FRR keeps the routes already when BFD goes down.
     if router.interfaces:
         yield from (f"neighbor {interface} interface peer-group {GROUP}" for interface in router.interfaces)
     elif router.connects:

@@ -116,8 +116,7 @@ def _group(router: Router) -> Iterator[str]:
     if router.connects:
         yield f"update-source {router.address}"
     if has_bfd(router):
-        yield f"bfd profile {GROUP}"
-        yield "bfd check-control-plane-failure"
+        yield f"bfd profile {GROUP}"  # without "check-control-plane-failure", for the reason that `router_frr` gives
     for family in router.families:
         address_family = f"address-family ipv{family}-unicast"
         yield f"{address_family} route-map import {GROUP}-in"

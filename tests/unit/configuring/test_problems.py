@@ -151,6 +151,17 @@ def test_echo_mode_and_ipv6_routes_do_not_go_together():
     assert errors(text) == ["peer.echo_mode_with_ipv6"]
 
 
+def test_bfd_beside_graceful_restart_is_told_with_the_time_that_bird_keeps_a_dead_node():
+    text = "bfd-profiles: [{name: e}]\n" + PEER % "bfd-profile: e, graceful-restart: true, graceful-restart-time: 20s"
+
+    assert warnings(text) == ["peer.bfd_and_graceful_restart"]
+
+
+@pytest.mark.parametrize("time", ["0s", "4096s", "1.5s"])
+def test_a_restart_time_that_the_protocol_cannot_say_is_refused(time):
+    assert errors(PEER % f"graceful-restart-time: {time}") == ["value.out_of_range"]
+
+
 def test_echo_mode_that_is_not_offered_is_told():
     text = "bfd-profiles: [{name: e, echo-mode: true}]\n" + PEER % "bfd-profile: e"
 

@@ -48,6 +48,15 @@ def test_both_families_on_one_session_where_it_is_asked_for() -> None:
     assert session(peer).config.session.families == {IPV4, IPV6}
 
 
+@pytest.mark.parametrize(("is_graceful", "time"), [(True, 20), (False, 0)])
+def test_the_peer_is_asked_to_keep_the_routes_for_the_configured_time_and_only_where_that_is_wanted(
+    is_graceful: bool, time: int
+) -> None:
+    peer = Peer("gateway", 64512, 64512, address=GATEWAY, graceful_restart=is_graceful, graceful_restart_time=20)
+
+    assert session(peer).config.session.graceful_restart == time
+
+
 def test_ttl_security_says_how_many_hops_away_the_peer_may_be() -> None:
     near, anywhere = Peer("gateway", 64512, 64512, address=GATEWAY, ttl_security=1), Peer("g", 1, 1, address=GATEWAY)
 

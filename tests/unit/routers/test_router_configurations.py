@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -141,10 +142,19 @@ def test_frr_has_no_bfd_where_it_cannot_work_and_says_so() -> None:
     assert "no BFD here" in part.instructions()
 
 
+@pytest.mark.parametrize("write", [frr, unifi, vyos])
+def test_a_dead_node_is_believed_dead_with_graceful_restart_too(write: Callable[[Router], tuple[Part, ...]]) -> None:
+    """FRR's `check-control-plane-failure` would keep its path for the hold time."""
+    written = text(write(router(bfd_profile="fast", address=ip_address("10.10.0.1"), graceful_restart=True)))
+
+    assert "bfd profile suite" in written
+    assert "check-control-plane-failure" not in written
+
+
 def test_frr_has_bfd_on_the_nodes_own_link() -> None:
     written = text(frr(router(bfd_profile="fast", address=ip_address("10.10.0.1"))))
 
-    assert " neighbor suite bfd check-control-plane-failure\n" in written
+    assert " neighbor suite bfd\n neighbor suite bfd profile suite\n" in written
     assert "  transmit-interval 150\n" in written
 
 
@@ -174,12 +184,25 @@ def test_unifi_gets_a_file_and_an_entry_for_each_zone() -> None:
 # ---- BIRD
 
 
-def test_bird_takes_nodes_out_of_a_range_and_keeps_routes_over_a_graceful_restart_with_bfd() -> None:
-    written = text(bird(router(bfd_profile="fast")))
+def test_bird_takes_nodes_out_of_a_range() -> None:
+    written = text(bird(router()))
 
     assert "neighbor range 10.10.0.0/24 as 64512;" in written
-    assert "  bfd graceful;" in written
     assert "10.10.10.10/31{32,32}" in written
+
+
+def test_bird_keeps_routes_over_a_graceful_restart_with_bfd_and_says_how_long_those_of_a_dead_node_stay() -> None:
+    part = bird(router(bfd_profile="fast", graceful_restart=True, graceful_restart_time=20))[0]
+
+    assert "  bfd graceful;" in part.text
+    assert "BIRD keeps the routes of a node that dies for 20 s" in part.instructions()
+
+
+def test_bird_drops_the_routes_with_bfd_where_nothing_restarts_gracefully() -> None:
+    part = bird(router(bfd_profile="fast"))[0]
+
+    assert "  bfd on;" in part.text
+    assert "of a node that dies" not in part.instructions()
 
 
 def test_bird_speaks_directly_on_the_nodes_own_link() -> None:

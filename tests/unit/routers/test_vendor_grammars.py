@@ -98,7 +98,6 @@ VYOS = (
     rf"protocols bgp peer-group {WORD} ttl-security hops {NUMBER}",
     rf"protocols bgp listen limit {NUMBER}",
     rf"protocols bgp peer-group {WORD} bfd profile {WORD}",
-    rf"protocols bgp peer-group {WORD} bfd check-control-plane-failure",
     rf"protocols bgp peer-group {WORD} {FAMILY} route-map (?:import|export) {WORD}",
     rf"protocols bgp peer-group {WORD} {FAMILY} maximum-prefix {NUMBER}",
     rf"protocols bgp {FAMILY} maximum-paths (?:ibgp|ebgp) {NUMBER}",
