@@ -1,10 +1,9 @@
 """Routers for BGP and BFD tests: real daemons of Debian's packages in a namespace, and our peers in another.
 
-    def test_something(netlab, tmp_path):
-        bgplab = BgpLab(netlab, tmp_path)
+    def test_something(bgplab):
         router = bgplab.bird("protocol bgp p { local 10.9.0.1 as 64512; neighbor 10.9.0.2 as 64513; ... }")
-        with bgplab.speaker() as speaker:
-            speaker.peer(peer_config("10.9.0.1", ...)).announce(routes)
+        with bgplab.announcing(peer_config(...)) as (speaker, peer):
+            assert router.has("10.10.10.10/32")
 
 The lab is one cable: the router is 10.9.0.1 and 2001:db8:9::1, we are 10.9.0.2 and 2001:db8:9::2. Our event loop
 runs in a thread that lives in our namespace; everything said to it goes through `speaker.call`.
@@ -30,6 +29,7 @@ from fix_netns import Namespace, NetLab, eventually, require_tools
 
 from suite.bgp.bfd import BfdChange, BfdStatus
 from suite.bgp.bfd_link import BfdLink, BfdPeer
+from suite.bgp.export import RouteAttributes
 from suite.bgp.negotiation import SessionConfig
 from suite.bgp.peer import Listener, Peer
 from suite.bgp.peer_config import PeerConfig
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ROUTER4, ROUTER6 = "10.9.0.1", "2001:db8:9::1"
 NODE4, NODE6 = "10.9.0.2", "2001:db8:9::2"
 LOCAL_AS, ROUTER_AS = 64513, 64512
+
+PLAIN = RouteAttributes()
 
 BIRD_HEAD = """
 log stderr all;
@@ -73,6 +75,9 @@ def dual_stack(**changes: Any) -> dict[str, Any]:
 
 def prefixes(*texts: str) -> list[Prefix]:
     return [Prefix.parse(text) for text in texts]
+
+
+VIP, VIP6 = prefixes("10.10.10.10/32", "2001:db8:10::10/128")
 
 
 class WatchedPath:
@@ -348,6 +353,14 @@ class BgpLab:
             yield speaker
         finally:
             speaker.close()
+
+    @contextlib.contextmanager
+    def announcing(self, config: PeerConfig, *routes: Prefix, listen: bool = False) -> Iterator[tuple[Speaker, Peer]]:
+        """A speaker with one peer that announces routes, VIP unless others are named, with nothing said of them."""
+        with self.speaker() as speaker:
+            peer = speaker.peer(config, listen=listen)
+            speaker.call(peer.announce, dict.fromkeys(routes or (VIP,), PLAIN))
+            yield speaker, peer
 
 
 def bird_bgp(options: str = "", channels: str = "ipv4 { import all; export none; };", neighbor: str = "") -> str:

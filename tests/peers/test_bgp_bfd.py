@@ -6,20 +6,17 @@ How long that takes is measured by tests/bench/bgp/silent_node.py; here what bot
 import json
 import signal
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
-from fix_netns import NetLab, eventually
-from routers import NODE4, NODE6, ROUTER4, ROUTER6, BgpLab, bird_bgp, frr_bgp, peer_config, prefixes, stays
+from fix_netns import eventually
+from routers import NODE4, NODE6, PLAIN, ROUTER4, ROUTER6, BgpLab, bird_bgp, frr_bgp, peer_config, prefixes, stays
 
 from suite.bgp.bfd import BfdProfile
 from suite.bgp.bfd_link import BfdPeer
-from suite.bgp.export import RouteAttributes
 from suite.bgp.session import Stop
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
-PLAIN = RouteAttributes()
 (VIP,) = prefixes("10.10.10.10/32")
 HOLD_TIME = 90
 FAST = BfdProfile(receive_interval=100, transmit_interval=100)
@@ -35,11 +32,6 @@ bfd
   receive-interval 100
   transmit-interval 100
 """
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 def watched(address: str = ROUTER4) -> BfdPeer:

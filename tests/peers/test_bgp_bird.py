@@ -1,11 +1,9 @@
 """Our speaker against BIRD 2: what BIRD has in its tables and says in its log is the proof."""
 
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
-from fix_netns import NetLab
-from routers import NODE4, NODE6, ROUTER6, BgpLab, bird_bgp, dual_stack, peer_config, prefixes, stays
+from routers import NODE4, NODE6, PLAIN, ROUTER6, VIP, VIP6, BgpLab, bird_bgp, dual_stack, peer_config, prefixes, stays
 
 from suite.bgp.export import RouteAttributes
 from suite.bgp.prefix import IPV6
@@ -13,14 +11,7 @@ from suite.bgp.session import Stop
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
-PLAIN = RouteAttributes()
-VIP, VIP6 = prefixes("10.10.10.10/32", "2001:db8:10::10/128")
 DUAL = "ipv4 { import all; export none; }; ipv6 { import all; export none; };"
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 def test_ipv4_routes_arrive_with_their_attributes(bgplab: BgpLab) -> None:
@@ -40,20 +31,14 @@ def test_ipv6_routes_arrive_over_an_ipv6_session(bgplab: BgpLab) -> None:
     neighbor = f"neighbor {NODE6} as 64513;"
     bird = bgplab.bird(bird_bgp(channels="ipv6 { import all; export none; };", neighbor=neighbor))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(ROUTER6, families=frozenset({IPV6})))
-        speaker.call(peer.announce, {VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(ROUTER6, families=frozenset({IPV6})), VIP6):
         assert bird.has("2001:db8:10::10/128", f"BGP.next_hop: {NODE6}"), bird.log()
 
 
 def test_both_families_share_one_session(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp(channels=DUAL))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(**dual_stack()))
-        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(**dual_stack()), VIP, VIP6):
         assert bird.has("10.10.10.10/32", "2001:db8:10::10/128"), bird.log()
 
 
@@ -61,10 +46,7 @@ def test_ipv4_routes_with_ipv6_next_hops_arrive(bgplab: BgpLab) -> None:
     channels = "ipv4 { import all; export none; extended next hop on; };"
     bird = bgplab.bird(bird_bgp(channels=channels, neighbor=f"neighbor {NODE6} as 64513;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(ROUTER6, extended_next_hop=True))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(ROUTER6, extended_next_hop=True)):
         assert bird.has("10.10.10.10/32", f"BGP.next_hop: {NODE6}"), bird.log()
 
 
@@ -75,10 +57,7 @@ def test_link_local_peers_get_link_local_next_hops(bgplab: BgpLab) -> None:
     neighbor = f"neighbor {ours}%eth0 as 64513; local {theirs}%eth0 as 64512; passive on;"
     bird = bgplab.bird(bird_bgp(channels="ipv6 { import all; export none; };", neighbor=neighbor))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(f"{theirs}%eth0", families=frozenset({IPV6})))
-        speaker.call(peer.announce, {VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(f"{theirs}%eth0", families=frozenset({IPV6})), VIP6):
         assert bird.has("2001:db8:10::10/128", f"via {ours} on eth0"), bird.log()
 
 
@@ -87,10 +66,7 @@ def test_a_router_several_hops_away(bgplab: BgpLab) -> None:
     bgplab.node.ip("route", "add", "192.168.1.1/32", "via", "10.9.0.1")
     bird = bgplab.bird(bird_bgp("multihop 4; source address 192.168.1.1;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config("192.168.1.1", ttl=4))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config("192.168.1.1", ttl=4)):
         assert bird.has("10.10.10.10/32"), bird.log()
 
 
@@ -108,20 +84,14 @@ def test_internal_peers_get_local_preference_and_an_empty_path(bgplab: BgpLab) -
 def test_as_numbers_above_65535(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp(neighbor=f"neighbor {NODE4} as 4200000001;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(local_as=4200000001))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(local_as=4200000001)):
         assert bird.has("BGP.as_path: 4200000001"), bird.log()
 
 
 def test_a_peer_that_knows_two_octet_numbers_only(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp("enable as4 off;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert bird.has("10.10.10.10/32", "BGP.as_path: 64513"), bird.log()
         assert speaker.call(lambda: peer.session.negotiated.dialect.four_octet) is False
 
@@ -129,10 +99,7 @@ def test_a_peer_that_knows_two_octet_numbers_only(bgplab: BgpLab) -> None:
 def test_md5_with_the_right_password(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp('password "secret";'))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(password="secret"))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(password="secret")):
         assert bird.has("10.10.10.10/32"), bird.log()
 
 
@@ -148,20 +115,14 @@ def test_md5_with_the_wrong_password_never_connects(bgplab: BgpLab) -> None:
 def test_a_passive_session_waits_for_the_router(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp('password "secret";'))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(passive=True, password="secret"), listen=True)
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(passive=True, password="secret"), listen=True):
         assert bird.has("10.10.10.10/32"), bird.log()
 
 
 def test_when_both_connect_one_connection_stays(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp("connect delay time 1;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(), listen=True)
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(), listen=True) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
         assert stays(lambda: speaker.state(peer) == "Established", 2)
 
@@ -169,10 +130,7 @@ def test_when_both_connect_one_connection_stays(bgplab: BgpLab) -> None:
 def test_ttl_security_on_both_sides(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp("ttl security on; direct;"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(security_hops=1))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(security_hops=1)):
         assert bird.has("10.10.10.10/32"), bird.log()
 
 
@@ -190,10 +148,7 @@ def test_with_ttl_security_a_peer_that_does_not_prove_to_be_near_is_not_heard(bg
 def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
     bird = bgplab.bird(bird_bgp(f"hold time {hold};"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(hold_time=hold))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(hold_time=hold)) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
         assert speaker.call(peer.status).hold_time == hold
         assert stays(lambda: speaker.state(peer) == "Established", 1.2 * hold or 0.5)
@@ -202,9 +157,7 @@ def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
 def test_a_router_that_refreshes_gets_the_table_between_marks(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
 
         bird.birdc("reload", "in", "node")
@@ -232,9 +185,7 @@ def test_changes_and_withdrawals_are_followed(bgplab: BgpLab) -> None:
 def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
 
         speaker.call(peer.stop, Stop.CEASE, "node drained, back at 14:00")
@@ -247,9 +198,7 @@ def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
 def test_a_drain_withdraws_before_the_session_closes(bgplab: BgpLab) -> None:
     bird = bgplab.bird("debug protocols { routes, states };\n" + bird_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
 
         speaker.call(peer.drain, "drained", 0.3)
@@ -261,9 +210,7 @@ def test_a_drain_withdraws_before_the_session_closes(bgplab: BgpLab) -> None:
 def test_a_router_that_shuts_down_is_heard_and_asked_again(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert speaker.is_up(peer), bird.log()
 
         bird.birdc("disable", "node", '"cabling"')
@@ -277,9 +224,7 @@ def test_a_router_that_shuts_down_is_heard_and_asked_again(bgplab: BgpLab) -> No
 
 def test_routes_stay_through_a_graceful_restart(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp("graceful restart on;"))
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(graceful_restart=30))
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config(graceful_restart=30)) as (speaker, peer):
         assert bird.has("10.10.10.10/32"), bird.log()
 
         speaker.call(peer.stop, Stop.GRACEFUL)
@@ -326,9 +271,7 @@ def test_a_router_that_falls_silent_is_given_up_when_the_hold_time_ends(bgplab: 
 def test_a_storm_of_resets_ends_with_the_routes_in_place(bgplab: BgpLab) -> None:
     bird = bgplab.bird(bird_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(idle_hold_max=0.4))
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config(idle_hold_max=0.4)) as (speaker, peer):
         assert speaker.is_up(peer), bird.log()
         for _ in range(4):
             bird.birdc("restart", "node")

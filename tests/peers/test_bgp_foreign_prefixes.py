@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
-from fix_netns import NetLab, eventually
+from fix_netns import eventually
 from routers import NODE4, NODE6, ROUTER4, BgpLab, Bird, Frr, dual_stack, peer_config, prefixes
 
 from suite.bgp.export import RouteAttributes
@@ -25,7 +25,6 @@ from suite.speaker.router_frr import frr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
@@ -46,11 +45,6 @@ FOREIGN = (
     "2001:db8:11::1/128",
 )
 MINE = dual_stack(local_as=64512, hold_time=90)
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 def router(peer: Peer = PEER) -> Router:

@@ -3,15 +3,17 @@
 import json
 import signal
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
-from fix_netns import NetLab, eventually
+from fix_netns import eventually
 from routers import (
     NODE4,
     NODE6,
+    PLAIN,
     ROUTER4,
     ROUTER6,
+    VIP,
+    VIP6,
     BgpLab,
     dual_stack,
     frr_bgp,
@@ -27,14 +29,6 @@ from suite.bgp.prefix import IPV6
 from suite.bgp.session import Stop
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
-
-PLAIN = RouteAttributes()
-VIP, VIP6 = prefixes("10.10.10.10/32", "2001:db8:10::10/128")
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 def test_ipv4_routes_arrive_with_their_attributes(bgplab: BgpLab) -> None:
@@ -56,10 +50,7 @@ def test_ipv4_routes_arrive_with_their_attributes(bgplab: BgpLab) -> None:
 def test_both_families_share_one_session(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp(families=frr_families("ipv4", "ipv6")))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(**dual_stack()))
-        speaker.call(peer.announce, {VIP: PLAIN, VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(**dual_stack()), VIP, VIP6):
         assert frr.has("10.10.10.10/32"), frr.log()
         assert frr.has("2001:db8:10::10/128", family="ipv6"), frr.log()
 
@@ -67,20 +58,14 @@ def test_both_families_share_one_session(bgplab: BgpLab) -> None:
 def test_ipv6_routes_arrive_over_an_ipv6_session(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp(families=frr_families("ipv6", remote=NODE6), remote=NODE6))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(ROUTER6, families=frozenset({IPV6})))
-        speaker.call(peer.announce, {VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(ROUTER6, families=frozenset({IPV6})), VIP6):
         assert frr.has("2001:db8:10::10/128", family="ipv6"), frr.log()
 
 
 def test_ipv4_routes_with_ipv6_next_hops_arrive(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp("capability extended-nexthop", families=frr_families("ipv4", remote=NODE6), remote=NODE6))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(ROUTER6, extended_next_hop=True))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(ROUTER6, extended_next_hop=True)):
         assert frr.has("10.10.10.10/32"), frr.log()
         path = json.loads(frr.vtysh("show bgp ipv4 unicast 10.10.10.10/32 json"))["paths"][0]
         assert path["nexthops"][0]["ip"] == NODE6
@@ -102,30 +87,21 @@ def test_internal_peers_get_local_preference_and_an_empty_path(bgplab: BgpLab, k
 def test_as_numbers_above_65535(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp(asn=4200000001))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(local_as=4200000001, peer_as=PeerKind.EXTERNAL))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(local_as=4200000001, peer_as=PeerKind.EXTERNAL)):
         assert frr.has("10.10.10.10/32"), frr.log()
 
 
 def test_md5_with_the_right_password(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp("password secret"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(password="secret"))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(password="secret")):
         assert frr.has("10.10.10.10/32"), frr.log()
 
 
 def test_md5_over_ipv6(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp("password secret", families=frr_families("ipv6", remote=NODE6), remote=NODE6))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(ROUTER6, password="secret", families=frozenset({IPV6})), listen=True)
-        speaker.call(peer.announce, {VIP6: PLAIN})
-
+    with bgplab.announcing(peer_config(ROUTER6, password="secret", families=frozenset({IPV6})), VIP6, listen=True):
         assert frr.has("2001:db8:10::10/128", family="ipv6"), frr.log()
 
 
@@ -141,10 +117,7 @@ def test_md5_with_the_wrong_password_never_connects(bgplab: BgpLab) -> None:
 def test_ttl_security_on_both_sides(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp("ttl-security hops 1"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(security_hops=1))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(security_hops=1)):
         assert frr.has("10.10.10.10/32"), frr.log()
 
 
@@ -152,10 +125,7 @@ def test_ttl_security_on_both_sides(bgplab: BgpLab) -> None:
 def test_short_and_endless_hold_times(bgplab: BgpLab, hold: int) -> None:
     frr = bgplab.frr(frr_bgp(f"timers {hold // 3} {hold}"))
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(hold_time=hold))
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config(hold_time=hold)) as (speaker, peer):
         assert frr.has("10.10.10.10/32"), frr.log()
         assert speaker.call(peer.status).hold_time == hold
         assert stays(lambda: speaker.state(peer) == "Established", 1.2 * hold or 0.5)
@@ -208,19 +178,14 @@ router bgp 64512
 """
     frr = bgplab.frr(config)
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
-
+    with bgplab.announcing(peer_config()):
         assert frr.has("10.10.10.10/32"), frr.log()
 
 
 def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert frr.has("10.10.10.10/32"), frr.log()
 
         speaker.call(peer.stop, Stop.CEASE, "node drained, back at 14:00")
@@ -233,9 +198,7 @@ def test_a_shutdown_tells_the_router_why(bgplab: BgpLab) -> None:
 def test_a_router_that_shuts_down_is_heard_and_asked_again(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config())
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config()) as (speaker, peer):
         assert speaker.is_up(peer), frr.log()
 
         frr.vtysh("configure", "router bgp 64512", f"neighbor {NODE4} shutdown message cabling")
@@ -266,9 +229,7 @@ def test_routes_stay_through_a_graceful_restart(bgplab: BgpLab) -> None:
 
 def test_without_graceful_restart_routes_go_when_the_process_is_killed(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp())
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(identifier=IPv4Address("10.9.0.2")))
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config(identifier=IPv4Address("10.9.0.2"))):
         assert frr.has("10.10.10.10/32"), frr.log()
 
     assert frr.lacks("10.10.10.10/32"), frr.log()
@@ -277,9 +238,7 @@ def test_without_graceful_restart_routes_go_when_the_process_is_killed(bgplab: B
 def test_a_storm_of_resets_ends_with_the_routes_in_place(bgplab: BgpLab) -> None:
     frr = bgplab.frr(frr_bgp())
 
-    with bgplab.speaker() as speaker:
-        peer = speaker.peer(peer_config(idle_hold_max=0.4))
-        speaker.call(peer.announce, {VIP: PLAIN})
+    with bgplab.announcing(peer_config(idle_hold_max=0.4)) as (speaker, peer):
         assert speaker.is_up(peer), frr.log()
         for _ in range(5):
             frr.vtysh(f"clear bgp {NODE4}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bgp_wire import peer_open
-from fix_netns import NetLab, eventually
+from fix_netns import eventually
 from routers import NODE4, NODE6, ROUTER4, ROUTER6, BgpLab, Speaker, peer_config, prefixes, stays
 
 from suite.bgp.export import RouteAttributes
@@ -22,11 +22,6 @@ pytestmark = [pytest.mark.peer, pytest.mark.net]
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "bgp"
 HELLO = encode(peer_open(asn=64512, identifier=ROUTER4))
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 @pytest.fixture

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from fix_netns import NetLab, eventually, require_tools
+from fix_netns import eventually, require_tools
 from routers import (
     LOCAL_AS,
     NODE4,
     NODE6,
+    PLAIN,
     ROUTER4,
     ROUTER6,
     ROUTER_AS,
+    VIP,
+    VIP6,
     BgpLab,
     GoBgp,
     dual_stack,
     peer_config,
-    prefixes,
     stays,
 )
 
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.peer, pytest.mark.net]
 
-PLAIN = RouteAttributes()
-VIP, VIP6 = prefixes("10.10.10.10/32", "2001:db8:10::10/128")
 GOBGP = f"""
 [global.config]
   as = {ROUTER_AS}
@@ -82,11 +82,6 @@ with open({seen!r}, "a") as out:
             asked = True
             print("announce route-refresh ipv4 unicast", flush=True)
 """
-
-
-@pytest.fixture
-def bgplab(netlab: NetLab, tmp_path: Path) -> BgpLab:
-    return BgpLab(netlab, tmp_path)
 
 
 def test_gobgp_takes_both_families(bgplab: BgpLab) -> None:
