@@ -10,8 +10,8 @@ import random
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -152,36 +152,59 @@ async def instances(server: Running, tmp_path: Path, database: str) -> AsyncIter
         await asyncio.gather(*(process.wait() for process in started.values()))
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(180)
-def test_a_leader_frozen_for_a_minute_is_succeeded_and_writes_nothing_when_it_wakes_up(tmp_path, postgres_db):
-    """The Service that the frozen one was about to give an address to has one of its successor by then."""
+def frozen(tmp_path: Path, database: DatabaseUnderTest, seconds: float) -> None:
+    """The leader is stopped while it waits to write down the address that it gives, and wakes up when a successor has given one."""
     api = Api()
     api.put(config_map("10.0.42.0/24"))
 
     def leader() -> str:
-        rows = postgres_db.rows("SELECT instance FROM leadership") if postgres_db.rows(HAS_TABLE) else []
+        rows = database.rows("SELECT instance FROM leadership") if database.rows(HAS_TABLE) else []
         return str(rows[0][0]).partition(":")[0] if rows else ""
 
     async def story() -> None:
-        async with running(api) as server, instances(server, tmp_path, postgres_db.url) as started:
+        async with running(api) as server, instances(server, tmp_path, database.url) as started:
             api.put(service("before"))
             await patiently(lambda: address(api, "before") == "10.0.42.0")
-            frozen = leader()
-            os.kill(started[frozen].pid, signal.SIGSTOP)
-            api.put(service("meanwhile"))
-            await patiently(lambda: leader() not in {"", frozen})
+            first = leader()
+            with locked(database):
+                api.put(service("meanwhile"))
+                await patiently(lambda: database.rows(WAITING))
+                os.kill(started[first].pid, signal.SIGSTOP)
+                database.rows(GIVEN_UP)
+            await patiently(lambda: leader() not in {"", first})
             await patiently(lambda: address(api, "meanwhile") == "10.0.42.1")
-            await asyncio.sleep(45.0)
+            await asyncio.sleep(seconds)
             before = len(api.calls)
-            os.kill(started[frozen].pid, signal.SIGCONT)
+            os.kill(started[first].pid, signal.SIGCONT)
             await asyncio.sleep(3.0)
             assert [call for call in api.calls[before:] if call.verb in {"patch", "create"}] == []
-            assert leader() != frozen
+            assert leader() != first
 
     asyncio.run(story())
 
 
+@pytest.mark.timeout(90)
+def test_a_frozen_leader_is_succeeded_and_what_it_was_about_to_write_is_refused_when_it_wakes_up(tmp_path, postgres_db):
+    frozen(tmp_path, postgres_db, 1.0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_a_leader_frozen_for_a_minute_is_succeeded_and_writes_nothing_when_it_wakes_up(tmp_path, postgres_db):
+    frozen(tmp_path, postgres_db, 45.0)
+
+
+@contextmanager
+def locked(database: DatabaseUnderTest) -> Iterator[None]:
+    """Nobody can write anything down."""
+    with database.plain() as connection, connection.transaction():
+        connection.execute("SELECT 1 FROM head FOR UPDATE")
+        yield
+
+
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
+GIVEN_UP = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+"""What the server does of itself after some seconds to a commit that waits; the frozen one hears of it when it wakes up."""
 HAS_TABLE = "SELECT 1 FROM pg_tables WHERE tablename = 'leadership'"
 
 
