@@ -45,6 +45,7 @@ class Speaker:
     fleet: dict[str, str]
     minor: int | None = None
     """The minor version that it speaks, and that it takes for its own; None for ours."""
+    key: bytes = KEY
     process: Any = None
     channel: Channel | None = None
     reports: list[Message] = field(default_factory=list)
@@ -59,7 +60,7 @@ class Speaker:
             )
         self.channel = Channel(ours)
         addresses = {name: (ip_address(address),) for name, address in self.fleet.items()}
-        wanted = Configure(self.name, addresses, (KEY,), templates().to_text(), port=7947, **settings)
+        wanted = Configure(self.name, addresses, (self.key,), templates().to_text(), port=7947, **settings)
         self.channel.send(wanted.to_message())
 
     def adopt(self, vips: Iterable[Address], revision: int = 1, nodes: Iterable[str] | None = None) -> None:

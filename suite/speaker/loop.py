@@ -85,6 +85,7 @@ class Speaker:
         self._configured: Configure | None = None
         self._plan = Plan()
         self._told_by_bgp: tuple[Plan, dict[str, frozenset[int]], frozenset[Announcement]] = Plan(), {}, frozenset()
+        self._told: tuple[int, frozenset[Announcement], frozenset[Announcement]] = -1, frozenset(), frozenset()
         self._snapshot = Snapshot()
         self._templates: Mapping[str, str] | None = None
         self._lack = ""
@@ -181,13 +182,22 @@ class Speaker:
         return places
 
     def announcements(self) -> frozenset[Announcement]:
-        """Everything that this node announces now: addresses by layer 2, and by BGP each with the route that leads to it."""
-        found = {
+        """Everything that this node announces now: addresses by layer 2, and by BGP each with the route that leads to it.
+
+        The very same set while nothing changes: it is looked at every second, and made of as many values as there are addresses.
+        """
+        edition, by_bgp = self.picture.edition, self._by_bgp()
+        if self._told[0] != edition or self._told[1] is not by_bgp:
+            self._told = edition, by_bgp, by_bgp | self._by_layer2()
+        return self._told[2]
+
+    def _by_layer2(self) -> frozenset[Announcement]:
+        places = ((address, where.items()) for address, where in self.picture.owned.items())
+        return frozenset(
             Announcement(address, self._node, "layer2", interface, mac=mac)
-            for address, where in self.picture.owned.items()
-            for interface, mac in where.items()
-        }
-        return self._by_bgp() | found
+            for address, where in places
+            for interface, mac in where
+        )
 
     def _by_bgp(self) -> frozenset[Announcement]:
         up = {

@@ -8,6 +8,7 @@ from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Address, parse_address
 from suite.model.snapshot import Snapshot
+from suite.speaker.accounts import Listener
 from suite.speaker.control import Message
 from suite.speaker.host import hardware_neighbours
 from suite.speaker.plan import known_nodes
@@ -51,6 +52,11 @@ class Picture:
         """Free addresses that the LAN is asked for."""
         self.owned: dict[Address, dict[str, str]] = {}
         """Interfaces and MACs each address is announced on."""
+        self.edition = 0
+        """Raised whenever `owned` changes."""
+        self._listener = Listener()
+        self._labelled: tuple[int, object] = -1, None
+        """The edition and the leases that the metric of what is announced was made of."""
         self.nodes: dict[str, Message] = {}
         self.given: dict[Address, str] = {}
         """Addresses of pools that DHCP gives out, and the server, where it is known."""
@@ -63,6 +69,7 @@ class Picture:
     def forget(self) -> None:
         """The process ended; another one will say anew."""
         self.owned, self.nodes, self.conflicts, self.is_drained, self.troubles = {}, {}, [], False, {}
+        self.edition, self._listener = self.edition + 1, Listener()
 
     def take(self, message: Message) -> None:
         """A report of layer 2."""
@@ -70,8 +77,7 @@ class Picture:
             case "owned":
                 self._take_owned(message)
             case "released":
-                self.owned.get(parse_address(message["address"]), {}).pop(message["interface"], None)
-                _log.info("%s is not announced on %s any more", message["address"], message["interface"])
+                self._take_released(parse_address(message["address"]), message["interface"])
             case "trouble":
                 self._take_trouble(message["about"], message["text"])
             case "state":
@@ -146,8 +152,17 @@ class Picture:
     def _take_owned(self, message: Message) -> None:
         address = parse_address(message["address"])
         self.owned.setdefault(address, {})[message["interface"]] = message["mac"]
+        self.edition += 1
         self._registry.add(names.TAKEOVERS)
         _log.info("%s is announced on %s (%s)", address, message["interface"], message["mac"])
+
+    def _take_released(self, address: Address, interface: str) -> None:
+        places = self.owned.get(address, {})
+        places.pop(interface, None)
+        if not places:
+            self.owned.pop(address, None)
+        self.edition += 1
+        _log.info("%s is not announced on %s any more", address, interface)
 
     def _take_trouble(self, about: str, text: str) -> None:
         """One begins, changes or, with an empty text, is over; the log has both ends."""
@@ -200,11 +215,8 @@ class Picture:
         return next((node.name for node in nodes if not addresses.isdisjoint(node.addresses)), "")
 
     def _take_state(self, message: Message) -> None:
-        owned: dict[Address, dict[str, str]] = {}
-        for link in message["links"]:
-            for text in link["owned"]:
-                owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
-        self.owned = owned
+        if self._listener.take(message["links"]):
+            self._own_anew()
         for each in message["nodes"]:
             self._take_node(each)
         self.nodes = {each["name"]: each for each in message["nodes"]}
@@ -216,14 +228,30 @@ class Picture:
         self._registry.replace(names.SPEAKER_DEATHS, deaths)
         faults: dict[tuple[str, ...], float] = {(fault,): count for fault, count in message["faults"].items()}
         self._registry.replace(names.HEARTBEAT_FAULTS, faults)
-        counted = counts(message["links"])
+        counted = counts(self._listener.links.values())
         self._registry.replace(names.L2_REQUESTS, counted.answered)
         self._registry.replace(names.L2_RESPONSES, counted.answered)
         self._registry.replace(names.L2_GRATUITOUS, counted.announced)
         self._registry.replace(names.L2_DROPS, counted.dropped)
+        self._label()
+
+    def _own_anew(self) -> None:
+        owned: dict[Address, dict[str, str]] = {}
+        for link in self._listener.links.values():
+            for text in link["owned"]:
+                owned.setdefault(parse_address(text), {})[link["interface"]] = link["mac"]
+        self.owned = owned
+        self.edition += 1
+
+    def _label(self) -> None:
+        """The metric that names the Service of each announced address; a thousand labels are made only when one changes."""
+        made_of = self.edition, self.snapshot.leases
+        if self._labelled[0] == made_of[0] and self._labelled[1] is made_of[1]:
+            return
+        self._labelled = made_of
         held: dict[tuple[str, ...], float] = {
             (str(lease.ref), "layer2", self._node, str(address)): 1.0
-            for address in owned
+            for address in self.owned
             for lease in self.snapshot.leases.get(address) or ()
         }
         self._registry.replace(names.ANNOUNCED, held)

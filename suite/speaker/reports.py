@@ -71,39 +71,21 @@ def owned_report(link: Link, address: Address) -> Message:
 def state_report(
     nodes: Iterable[NodeView],
     faults: Mapping[Fault, int],
-    links: Iterable[Link],
+    accounts: list[Message],
     conflicts: list[Message],
     troubles: Mapping[str, str],
     *,
     drained: bool,
 ) -> Message:
-    """Everything at once, for a speaker that asks, or that missed reports."""
+    """Everything at once, for a speaker that asks, or that missed reports; `accounts` are those of the interfaces."""
     return {
         "kind": "state",
         "drained": drained,
         "nodes": [node_report(node) for node in nodes],
         "faults": {str(fault): count for fault, count in faults.items()},
-        "links": [link_report(link) for link in links],
+        "links": accounts,
         "conflicts": conflicts,
         "troubles": dict(troubles),
-    }
-
-
-def link_report(link: Link) -> Message:
-    """What is owned on an interface, and the counters of its sockets."""
-    answerers = {answerer.family.name: answerer for answerer in link.answerers}
-    return {
-        "interface": link.interface.name,
-        "mac": to_text(link.interface.mac),
-        "owned": sorted(str(address) for address in link.owned),
-        "answered": {
-            str(ip_address(packed)): count for each in answerers.values() for packed, count in each.answered.items()
-        },
-        "announced": {str(address): count for address, count in link.announced.items()},
-        "dropped": {
-            name: {str(drop): count for drop, count in each.dropped.items()} for name, each in answerers.items()
-        },
-        "unsent": sum(each.unsent for each in answerers.values()),
     }
 
 

@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from random import Random, SystemRandom
 
 from suite.l2.link import Address
+from suite.speaker.accounts import Teller
 from suite.speaker.control import Adopt, Amend, Channel, Configure, Message
 from suite.speaker.duty import Duty
 from suite.speaker.heartbeat import Standing
@@ -60,6 +61,7 @@ class Responder:
         self._draft: dict[Address, Entry] = {}
         self._nodes: Mapping[str, NodeView] = {}
         self._leaving_at: float | None = None
+        self._teller = Teller()
         self._is_done = False
         self._selector.watch(channel.fileno(), self._hear_orders)
         self._selector.watch(self._lan.fileno(), self._hear_kernel)
@@ -285,13 +287,14 @@ class Responder:
         """After reports were dropped because nobody read them, the whole state replaces them."""
         if self._channel.flush() and self._channel.dropped:
             self._channel.dropped = 0
+            self._teller.forget()
             self._tell_state()
 
     def _tell_state(self) -> None:
         faults, drained = self._duty.membership.faults if self._duty else {}, self._leaving_at == float("inf")
-        sockets, conflicts = self._lan.sockets(), self._lan.conflicts(self._clock())
+        accounts, conflicts = self._teller.tell(self._lan.sockets()), self._lan.conflicts(self._clock())
         troubles = self._troubles.report()
-        self._channel.send(state_report(self._nodes.values(), faults, sockets, conflicts, troubles, drained=drained))
+        self._channel.send(state_report(self._nodes.values(), faults, accounts, conflicts, troubles, drained=drained))
         self._paths.tell_all(self._clock())
 
 

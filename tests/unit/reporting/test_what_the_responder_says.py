@@ -202,3 +202,27 @@ def test_a_whole_state_makes_up_for_troubles_that_were_missed():
     picture.take(STATE | {"troubles": {BINDING: NO_RIGHT}})
 
     assert picture.troubles == {BINDING: NO_RIGHT}
+
+
+def owning(**changes):
+    link = {"interface": "eth0", "mac": "02:00:00:00:10:01", "owned": [str(VIP)], "answered": {}, "announced": {}}
+    return STATE | {"links": [link | {"dropped": {}} | changes]}
+
+
+def test_a_state_without_news_of_addresses_leaves_what_is_announced_as_it_was():
+    picture = watching()
+    picture.take(owning())
+    edition = picture.edition
+
+    picture.take(owning(owned=None, announced={str(VIP): 3}))
+
+    assert (picture.owned, picture.edition) == ({VIP: {"eth0": "02:00:00:00:10:01"}}, edition)
+
+
+def test_an_address_that_is_released_is_announced_nowhere_even_before_the_next_state():
+    picture = watching()
+    picture.take(owning())
+
+    picture.take({"kind": "released", "address": str(VIP), "interface": "eth0"})
+
+    assert picture.owned == {}
