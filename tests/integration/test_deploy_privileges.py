@@ -45,7 +45,7 @@ class Machine:
     folder: Path
 
     def announces(self) -> bool:
-        return VIP in self.client.run("arping", "-c1", "-w1", "-i", "eth0", VIP).stdout.partition("\n")[2]
+        return f"({VIP}): index=0" in self.client.run("arping", "-c1", "-w1", "-i", "eth0", VIP).stdout
 
     def answers(self, port: int) -> bool:
         asked = ("dig", "+short", "+time=1", "+tries=1", "-p", str(port), "@10.0.10.1", "coffee.default.service")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from deploy_files import DEPLOY
 
+from suite.speaker.responder import NICENESS
+
 UNITS = DEPLOY / "systemd"
 NEEDED = {"AF_INET_INET6", "AF_UNIX", "AF_PACKET", "AF_NETLINK"}
 
@@ -54,3 +56,11 @@ def test_of_sockets_only_the_families_it_needs_stay_open(unit: Path) -> None:
     families = {row["json_field"].partition("_")[2] for row in rows if "Families=~AF" in row["name"] and not row["set"]}
 
     assert families == NEEDED
+
+
+def test_the_responder_may_go_before_the_rest_of_the_program(unit: Path) -> None:
+    rows = json.loads(analyze("security", "--offline=true", "--json=short", str(unit)).stdout)
+    [resources] = [row for row in rows if row["name"] == "SystemCallFilter=~@resources"]
+
+    assert f"LimitNICE={NICENESS}" in unit.read_text(encoding="utf-8").splitlines()
+    assert "setpriority is allowed" in resources["description"]
