@@ -28,7 +28,7 @@ from fix_netns import Bridge, Namespace, NetLab, eventually, network  # noqa: E4
 from routers import Bird, Frr  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 VIP, ROUTER, CLIENT = "10.10.10.10", "192.168.1.1", "192.168.1.50"
 ROUTER_BESIDE = "10.10.0.1"
@@ -114,19 +114,22 @@ STORY = (
 
 @dataclass(frozen=True)
 class Variant:
-    """How the story is told this time: the router's AS number, whether in IPv6 too, a server's database, hold time in seconds."""
+    """How the story is told this time: the router's AS number, whether in IPv6 too, a server's database, hold time in seconds,
+    a node that is not there yet.
+    """
 
     asn: int = 64512
     has_ipv6: bool = False
     database: str = ""
     hold_time: int = 9
+    newcomer: str = ""
 
-    def configuration(self, options: str, peer: str) -> str:
-        """The file that every node follows."""
+    def configuration(self, options: str, peer: str, names: Iterable[str]) -> str:
+        """The file that every node follows, with these nodes in it."""
         more = f"- {VIP6}-2001:db8:10::fa" if self.has_ipv6 else ""
         text = CONFIGURATION.replace("OPTIONS", options).replace("PEER", peer).replace("ASN", str(self.asn))
         text = text.replace("HOLD", f"{self.hold_time}s")
-        addresses = {name: [address, *([node6(name)] if self.has_ipv6 else [])] for name, address in NODES.items()}
+        addresses = {name: [NODES[name], *([node6(name)] if self.has_ipv6 else [])] for name in names}
         nodes = "".join(f"  - {{name: {name}, addresses: [{', '.join(each)}]}}\n" for name, each in addresses.items())
         return text.replace("MORE", more) + nodes
 
@@ -153,8 +156,19 @@ class DashboardLan:
     def write(self) -> None:
         """The files that the program follows."""
         (self.folder / "manifests").mkdir(exist_ok=True)
-        self.folder.joinpath("suite.yaml").write_text(self.variant.configuration(self.options, self.peer))
+        self.write_configuration([name for name in NODES if name != self.variant.newcomer])
         self.folder.joinpath("manifests", "dashboard.yaml").write_text(DASHBOARD.replace("POLICY", self.policy))
+
+    def write_configuration(self, names: Iterable[str]) -> None:
+        """The configuration, with these nodes; whole at any moment, since programs follow it."""
+        fresh = self.folder / "suite.new"
+        fresh.write_text(self.variant.configuration(self.options, self.peer, names))
+        fresh.rename(self.folder / "suite.yaml")
+
+    def join(self) -> None:
+        """The node that was not there yet comes: into the configuration, and its program starts."""
+        self.write_configuration(NODES)
+        self.start(self.variant.newcomer)
 
     def serve_on(self, *names: str) -> None:
         """The Service has a ready endpoint on these nodes and no others."""
@@ -267,7 +281,8 @@ def dashboard_lan(
         lan = DashboardLan(nodes_lan, client, router, nodes, Path(folder), options, policy, peer, variant)
         lan.write()
         for name in NODES:
-            lan.start(name)
+            if name != variant.newcomer:
+                lan.start(name)
         try:
             yield lan
         finally:

@@ -45,8 +45,10 @@ def everybody_told(lan: DashboardLan, frr: Frr) -> bool:
 @pytest.fixture(scope="module")
 def story() -> Iterator[tuple[DashboardLan, Frr]]:
     require_router()
-    with network() as lab, dashboard_lan(lab) as lan:
+    with network() as lab, dashboard_lan(lab, variant=Variant(newcomer="node3")) as lan:
         frr = lan.frr()
+        assert eventually(lambda: len(paths(frr)) == 3, within=40, every=0.1), lan.log() + frr.log()
+        lan.join()
         assert everybody_told(lan, frr), lan.log() + frr.log()
         lan.dnsmasq()
         yield lan, frr
@@ -57,6 +59,14 @@ def test_the_router_lists_the_address_from_every_node_and_marks_one_best(story: 
 
     assert len(re.findall(r"10\.10\.0\.\d+ ", table)) == 4, table
     assert table.count(">i") == 1, table
+
+
+def test_a_node_that_came_after_the_router_was_told_needed_no_edit_there(story: tuple[DashboardLan, Frr]) -> None:
+    newcomer = NODES["node3"]
+
+    assert newcomer not in (story[1].folder / "suite.conf").read_text()
+    assert newcomer in paths(story[1])
+    assert neighbor_states(story[1])[newcomer] == "Established"
 
 
 def test_the_best_path_is_the_predicted_one(story: tuple[DashboardLan, Frr]) -> None:
@@ -251,9 +261,12 @@ def test_a_drained_node_withdraws_though_its_router_would_keep_the_routes_and_co
         assert everybody_told(lan, frr), lan.log()
 
 
-def test_no_packet_is_lost_while_every_program_restarts_gracefully_with_bfd_on(netlab: NetLab) -> None:
+def test_no_packet_is_lost_while_every_program_restarts_with_bfd_on_and_a_dead_node_s_path_goes_all_the_same(
+    netlab: NetLab,
+) -> None:
     require_router()
-    with dashboard_lan(netlab, f"{GRACEFUL}\n      bfd-profile: fast", peer=ROUTER_BESIDE) as lan:
+    options, variant = f"{GRACEFUL}\n      bfd-profile: fast", Variant(hold_time=LONG_HOLD)
+    with dashboard_lan(netlab, options, peer=ROUTER_BESIDE, variant=variant) as lan:
         frr = lan.frr(bfd=True)
         assert everybody_told(lan, frr), lan.log()
         assert eventually(lambda: bfd_up(frr) == 4, within=20, every=0.1), lan.log()
@@ -271,6 +284,11 @@ def test_no_packet_is_lost_while_every_program_restarts_gracefully_with_bfd_on(n
         ping.send_signal(signal.SIGINT)
         said = ping.communicate(timeout=10)[0]
         assert " 0% packet loss" in said, said[-500:] + frr.log()[-3000:] + lan.log()[-2000:]
+
+        lan.switch.cut(lan.nodes["node1"])
+
+        left = sorted(set(EVERY_NODE) - {NODES["node1"]})
+        assert eventually(lambda: paths(frr) == left, within=LONG_HOLD / 4, every=0.02), frr.log()[-3000:]
 
 
 def test_nodes_that_wait_are_connected_to_by_the_router(netlab: NetLab) -> None:
@@ -369,12 +387,14 @@ table ip hairpin {{
 def test_the_same_story_with_bird(netlab: NetLab) -> None:
     require_router()
     require_tools("bird", "birdc")
-    with dashboard_lan(netlab) as lan:
+    with dashboard_lan(netlab, variant=Variant(newcomer="node3")) as lan:
         bird = lan.bird()
 
         def told() -> int:
             return bird.routes("for", VIP).count("BGP.next_hop")
 
+        assert eventually(lambda: told() == 3, within=40, every=0.1), lan.log() + bird.log()
+        lan.join()  # and nobody edits anything at the router
         assert eventually(lambda: told() == 4, within=40, every=0.1), lan.log() + bird.log()
         table = bird.birdc("show", "route", "for", VIP)
         assert re.search(r"\* \(100\)", table), table
@@ -397,7 +417,8 @@ def test_a_node_that_dies_loses_its_path_with_bfd_over_a_router_too(netlab: NetL
         assert bird.routes("for", VIP).count("BGP.next_hop") == 3
 
 
-def test_no_packet_is_lost_over_a_graceful_restart_with_bird_and_bfd_either(netlab: NetLab) -> None:
+def test_no_packet_is_lost_over_a_restart_with_bird_and_bfd_either_but_a_dead_node_s_path_stays(netlab: NetLab) -> None:
+    """How long it stays is `graceful-restart-time`, which test_bgp_bfd.py waits for."""
     require_router()
     require_tools("bird", "birdc")
     with dashboard_lan(netlab, f"{GRACEFUL}\n      bfd-profile: fast") as lan:
@@ -425,6 +446,11 @@ def test_no_packet_is_lost_over_a_graceful_restart_with_bird_and_bfd_either(netl
         ping.send_signal(signal.SIGINT)
         said = ping.communicate(timeout=10)[0]
         assert " 0% packet loss" in said, said[-500:] + bird.log()[-3000:]
+
+        lan.switch.cut(lan.nodes["node1"])
+
+        assert eventually(lambda: bird.birdc("show", "bfd", "sessions").count(" Up ") == 3, 20, 0.05), bird.log()
+        assert stays(lambda: bird.routes("for", VIP).count("BGP.next_hop") == 4, 1), bird.log()
 
 
 def up_in_history(lan: DashboardLan, *where: str) -> set[str]:
