@@ -90,9 +90,13 @@ class CoffeeNetwork:
             frame = Ether(src=mac, dst="33:33:00:00:00:01") / IPv6(src=text, dst="ff02::1", hlim=255) / advertisement
         else:
             frame = Ether(src=mac, dst="ff:" * 5 + "ff") / ARP(op=1, hwsrc=mac, psrc=text, pdst=text)
+        self.utter(bytes(frame))
+
+    def utter(self, frame: bytes) -> None:
+        """The stranger sends these very bytes."""
         with self.stranger.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
             sender.bind(("eth0", 0))
-            sender.send(bytes(frame))
+            sender.send(frame)
 
     def told(self, address: str) -> str:
         """What arping or ndisc6 of the client prints about every answer, in lower case."""
@@ -150,6 +154,13 @@ class Ear:
         """
         return [mac for _, mac in self._announcements(address)]
 
+    def answers(self, address: Address | str) -> list[str]:
+        """The MACs that were given as answers to somebody's question about an address, in their order."""
+        self._listen()
+        packed = ip_address(str(address)).packed
+        reads = replied if len(packed) == 4 else solicited
+        return [mac for _, frame in self._frames if (mac := reads(frame, packed))]
+
     def silence(self, address: Address | str) -> float:
         """Seconds since the last announcement of an address, or since this ear listens."""
         return time.monotonic() - max((moment for moment, _ in self._announcements(address)), default=self._since)
@@ -179,9 +190,21 @@ def gratuitous(frame: bytes, address: bytes) -> str:
     return frame[22:28].hex(":") if is_one else ""
 
 
+def replied(frame: bytes, address: bytes) -> str:
+    """The sender's MAC if this is an ARP reply to one machine about the address; else nothing."""
+    is_one = frame[12:14] == b"\x08\x06" and frame[20:22] == b"\x00\x02" and frame[28:32] == address != frame[38:42]
+    return frame[22:28].hex(":") if is_one else ""
+
+
 def unsolicited(frame: bytes, address: bytes) -> str:
     """The target's MAC if this is an unsolicited neighbor advertisement for the address; else nothing."""
     is_one = frame[12:14] == b"\x86\xdd" and frame[20:21] == b"\x3a" and frame[54:55] == b"\x88"
     if not is_one or frame[58] & 0x40 or frame[62:78] != address:
         return ""
     return frame[80:86].hex(":") if frame[78:79] == b"\x02" else frame[6:12].hex(":")
+
+
+def solicited(frame: bytes, address: bytes) -> str:
+    """The target's MAC if this is a neighbor advertisement for the address that somebody asked for; else nothing."""
+    is_one = frame[12:14] == b"\x86\xdd" and frame[20:21] == b"\x3a" and frame[54:55] == b"\x88"
+    return frame[80:86].hex(":") if is_one and frame[58] & 0x40 and frame[62:78] == address else ""

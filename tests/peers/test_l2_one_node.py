@@ -15,7 +15,7 @@ from fix_netns import eventually, missing_for_networks, network, require_tools
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
-from coffee_network import ROUTER, STRANGER_MAC, mac_of, six
+from coffee_network import ROUTER, STRANGER, STRANGER_MAC, Ear, mac_of, six
 from l2_lan import DUAL, ProgramLan, program_lan
 
 from suite.web.client import ask
@@ -174,6 +174,76 @@ def test_a_stranger_that_claims_our_addresses_is_named_by_the_status(lan: Progra
 
     wanted = [f"{vip} is ours, and a stranger, {STRANGER_MAC}, claims it on eth0" for vip in VIPS]
     assert eventually(lambda: all(each in lan.suite("status") for each in wanted), within=10, every=0.2), lan.log()
+
+
+def arp_question(**changes: object) -> bytes:
+    """Who has our IPv4 address, asked by the stranger."""
+    from scapy.layers.l2 import ARP, Ether
+
+    question = {"hwsrc": STRANGER_MAC, "psrc": STRANGER, "pdst": VIPS[0]} | changes
+    return bytes(Ether(src=STRANGER_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, **question))
+
+
+def solicitation(hlim: int = 255, options: bytes = b"", **changes: object) -> bytes:
+    """Who has our IPv6 address, asked of this node alone, as a machine that looks whether it is still there does it."""
+    from scapy.layers.inet6 import ICMPv6ND_NS, IPv6
+    from scapy.layers.l2 import Ether
+
+    packet = IPv6(src=six(STRANGER), dst=VIPS[1], hlim=hlim) / ICMPv6ND_NS(tgt=VIPS[1], **changes) / options
+    return bytes(Ether(src=STRANGER_MAC, dst=mac_of(NODE)) / packet)
+
+
+def dropped(lan: ProgramLan, reason: str) -> float:
+    """How many frames the metrics say got no answer for that reason."""
+    said = ask(lan.folder / NODE / "suite.sock", "/metrics")[1].decode()
+    lines = [line for line in said.splitlines() if line.startswith(f'suite_layer2_dropped_total{{reason="{reason}"}}')]
+    return float(lines[0].split()[-1]) if lines else 0.0
+
+
+def test_bad_questions_get_no_answer_and_are_counted_by_reason(lan: ProgramLan) -> None:
+    bad = {
+        "wrong_hardware": arp_question()[:14] + b"\x00\x06" + arp_question()[16:],
+        "bad_sender": arp_question(hwsrc="01:00:5e:00:00:01"),
+        "bad_checksum": solicitation(cksum=0x1234),
+        "wrong_hop_limit": solicitation(hlim=254),
+        "bad_option": solicitation(options=b"\x01\x00" + b"\x02\x00\x00\x00\x00\xff"),
+    }
+    before = {reason: dropped(lan, reason) for reason in bad}
+
+    def uncounted() -> list[str]:
+        """Those are sent again: where every queue is full, the kernel of a busy machine loses frames."""
+        left = [reason for reason in bad if dropped(lan, reason) == before[reason]]
+        for reason in left:
+            lan.utter(bad[reason])
+        return left
+
+    with Ear(lan.stranger) as ear:
+        assert eventually(lambda: uncounted() == [], within=10, every=0.5), uncounted()
+        unanswered = [ear.answers(vip) for vip in VIPS]
+
+        assert unanswered == [[], []]
+        assert eventually(lambda: answers_to_good_questions(lan, ear) == [{mac_of(NODE)}] * 2, every=0.2)
+
+
+def answers_to_good_questions(lan: ProgramLan, ear: Ear) -> list[set[str]]:
+    """What the stranger hears when it asks as one should."""
+    lan.utter(arp_question())
+    lan.utter(solicitation())
+    return [set(ear.answers(vip)) for vip in VIPS]
+
+
+def test_a_mac_that_changes_is_answered_announced_and_recorded_at_once(lan: ProgramLan) -> None:
+    other, sql = "02:00:00:00:77:01", "SELECT address, mac FROM announcement_current ORDER BY address"
+
+    with Ear(lan.client) as ear:
+        lan.nodes[NODE].ip("link", "set", "eth0", "address", other)
+        heard = [eventually(lambda: other in ear.announced(vip), within=3) for vip in VIPS]  # noqa: B023
+    answered = [other in lan.told_first(vip) for vip in VIPS]
+    recorded = eventually(lambda: lan.database.rows(sql) == [(vip, other) for vip in VIPS], within=8, every=0.1)
+    lan.nodes[NODE].ip("link", "set", "eth0", "address", mac_of(NODE))
+
+    assert (heard, answered, recorded) == ([True, True], [True, True], True), lan.log()
+    assert eventually(lambda: [lan.owner(vip) for vip in VIPS] == [NODE, NODE], within=3), lan.log()
 
 
 def test_an_interface_that_gets_a_master_gives_the_addresses_to_it_and_gets_them_back(lan: ProgramLan) -> None:

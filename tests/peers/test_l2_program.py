@@ -93,7 +93,8 @@ def test_metrics_count_strangers_and_answers_by_address(declined: ProgramLan) ->
 
     counted = [f'metallb_layer2_responses_sent{{ip="{vip}"}}' for vip in VIPS]
     assert eventually(lambda: all(each in metrics(declined) for each in counted), within=6)
-    assert 'suite_layer2_conflicts_total{ip="10.0.42.0"} 1.0' in metrics(declined)
+    strangers = [f'suite_layer2_conflicts_total{{ip="{address}"}} 1.0' for address in TAKEN]
+    assert [each in metrics(declined) for each in strangers] == [True, True]
 
 
 def metrics(lan: ProgramLan) -> str:
