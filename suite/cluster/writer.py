@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Protocol
 
 from suite.cluster.backoff import Backoff
@@ -101,7 +102,8 @@ class StatusWriter:
         self._with_ip_mode = True
         self._notes: deque[tuple[str, ServiceRef, Note]] = deque()
         self._note_news = asyncio.Event()
-        self._complaints: dict[str, frozenset[Problem]] = {}
+        self._complaints: dict[str, dict[Problem, tuple[str, ServiceRef]]] = {}
+        self._said: set[Problem] = set()
         standings.on_standing = self._on_standing
 
     def tell(self, outcomes: Iterable[Outcome]) -> None:
@@ -126,12 +128,9 @@ class StatusWriter:
 
         Takes all problems of its ``topic`` every time; those about anything but a Service or a ConfigMap are passed over.
         """
-        current = {problem: about for problem in problems if (about := _about(problem)) is not None}
-        new = [problem for problem in current if problem not in self._complaints.get(topic, ())]
-        self._complaints[topic] = frozenset(current)
-        for problem in new:
-            kind, ref = current[problem]
-            self.note(ref, problem_note(problem), kind)
+        self._complaints[topic] = {problem: about for problem in problems if (about := _about(problem)) is not None}
+        self._said.intersection_update(chain.from_iterable(self._complaints.values()))
+        self._note_news.set()
 
     async def run(self) -> None:
         """Write what is due, until cancelled."""
@@ -150,6 +149,22 @@ class StatusWriter:
                 kind, ref, note = self._notes.popleft()
                 if await self._may_write():
                     await self._try_event(note, ref, self._standings.uid(kind, ref), kind)
+            await self._send_complaints()
+
+    async def _send_complaints(self) -> None:
+        """What is wrong since before this instance led is said once it leads."""
+        unsaid = {
+            problem: about
+            for each in self._complaints.values()
+            for problem, about in each.items()
+            if problem not in self._said
+        }
+        for problem, (kind, ref) in unsaid.items():
+            if not await self._may_write():
+                self._has_parked.set()
+                return
+            self._said.add(problem)
+            await self._try_event(problem_note(problem), ref, self._standings.uid(kind, ref), kind)
 
     def _on_standing(self, ref: ServiceRef) -> None:
         if self._standings.standing(ref) is None:
@@ -235,6 +250,7 @@ class StatusWriter:
             if await self._may_write():
                 parked, self._parked = self._parked, set()
                 self._has_parked.clear()
+                self._note_news.set()
                 for ref in parked:
                     self._enqueue(ref)
 

@@ -212,6 +212,42 @@ def test_a_bad_config_map_changes_nothing_and_is_told_at_the_config_map(tmp_path
     play(tmp_path, api, life)
 
 
+def test_a_deleted_config_map_stays_in_force_for_a_controller_that_starts_without_it(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def first(_: Running, __: Stack) -> None:
+        api.put(service())
+        await until(lambda: address(api) == "10.0.42.0")
+        api.delete("configmaps", "config", "metallb-system")
+
+    async def second(_: Running, stack: Stack) -> None:
+        api.put(service("tea"))
+        await until(lambda: address(api, "tea") == "10.0.42.1")
+        assert [str(lease.address) for lease in stack.controller.snapshot.bound(COFFEE)] == ["10.0.42.0"]
+
+    play(tmp_path, api, first, second)
+
+
+def test_a_config_map_that_is_bad_when_the_controller_starts_leaves_the_last_good_one_in_force(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def first(_: Running, __: Stack) -> None:
+        api.put(service())
+        await until(lambda: address(api) == "10.0.42.0")
+
+    async def second(_: Running, __: Stack) -> None:
+        await until(lambda: any("address-pools[1].addresses[0]" in message for _, message in events(api)))
+        api.put(service("tea"))
+        await until(lambda: address(api, "tea") == "10.0.42.1")
+        assert address(api) == "10.0.42.0"
+
+    play(tmp_path, api, first)
+    api.put(config_map("10.0.43.0/24", "nonsense"))
+    play(tmp_path, api, second)
+
+
 def test_an_exhausted_pool_is_a_condition_with_its_reason(tmp_path):
     api = Api()
     api.put(config_map("10.0.42.0/32"))
