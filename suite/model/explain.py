@@ -5,7 +5,7 @@ running suite knows (who announces, what is answered) comes in as :class:`Live`;
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ from suite.model.service import Endpoints, Service, ServiceRef
 from suite.model.snapshot import Snapshot
 
 MOST_NAMED = 8
-"""Nodes that are no candidates and are named one by one."""
+"""Nodes that are no candidates, or are preferred, and are named one by one."""
 POLICY_CLUSTER = "where its pods run does not count (externalTrafficPolicy: Cluster)"
 
 
@@ -308,18 +308,43 @@ def _owned(view: _View, owner: Owner) -> Link:
 
 
 def _candidacy(view: _View) -> str:
-    """Whether the pods' nodes count, and which nodes are no candidates for layer 2; those that are drained stay in the order."""
+    """Which nodes are preferred, whether the pods' nodes count, and which are none for layer 2; the drained stay in the order."""
     configuration = view.snapshot.configuration
     pool = configuration.pool_of(view.leases[0].address)
     fitting = [each for each in _fitting(view, pool) if isinstance(each, L2Advertisement)] if pool else []
     nodes = {node.name: node for node in (*configuration.nodes, *view.snapshot.nodes.values())}
-    objections = ((name, _node_objection(view, node, list(fitting))) for name, node in sorted(nodes.items()))
-    out = [f"{name} ({why})" for name, why in objections if why is not None and why.reason is not Reason.NODE_DRAINED]
-    more = f" and {len(out) - MOST_NAMED} more" if len(out) > MOST_NAMED else ""
+    objections = {name: _node_objection(view, node, list(fitting)) for name, node in sorted(nodes.items())}
+    out = {name: why for name, why in objections.items() if why is not None and why.reason is not Reason.NODE_DRAINED}
+    preferred = _preferred(fitting, [node for name, node in sorted(nodes.items()) if name not in out])
     counts = (
         "its pods' nodes are candidates (externalTrafficPolicy: Local)" if view.service.is_local else POLICY_CLUSTER
     )
-    return f"; {counts}" + (f"; not {', '.join(out[:MOST_NAMED])}{more}" if out else "")
+    said = f"; preferred: {_few(preferred)}" if preferred else ""
+    return f"{said}; {counts}" + (f"; not {_few([f'{name} ({why})' for name, why in out.items()])}" if out else "")
+
+
+def _preferred(advertisements: list[L2Advertisement], nodes: list[Node]) -> list[str]:
+    """Nodes that stand before others in the order, with the weights that add up for them; the highest first."""
+    # Those that say the same of it under two names count once (MetalLB).
+    different = {replace(each, name="", pools=(), pool_selectors=()) for each in advertisements}
+    sums = {
+        node.name: sum(
+            wish.weight
+            for each in different
+            if any_matches(each.node_selectors, node.labels)
+            for wish in each.preferred
+            if wish.selector.matches(node.labels)
+        )
+        for node in nodes
+    }
+    ordered = sorted(sums, key=lambda name: -sums[name])
+    return [f"{name} (weight {sums[name]})" for name in ordered if sums[name]]
+
+
+def _few(nodes: list[str]) -> str:
+    """The first of many, and how many more there are."""
+    more = f" and {len(nodes) - MOST_NAMED} more" if len(nodes) > MOST_NAMED else ""
+    return f"{', '.join(nodes[:MOST_NAMED])}{more}"
 
 
 def _fitting(view: _View, pool: Pool) -> list[L2Advertisement | BgpAdvertisement]:

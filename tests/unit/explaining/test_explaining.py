@@ -8,7 +8,7 @@ import pytest
 from rpds import HashTrieMap
 
 from suite.model.address import parse_range
-from suite.model.advertisement import BgpAdvertisement, L2Advertisement
+from suite.model.advertisement import BgpAdvertisement, L2Advertisement, PreferredNodes
 from suite.model.configuration import Configuration, DnsSettings, L2Settings
 from suite.model.explain import Live, Verdict, explain, names_of, selects_pool
 from suite.model.layer2 import Owner
@@ -153,6 +153,22 @@ def test_the_announcing_node_s_reasons_are_told_with_whether_its_pods_count():
     assert link(chain, "announcement")[1] == (
         "announced by n1 (layer2, eth0); n1 is the only candidate; where its pods run does not count (externalTrafficPolicy: Cluster)"
     )
+
+
+def test_nodes_that_advertisements_prefer_are_named_with_their_weights():
+    fast, roomy = (Selector(((label, "yes"),)) for label in ("fast", "roomy"))
+    wishes = replace(LAN, preferred=(PreferredNodes(10, fast), PreferredNodes(50, roomy)))
+    edge = L2Advertisement("edge", node_selectors=(roomy,), preferred=(PreferredNodes(5, fast),))
+    both = (("fast", "yes"), ("roomy", "yes"))
+    known = nodes(Node("n1", both[:1]), Node("n2", both), Node("n3"), Node("n4", both, network_unavailable=True))
+
+    chain = explain(
+        snapshot(service(), leases=(lease(),), l2=(wishes, replace(wishes, name="again"), edge), **known),
+        COFFEE,
+        owned_by("n2"),
+    )
+
+    assert "; preferred: n2 (weight 65), n1 (weight 10); where its pods run" in link(chain, "announcement")[1]
 
 
 def test_nodes_that_are_no_candidates_are_named_with_the_reason():
