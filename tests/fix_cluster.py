@@ -27,6 +27,8 @@ from suite.model.node import Namespace, Node
 from suite.model.problem import Problem
 from suite.model.service import Endpoints, Service, ServiceRef
 
+INSTANCE = "test"
+"""Who says what is said, in Events."""
 DEADLINE = 10.0
 """Seconds a test waits for what should be there in milliseconds."""
 
@@ -150,8 +152,9 @@ class ServerWorld(World):
 
     def __init__(self, connection: KubernetesConnection) -> None:
         self.connection = connection
+        self._made: dict[tuple[str, str], None] = {}
         source = ClusterSource(connection)
-        self.writer = StatusWriter(connection, source, instance="test", now=lambda: datetime.now(UTC))
+        self.writer = StatusWriter(connection, source, instance=INSTANCE, now=lambda: datetime.now(UTC))
         super().__init__(source, self.writer)
 
     def _path(self, kind: str, name: str = "") -> str:
@@ -163,6 +166,7 @@ class ServerWorld(World):
     async def put(self, body: dict[str, Any]) -> None:
         try:
             await self.connection.create(self._path(body["kind"]), body)
+            self._made[body["kind"], body["metadata"]["name"]] = None
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -170,6 +174,18 @@ class ServerWorld(World):
 
     async def delete(self, kind: str, name: str) -> None:
         await self.connection._request("DELETE", self._path(kind, name))
+
+    async def clear(self) -> None:
+        """Delete what was made here and is still there, and what was said of it; what was there before stays."""
+        for kind, name in reversed(self._made):
+            for event in await self.events(name):
+                if event.get("reportingInstance") == INSTANCE:
+                    await self.connection.delete(f"/api/v1/namespaces/default/events/{event['metadata']['name']}")
+            try:
+                await self.delete(kind, name)
+            except ApiError as error:
+                if error.status != 404:
+                    raise
 
     async def look(self, kind: str, name: str) -> dict[str, Any]:
         return await self.connection.get(self._path(kind, name))
@@ -197,11 +213,14 @@ async def server_world(api: Api | None = None) -> AsyncIterator[ServerWorld]:
 
 @asynccontextmanager
 async def real_world() -> AsyncIterator[ServerWorld]:
-    """The cluster KUBECONFIG names; its namespace default is used."""
+    """The cluster KUBECONFIG names; its namespace default is used, and left as it was."""
     async with connected(Path(os.environ["KUBECONFIG"])) as connection:
         world = ServerWorld(connection)
-        async with background(world.writer.run()):
-            yield world
+        try:
+            async with background(world.writer.run()):
+                yield world
+        finally:
+            await world.clear()
 
 
 @asynccontextmanager
