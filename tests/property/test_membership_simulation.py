@@ -48,7 +48,11 @@ def doubles(fleet: Fleet, plan: Plan) -> list[tuple[str, str, str]]:
 
 def shares(fleet: Fleet) -> list[int]:
     """How many owners each address has."""
-    return [len(fleet.owners(address)) for address in fleet.plan]
+    return shares_of(fleet, fleet.plan)
+
+
+def shares_of(fleet: Fleet, plan: Plan) -> list[int]:
+    return [len(fleet.owners(address)) for address in plan]
 
 
 @settings(max_examples=chances(6))
@@ -252,6 +256,46 @@ def test_a_large_fleet_lives_through_the_same(data: st.DataObject, count: int) -
 
     assert (story.referee.longest_double <= BOUND, story.referee.longest_gap <= BOUND) == (True, True)
     assert {address: story.fleet.owners(address) for address in story.newest} == story.winners()
+
+
+FIFTY = 50
+LEAST_CUT, MOST_CUT = 0.05, 0.1
+"""Of all ordered pairs of nodes, those whose datagrams go one way only."""
+SPARSE = Settings(interval=0.4, dead_after=1.0)
+"""As few heartbeats as find a dead node in a second: each pair of nodes costs, and lost ones weigh more."""
+
+
+def fifty_in_trouble(seed: int) -> tuple[Fleet, Plan]:
+    """Fifty nodes from their start on in a network that loses, delays and cuts, on three snapshots with other candidates each."""
+    random = Random(seed)
+    fleet = Fleet(names(FIFTY), {}, random)
+    fleet.settings = SPARSE
+    pairs = list(itertools.permutations(fleet.names, 2))
+    fleet.cut = set(random.sample(pairs, int(random.uniform(LEAST_CUT, MOST_CUT) * len(pairs))))
+    fleet.loss, fleet.delay = random.uniform(0.01, 0.05), random.uniform(0.01, 0.1)
+    standings = [Standing(revision, "e") for revision in (1, 2, 3)]
+    plans = [make_plan(random.sample(fleet.names, 40), ADDRESSES, standing) for standing in standings]
+    for number, name in enumerate(fleet.names):
+        fleet.start(name, standings[number % 3], plans[number % 3])
+    return fleet, plans[-1]
+
+
+@settings(max_examples=chances(2))
+@given(st.integers(0, 2**32))
+def test_fifty_nodes_with_loss_delay_one_way_cuts_and_three_snapshots(seed: int) -> None:
+    fleet, newest = fifty_in_trouble(seed)
+    fleet.run(1.2)
+    fleet.loss = 0.0
+    fleet.run(2.4)
+    settled = doubles(fleet, newest)
+
+    fleet.cut = set()
+    for name in fleet.names:
+        fleet.adopt(name, newest, Standing(3, "e"))
+    fleet.run(2.4)
+
+    assert settled == []
+    assert shares_of(fleet, newest) == [1] * ADDRESSES
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(50, marks=pytest.mark.soak)])
