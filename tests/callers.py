@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -32,14 +33,16 @@ import socket, sys, time
 
 while True:
     for address in sys.argv[1:]:
+        began = time.monotonic()
         try:
             call = socket.create_connection((address, {PORT}), timeout=5)
         except OSError as error:
             print(address, "LOST", error, flush=True)
             continue
+        took = time.monotonic() - began
         with call:
             try:
-                print(address, call.makefile().readline().strip() or "CUT", flush=True)
+                print(address, call.makefile().readline().strip() or "CUT", took, flush=True)
             except OSError as error:
                 print(address, "CUT", error, flush=True)
     time.sleep(0.002)
@@ -61,7 +64,8 @@ class Calls:
 
     def __init__(self, client: Namespace, *addresses: str) -> None:
         self._client = client
-        self._output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 closed by __exit__
+        # Read under its name: who reads what the caller writes into must not move the place at which it writes.
+        self._output = tempfile.NamedTemporaryFile("w", encoding="utf-8")  # noqa: SIM115 closed by __exit__
         self._sent_again = self._count_sent_again()
         self._process = client.spawn(sys.executable, "-c", CALLER, *addresses, stdout=self._output)
 
@@ -75,18 +79,24 @@ class Calls:
 
     def answers(self, address: str) -> list[str]:
         """Who answered the calls to an address, in their order; `LOST` for nobody, `CUT` if the pod was gone in the middle."""
-        self._output.seek(0)
-        lines = [line.split() for line in self._output if line.endswith("\n")]
-        return [line[1] for line in lines if line[0] == address]
+        return [line[1] for line in map(str.split, self._lines()) if line[0] == address]
 
     def lost(self) -> list[str]:
         """The attempts that failed, with their reasons."""
-        self._output.seek(0)
-        return [line for line in self._output if " LOST " in line]
+        return [line for line in self._lines() if " LOST " in line]
+
+    def longest(self) -> float:
+        """Seconds that the slowest attempt took to be connected; on a busy machine also those in which nobody had its turn."""
+        attempts = (line.split() for line in self._lines() if " LOST " not in line and " CUT " not in line)
+        return max((float(took) for _, _, took in attempts), default=0.0)
 
     def sent_again(self) -> int:
         """How often the client's kernel asked for a connection once more, because a second had passed without an answer."""
         return self._count_sent_again() - self._sent_again
+
+    def _lines(self) -> list[str]:
+        """What was written as a whole so far."""
+        return Path(self._output.name).read_text(encoding="utf-8").split("\n")[:-1]
 
     def _count_sent_again(self) -> int:
         lines = self._client.must("cat", "/proc/net/netstat").splitlines()

@@ -24,11 +24,12 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 TESTS = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TESTS), str(TESTS / "lab"), str(TESTS.parent)]
 
+from callers import Calls, can_be_called, serve_pod
 from coffee_network import CoffeeNetwork, mac_of
 from fix_netns import Namespace, eventually, network
 from l2_lan import ProgramLan, program_lan
@@ -160,19 +161,65 @@ def suite_killed(rounds: int, settings: str = "", *, with_cable: bool = False) -
     return times
 
 
-def suite_drained(rounds: int) -> tuple[list[float], list[float]]:
-    """The owner's program is asked to end: until the successor answers, and the longest time without any answer meanwhile."""
-    times, silences = [], []
+class Drained(NamedTuple):
+    """Seconds, one of each kind a round."""
+
+    times: list[float]
+    """Until the successor answered."""
+    silences: list[float]
+    """The longest time without an answer from either."""
+    attempts: list[float]
+    """What the slowest attempt to connect took, of those that began while the address moved."""
+
+
+def suite_drained(rounds: int) -> Drained:
+    """The owner's program is asked to end."""
+    drained = Drained([], [], [])
     with fleet("") as (lan, client):
+        serve_pods(lan)
         for _ in range(rounds):
             owner = settled(lan, client)
-            began = time.monotonic()
-            lan.programs[owner].terminate()
-            times.append(client.answered_by(others(lan, owner)) - began)
-            silences.append(client.longest_silence)
+            with calling(lan, drained.attempts):
+                began = time.monotonic()
+                lan.programs[owner].terminate()
+                drained.times.append(client.answered_by(others(lan, owner)) - began)
+            drained.silences.append(client.longest_silence)
             lan.programs[owner].wait(20)
             lan.start(owner)
-    return times, silences
+    return drained
+
+
+def suite_drained_by_command(rounds: int) -> list[float]:
+    """`suite drain` of the owner's node: what the slowest attempt to connect took. The command's own start is no part of it."""
+    attempts: list[float] = []
+    with fleet("") as (lan, client):
+        serve_pods(lan)
+        for _ in range(rounds):
+            owner = settled(lan, client)
+            with calling(lan, attempts):
+                lan.suite("drain", owner, "--reason", "bench", "--wait", "10", node=owner)
+                assert client.answered_by(others(lan, owner)) < float("inf")
+            lan.suite("undrain", owner, "--reason", "bench", node=owner)
+    return attempts
+
+
+def serve_pods(lan: ProgramLan) -> None:
+    """A pod on each node, which the address leads to."""
+    for name, host in lan.nodes.items():
+        serve_pod(host, name)
+        assert eventually(lambda: can_be_called(host, "127.0.0.1"))  # noqa: B023 asked before the next one
+
+
+@contextmanager
+def calling(lan: ProgramLan, attempts: list[float]) -> Iterator[None]:
+    """The client connects to the address again and again; no attempt may fail, and the slowest one is kept."""
+    with Calls(lan.client, VIP) as calls:
+        assert eventually(lambda: len(calls.answers(VIP)) > 5)
+        yield
+        called = len(calls.answers(VIP))
+        assert eventually(lambda: len(calls.answers(VIP)) > called + 5)
+        assert calls.lost() == []
+        attempts.append(calls.longest())
 
 
 def keepalived_killed(rounds: int, advert_int: float) -> list[float]:
@@ -231,14 +278,16 @@ vrrp_instance vip {{
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     few = max(3, rounds // 4)
     report("suite, SIGKILL (default settings)", suite_killed(rounds))
     report("suite, node lost (default settings)", suite_killed(few, with_cable=True))
     report("suite, node lost (every 0.1 s, dead after 0.3)", suite_killed(few, FASTEST, with_cable=True))
-    times, silences = suite_drained(few)
-    report("suite, ended in order: until the successor answers", times)
-    report("suite, ended in order: longest time without an answer", silences)
+    drained = suite_drained(few)
+    report("suite, ended in order: until the successor answers", drained.times)
+    report("suite, ended in order: longest time without an answer", drained.silences)
+    report("suite, ended in order: slowest attempt to connect", drained.attempts)
+    report("suite, `suite drain`: slowest attempt to connect", suite_drained_by_command(few))
     report("keepalived, node lost (advert_int 1, default)", keepalived_killed(few, 1))
     report("keepalived, node lost (advert_int 0.1)", keepalived_killed(few, 0.1))
 
