@@ -75,6 +75,9 @@ class Serving:
         run = serve(backend, Places(listeners), self._stop)
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(run,))
         self._thread.start()
+        # FastAPI silences a warning of pydantic's while it builds the API. A test that begins meanwhile in the other
+        # thread puts the filters of warnings back, so nothing may begin before the first answer.
+        ask(path, "/healthz", timeout=30)
 
     def get(self, target):
         status, body = ask(self.path, target, timeout=10)
