@@ -96,8 +96,8 @@ class _Search:
             return self.at_node(zone, name, node)
         return self.missing(zone, name, zone.closest_encloser(key))
 
-    def at_node(self, zone: Zone, name: bytes, node: Node) -> Answer | bytes:
-        """Serve what the name holds: data, an alias, or NODATA (RFC 2308 section 2.2)."""
+    def at_node(self, zone: Zone, name: bytes, node: Node, source: bytes = b"") -> Answer | bytes:
+        """Serve what the name (or the wildcard `source`) holds: data, an alias, or NODATA (RFC 2308 section 2.2)."""
         if self.zones.stale and node.is_leased:
             return _stale()
         if self.qtype == rrtype.ANY and node.rrsets:
@@ -109,7 +109,7 @@ class _Search:
         if alias is not None:
             self.chain.append(alias.renamed(name))
             return alias.rdatas[0]
-        return self.negative(rrtype.NOERROR, zone, name)
+        return self.negative(rrtype.NOERROR, zone, name, source)
 
     def any_of(self, node: Node) -> tuple[RRset, ...]:
         return node.rrsets if self.all_types else node.rrsets[:1]
@@ -120,7 +120,7 @@ class _Search:
         if source is None:
             return self.negative(rrtype.NXDOMAIN, zone, name)
         self.is_local = False
-        return self.at_node(zone, name, source)
+        return self.at_node(zone, name, source, b"\x01*" + encloser)
 
     def below_cut(self, zone: Zone, name: bytes, cut: bytes, node: Node) -> Answer | bytes:
         """Refer to the zone's children (RFC 1034 section 4.2.1) or rewrite the name by DNAME (RFC 6672 section 3)."""
@@ -148,10 +148,10 @@ class _Search:
         self.chain.append(RRset(name, rrtype.CNAME, dname.ttl, (substituted,)))
         return substituted
 
-    def negative(self, rcode: int, zone: Zone, name: bytes) -> Answer:
+    def negative(self, rcode: int, zone: Zone, name: bytes, source: bytes = b"") -> Answer:
         """NODATA or NXDOMAIN, the SOA saying how long that may be believed (RFC 2308 sections 3 and 5)."""
         soa = negative_soa(zone)
-        note = zone.notes.get(name.lower())
+        note = zone.notes.get(source or name.lower())
         errors = (ExtendedError(OTHER, note),) if note is not None else ()
         is_local = self.is_local and not self.chain
         return Answer(rcode, True, tuple(self.chain), (soa,), errors=errors, zone=zone, local=is_local)

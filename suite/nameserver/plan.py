@@ -77,7 +77,8 @@ class ZonePlanner:
         self._claims = ClaimTable()
         self._wanted: dict[Source, Wanted] = {}
         """What each source asks for, but for Services whose claims all stand folded."""
-        self._notes: dict[Owner, str] = {}
+        self._notes: dict[Owner, dict[Source, str]] = {}
+        """What each source says about a name; that of the name's holder is served."""
         self._labels: dict[str, set[Source]] = {}
         """Names of one label, and the sources that lead somewhere under them."""
         # What follows repeats the above by another key, so that one change never costs a walk over everything.
@@ -129,8 +130,9 @@ class ZonePlanner:
         for source, wanted in self._label_zones(new).items():
             self._put(source, wanted, new)
         touched = self._claims.differing(claims, self._zones.keys())
-        for (zone, owner), _ in notes.items() ^ self._notes.items():
-            touched.setdefault(zone, set()).add(owner)
+        for zone, owner in notes.keys() | self._notes.keys():
+            if notes.get((zone, owner)) != self._notes.get((zone, owner)):
+                touched.setdefault(zone, set()).add(owner)
         return touched
 
     def _everything(self) -> Iterator[tuple[Source, Wanted]]:
@@ -215,10 +217,11 @@ class ZonePlanner:
                 sources["label", label, ""] = Wanted()
                 continue
             inside = [(origin, _label_zone(label)[:-1] + origin) for origin in self._scheme.zones]
-            claims = [found for zone, owner in inside if (found := self._claims.at(zone, owner))]
+            claims = [found for place in inside if (found := self._claims.at(*place))]
             records = [record for each in claims for record in each[_winner(each)]]
+            why = next(filter(None, map(self._note, inside)), "")
             apex = apex_of(_label_zone(label), self._snapshot)
-            sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records))
+            sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records, why))
         return sources
 
     def _label_at(self, zone: bytes, owner: bytes) -> str:
@@ -242,9 +245,11 @@ class ZonePlanner:
             self._claims.add(source, record)
             touched.setdefault(record.zone, set()).add(record.owner.lower())
         for zone, owner_name, _ in before.notes:
-            self._notes.pop((zone, owner_name), None)
+            self._notes[zone, owner_name].pop(source, None)
+            if not self._notes[zone, owner_name]:
+                del self._notes[zone, owner_name]
         for zone, owner_name, text in wanted.notes:
-            self._notes[zone, owner_name] = text
+            self._notes.setdefault((zone, owner_name), {})[source] = text
         self._index(source, wanted)
 
     def _standing(self, source: Source) -> Wanted:
@@ -309,7 +314,7 @@ class ZonePlanner:
     def _new_zone(self, origin: bytes) -> list[Update]:
         owners = [(origin, owner) for owner in self._claims.unfolded(origin)]
         rrsets = [rrset for owner in owners for rrset in self._rrsets(owner)]
-        notes = {owner[1]: self._notes[owner] for owner in owners if owner in self._notes}
+        notes = {owner[1]: note for owner in owners if (note := self._note(owner))}
         try:
             zone = Zone.build(origin, rrsets, notes, self._claims.folded(origin))
         except ZoneError:  # somebody's static records break a rule: keep theirs out, and only theirs
@@ -322,9 +327,7 @@ class ZonePlanner:
 
     def _changed_zone(self, zone: Zone, owners: list[Owner]) -> list[Update]:
         changes = [rrset for owner in owners for rrset in self._difference(zone, owner)]
-        notes = {
-            owner[1]: self._notes.get(owner) for owner in owners if zone.notes.get(owner[1]) != self._notes.get(owner)
-        }
+        notes = {owner[1]: note for owner in owners if zone.notes.get(owner[1]) != (note := self._note(owner))}
         if not changes and not notes:
             return []
         serial = next_serial(zone.serial, self._snapshot.revision) if changes else zone.serial
@@ -341,6 +344,14 @@ class ZonePlanner:
             changes = legal
         self._zones[zone.origin] = changed
         return [ChangeZone(zone.origin, tuple(changes), serial, notes)]
+
+    def _note(self, owner: Owner) -> str | None:
+        """Why the holder of a name has no address there."""
+        notes = self._notes.get(owner)
+        if notes is None:
+            return None
+        holder = self._apex_source(owner[0]) if owner[0] == owner[1] else _winner(self._claims.at(*owner))
+        return notes.get(holder)
 
     def _difference(self, zone: Zone, owner: Owner) -> list[RRset]:
         """Record sets of one owner that differ from ``zone``; an empty one for each that is no longer there."""

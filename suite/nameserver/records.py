@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from suite.dns import name, rrtype
 from suite.dns.name import DomainNameError
@@ -56,12 +56,15 @@ class Record(NamedTuple):
     """The revision since which it is asked for; among equals the lower one wins."""
 
 
+Note: TypeAlias = tuple[bytes, bytes, str]
+"""(zone, folded owner, why it has less than one would expect)."""
+
+
 class Wanted(NamedTuple):
     """What one source of names asks for, and which of its wishes are refused already."""
 
     records: tuple[Record, ...] = ()
-    notes: tuple[tuple[bytes, bytes, str], ...] = ()
-    """(zone, owner, why it has less than one would expect)."""
+    notes: tuple[Note, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -122,17 +125,19 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         star = b"\x01*" + canonical
         records += _addresses(zone, star, ttl, addresses, Rank.CANONICAL, is_leased=bool(leases))
     records += _services(service, zone, canonical, ttl)
-    notes: list[tuple[bytes, bytes, str]] = []
-    if not addresses:
-        why = _why_none(service, snapshot)
-        notes.append((zone, canonical.lower(), why))
+    notes: list[Note] = []
+    why = "" if addresses else _why_none(service, snapshot)
+    if why:
         own = (canonical, b"\x01*" + canonical) if service.wildcard else (canonical,)
-        records += [Record(zone, owner, rrtype.TXT, ttl, _text(f"no address: {why}")) for owner in own]
+        records += [_reason(zone, owner, ttl, why, Rank.CANONICAL) for owner in own]
+        notes += [(zone, owner.lower(), why) for owner in own]
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
     names, refusals = _hostnames(service, zone, scheme)
     for place, owner, rank, since in names:
         asked = list(_addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases)))
-        asked = asked or [Record(place, owner, rrtype.TXT, ttl, _text("no address yet"), rank=rank)]
+        if why:
+            asked.append(_reason(place, owner, ttl, why, rank))
+            notes.append((place, owner.lower(), why))
         records += [record._replace(since=since) for record in asked]
     return Wanted(tuple(records), tuple(notes), tuple(refusals))
 
@@ -171,7 +176,9 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
     if host.service is not None:
         addresses += [lease.address for lease in snapshot.bound(host.service)]
     ttl = scheme.ttl if host.ttl is None else host.ttl
+    why = "" if addresses else _why_nothing_followed(host.service, snapshot)
     records: list[Record] = []
+    notes: list[Note] = []
     refusals = []
     for text in dict.fromkeys(
         (host.name, *host.aliases)
@@ -183,9 +190,10 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
             continue
         is_leased = host.service is not None
         records += _addresses(zone, owner, ttl, addresses, Rank.CONFIGURED, is_leased=is_leased)
-        if not addresses:
-            records.append(Record(zone, owner, rrtype.TXT, ttl, _text("no address yet"), rank=Rank.CONFIGURED))
-    return Wanted(tuple(records), (), tuple(refusals))
+        if why:
+            records.append(_reason(zone, owner, ttl, why, Rank.CONFIGURED))
+            notes.append((zone, owner.lower(), why))
+    return Wanted(tuple(records), tuple(notes), tuple(refusals))
 
 
 def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
@@ -201,16 +209,19 @@ def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
     return Wanted((Record(zone, owner, rtype, ttl, rdata, rank=Rank.CONFIGURED),))
 
 
-def wanted_by_label(label: bytes, records: Iterable[Record]) -> Wanted:
-    """A name of one label as a zone of its own: the records that the name has inside other zones, moved to its apex."""
+def wanted_by_label(label: bytes, records: Iterable[Record], why: str = "") -> Wanted:
+    """A name of one label as a zone of its own: the records that the name has inside other zones, moved to its apex.
+
+    ``why`` tells why it has no address there; where another zone has one, there is nothing to tell.
+    """
     apex = bytes([len(label)]) + label + name.ROOT
-    return Wanted(
-        tuple(
-            record._replace(zone=apex, owner=apex, rank=Rank.CANONICAL)
-            for record in records
-            if record.rtype not in _NEVER_AT_APEX
-        )
+    moved = tuple(
+        record._replace(zone=apex, owner=apex, rank=Rank.CANONICAL)
+        for record in records
+        if record.rtype not in _NEVER_AT_APEX
     )
+    has_address = any(record.rtype in {rrtype.A, rrtype.AAAA} for record in moved)
+    return Wanted(moved, ((apex, apex, why),) if why and not has_address else ())
 
 
 def _addresses(
@@ -273,6 +284,14 @@ def _why_none(service: Service, snapshot: Snapshot) -> str:
     return "its address is on its way" if service.wants_address else "nothing serves it now"
 
 
+def _why_nothing_followed(ref: ServiceRef | None, snapshot: Snapshot) -> str:
+    """Why a static host without an address of its own has none from the Service that it follows."""
+    service = None if ref is None else snapshot.services.get(ref)
+    if service is None:
+        return "the configuration gives it none" if ref is None else f"there is no Service {ref}"
+    return _why_none(service, snapshot) if service.wants_address else f"{ref} asks for no address of its own"
+
+
 def _hostnames(
     service: Service, zone: bytes, scheme: Scheme
 ) -> tuple[list[tuple[bytes, bytes, Rank, int]], list[Refusal]]:
@@ -319,6 +338,11 @@ def _rank(place: bytes, owner: bytes, namespace: str, scheme: Scheme) -> Rank | 
         return Rank.OWN_NAMESPACE
     inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
     return Rank.GRANTED if scheme.may_claim(inside, namespace) else None
+
+
+def _reason(zone: bytes, owner: bytes, ttl: int, why: str, rank: Rank) -> Record:
+    """Why a name has no address, for who reads no extended errors."""
+    return Record(zone, owner, rrtype.TXT, ttl, _text(f"no address: {why}"), rank=rank)
 
 
 def _text(text: str) -> bytes:

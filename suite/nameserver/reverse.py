@@ -24,10 +24,6 @@ def _above(first: bytes) -> bytes:
     return _OCTETS[first[1]] + _OCTETS[first[0]] + b"\x07in-addr\x04arpa\x00"
 
 
-MOST_ZONES = 256
-"""A range that would need more zones than this is cut at a shorter prefix instead."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReverseZone:
     """One reverse zone and the addresses whose PTR records stand in it."""

@@ -40,6 +40,27 @@ def test_names_below_a_wildcard_exist_before_there_is_an_address_too() -> None:
     assert '*.coffee.default.service. TXT "no address: its address is on its way"' in served
 
 
+def test_the_reason_of_somebody_who_lost_a_name_is_not_told_at_it() -> None:
+    planner = ZonePlanner()
+    host = StaticHost("board.default", (parse_address("10.0.10.1"),))
+    planner.plan(snapshot_of(load_balancer("coffee", hostnames=("board.default",)), hosts=(host,)))
+
+    assert set(planner.zones[b"\x07service\0"].notes) == {name.from_text("coffee.default.service.")}
+
+
+def test_the_reason_goes_from_every_name_once_there_is_an_address() -> None:
+    planner = ZonePlanner()
+    coffee = load_balancer("coffee", hostnames=("board.default",), wildcard=True)
+    host = StaticHost("nas", service=COFFEE, aliases=("k8s-nas",))
+    planner.plan(snapshot_of(coffee, hosts=(host,)))
+    before = {origin: len(zone.notes) for origin, zone in planner.zones.items() if zone.notes}
+    bound = snapshot_of(coffee, hosts=(host,), leases={"coffee": "10.0.42.0"})
+    planner.plan(replace(bound, configuration=planner.snapshot.configuration), {COFFEE})
+
+    assert before == {b"\x07service\0": 5, b"\x07k8s-nas\0": 1}
+    assert not any(zone.notes for zone in planner.zones.values())
+
+
 def test_a_host_name_of_one_label_answers_inside_the_zone_and_as_a_zone_of_its_own() -> None:
     dashboard = load_balancer("kd/dashboard", hostnames=("k8s-dashboard",))
     served = records(snapshot_of(dashboard, leases={"kd/dashboard": "10.10.10.10"}))

@@ -18,7 +18,7 @@ from suite.dns.name import from_text
 from suite.dns.zone import Zone
 from suite.dns.zonefile import read
 from suite.model.address import parse_address, parse_range
-from suite.model.configuration import StaticHost
+from suite.model.configuration import NameGrant, StaticHost
 from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import Port, ServiceRef
@@ -65,13 +65,22 @@ def _planned() -> list[Zone]:
     pools = (
         Pool("edge", (parse_range("192.0.2.0/26"),), zone="lan.example"),
         Pool("wide", (parse_range("198.51.100.0/24"), parse_range("2001:db8:7::/64"))),
+        Pool(
+            "large",
+            (parse_range("172.20.0.0/16"), parse_range("172.21.16.0/20"), parse_range("172.22.1.240-172.22.1.250")),
+        ),
     )
     snapshot = snapshot_of(
         load_balancer("shop/web", ports=(Port(80, name="http"),)),
-        load_balancer("shop/waiting"),
+        load_balancer("shop/waiting", hostnames=("board", "www.shop"), wildcard=True),
         leases={"shop/web": "192.0.2.5"},
         zones=("home.example",),
-        hosts=(StaticHost("nas", (parse_address("198.51.100.7"),), aliases=("k8s-nas",)),),
+        hosts=(
+            StaticHost("nas", (parse_address("198.51.100.7"),), aliases=("k8s-nas",)),
+            StaticHost("backup", service=ServiceRef("shop", "waiting"), aliases=("k8s-backup",)),
+            StaticHost("gone", service=ServiceRef("shop", "gone")),
+        ),
+        claims=(NameGrant(("board",), ("shop",)),),
     )
     (web,) = snapshot.holdings[ServiceRef("shop", "web")]
     refused = {ServiceRef("shop", "waiting"): Refusal(Reason.POOL_EXHAUSTED, "pool wide has no free address")}
