@@ -1,7 +1,7 @@
 """What one speaker does, minus the sockets: hear heartbeats, decide what it owns, say so. Pure; time is an argument.
 
 This is the whole of the time-critical process except its system calls, so fleets can be simulated with exactly the code
-that runs. The loop around it: `receive` what arrived, `turn`, carry out the decision, sleep until `next_timer`.
+that runs. The loop around it: `receive` what arrived, `turn`, do what it says, sleep until `next_timer`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,21 @@ BREATH, BREATH_PER_ADDRESS = 0.01, 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What to do now: carry out the decision, if there is one, before sending what tells others of it."""
+    """What to do now, in this order: greet, carry out the decision, if there is one, and only then tell others of it.
 
-    decision: Decision | None
-    datagrams: list[tuple[str, bytes]]
+    A predecessor answers until it hears of its successor's claim, so who claims must answer already; and a greeting
+    that is due does not wait for thousands of addresses to be placed.
+    """
+
+    greetings: list[tuple[str, bytes]]
+    decision: Decision | None = None
+    claims: list[tuple[str, bytes]] = field(default_factory=list)
+    """What tells of the decision: each names a node and has the datagram for it."""
+
+    @property
+    def datagrams(self) -> list[tuple[str, bytes]]:
+        """All that is sent, for fleets in which carrying out takes no time."""
+        return self.greetings + self.claims
 
 
 @dataclass(slots=True)
@@ -53,14 +64,14 @@ class Duty:
         return self.membership.receive(datagram, now)
 
     def turn(self, now: float) -> Turn:
-        datagrams = self.membership.datagrams(now)
+        greetings = self.membership.datagrams(now)
         if not self._is_due(now):
-            return Turn(None, datagrams)
+            return Turn(greetings)
         self._generation, self._is_plan_new, self._decided = self.membership.generation, False, now
         decision = self.ownership.decide(self.plan, self.membership.view(), now)
         self._report(replace(self.state, claims=frozenset(address.packed for address in decision.owned)), now)
         self._generation = self.membership.generation
-        return Turn(decision, datagrams + self.membership.datagrams(now))
+        return Turn(greetings, decision, self.membership.datagrams(now))
 
     def next_timer(self) -> float:
         """When to call `turn` at the latest."""

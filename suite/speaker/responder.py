@@ -220,10 +220,12 @@ class Responder:
     def _serve(self, duty: Duty, heartbeats: HeartbeatLink, now: float) -> None:
         """One turn of layer 2."""
         turn = duty.turn(now)
-        for name, datagram in turn.datagrams:
+        for name, datagram in turn.greetings:
             heartbeats.send(name, datagram)
         if turn.decision is not None:
             self._carry_out(turn.decision, now)
+        for name, datagram in turn.claims:
+            heartbeats.send(name, datagram)
         if self._lan.turn(now):
             self._place(now)
         if self._lan.settles_at is not None and now >= self._lan.settles_at:
