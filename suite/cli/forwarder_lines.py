@@ -65,7 +65,7 @@ _DNSDIST_ZONE = 'newServer({{address="{server}", pool="suite"}}); addAction("{zo
 LINES: dict[tuple[Product, Cure], str] = {
     (Product.DNSMASQ, Cure.FORWARD): "server=/{zone}/{server}",
     (Product.DNSMASQ, Cure.REBIND): "rebind-domain-ok=/{zone}/",
-    (Product.DNSMASQ, Cure.INSECURE): "dnssec-check-unsigned=no",
+    (Product.DNSMASQ, Cure.INSECURE): "server=/{zone}/{server}",
     (Product.DNSMASQ, Cure.REVERSE): "server=/{zone}/{server}",
     (Product.DNSMASQ, Cure.FLUSH): "killall -HUP dnsmasq",
     (Product.UNBOUND, Cure.FORWARD): 'stub-zone: {{ name: "{zone}" stub-addr: {server} }}',
