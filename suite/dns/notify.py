@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from suite.dns import message, rrtype, tsig
 from suite.dns.message import HEADER_SIZE, Writer
-from suite.dns.rrset import target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from suite.dns.catalogue import Zones
     from suite.dns.settings import Key
     from suite.dns.zone import Zone
 
@@ -47,19 +45,6 @@ def build(zone: Zone, ident: int, key: Key | None, now: int) -> bytes:
 def is_reply(octets: bytes, ident: int) -> bool:
     """Tell whether a packet answers the NOTIFY of this ID, whatever it says: being heard is what counts."""
     return len(octets) >= HEADER_SIZE and int.from_bytes(octets[:2]) == ident and octets[2] >> 3 == 0x10 | rrtype.NOTIFY
-
-
-def addresses(zones: Zones, zone: Zone, own: Iterable[bytes]) -> list[bytes]:
-    """Packed addresses of the zone's name servers as far as our zones know them, the SOA's MNAME and `own` left out."""
-    apex = zone.nodes[zone.origin].get(rrtype.NS)
-    names = {target(rrtype.NS, rdata) or b"" for rdata in (apex.rdatas if apex is not None else ())}
-    primary, found = zone.soa.rdatas[0].lower(), dict[bytes, None]()
-    for name in sorted(name.lower() for name in names):
-        home = zones.find(name)
-        node = home.get(name) if home is not None else None
-        if node is not None and not primary.startswith(name):
-            found.update((rdata, None) for r in node.rrsets if r.rtype in {rrtype.A, rrtype.AAAA} for rdata in r.rdatas)
-    return [address for address in found if address not in set(own)]
 
 
 class Notifier:
