@@ -16,7 +16,7 @@ from fix_netns import eventually, missing_for_networks, network, require_tools
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 
-from l2_lan import DUAL, ProgramLan, program_lan
+from l2_lan import DUAL, L2_CONFIGURATION, ProgramLan, program_lan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +27,14 @@ CONTROLLER, FOLLOWERS = "compute3", ("compute1", "compute2")
 FEED = "10.0.10.3:7473"
 VIP, VIP6 = VIPS = "10.0.42.0", "fd00:42::42:0:0"
 """Both have the same order of owners."""
+NODE = """\
+---
+apiVersion: v1
+kind: Node
+metadata: {{name: {name}}}
+status: {{addresses: [{{type: InternalIP, address: {address}}}]}}
+"""
+"""The configuration names no nodes; manifests do, as a cluster would."""
 SILENT = """
 table inet lab {
   chain in { type filter hook input priority 0; tcp dport 7473 drop; }
@@ -104,8 +112,9 @@ def lan() -> Iterator[ProgramLan]:
         pytest.skip(reason)
     require_tools("arping", "ndisc6", "nft")
     with network() as lab, program_lan(lab) as lan:
-        with (lan.folder / "suite.yaml").open("a", encoding="utf-8") as file:
-            file.write(f'web: {{feed-listen: "{FEED}"}}\n')
+        configuration = f'{L2_CONFIGURATION}web: {{feed-listen: "{FEED}"}}\n'
+        (lan.folder / "suite.yaml").write_text(configuration, encoding="utf-8")
+        lan.write("nodes", "".join(NODE.format(name=name, address=each) for name, each in lan.addresses.items()))
         lan.serve("coffee", DUAL)
         start_controller(lan)
         there = eventually((lan.folder / CONTROLLER / "controller.pem").exists, within=20, every=0.1)
