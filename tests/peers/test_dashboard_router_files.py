@@ -41,6 +41,7 @@ BESIDE, BEYOND = ip_address("10.9.0.1"), ip_address("192.168.1.1")
 FORMS: dict[str, dict[str, Any]] = {
     "the story's": {"address": BEYOND},
     "beside, with BFD": {"address": BESIDE, "bfd_profile": "fast"},
+    "beside, with BFD and graceful restart": {"address": BESIDE, "bfd_profile": "fast", "graceful_restart": True},
     "beyond, with BFD": {"address": BEYOND, "bfd_profile": "fast"},
     "external": {"address": BESIDE, "asn": 64513},
     "external, many hops, BFD": {"address": BEYOND, "asn": 64513, "ebgp_multihop": True, "bfd_profile": "fast"},
