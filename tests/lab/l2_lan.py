@@ -70,9 +70,11 @@ class ProgramLan(CoffeeNetwork):
         self.programs: dict[str, subprocess.Popen[str]] = {}
 
     def configure(self, text: str) -> None:
-        """The configuration of every program, with the nodes there are."""
+        """The configuration of every program, with the nodes there are; whole at once, for half a file may be a good one without pools."""
         nodes = [f"- {{name: {name}, addresses: [{address}]}}\n" for name, address in self.addresses.items()]
-        (self.folder / "suite.yaml").write_text(f"{text}nodes:\n{''.join(nodes)}", encoding="utf-8")
+        fresh = self.folder / "suite.yaml.new"
+        fresh.write_text(f"{text}nodes:\n{''.join(nodes)}", encoding="utf-8")
+        fresh.rename(self.folder / "suite.yaml")
 
     def serve(self, name: str, text: str = SERVICE) -> None:
         """A Service of that name is wanted."""
