@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from suite.controller.operator import Order, drain, reserve, undrain, unreserve
 from suite.model.address import Address
@@ -16,7 +17,9 @@ from suite.model.publication import Origin
 from suite.model.refusal import Refusal
 from suite.model.snapshot import Snapshot
 from suite.store.errors import Conflict
-from suite.store.store import Store
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
 
 ATTEMPTS = 20
 
@@ -33,7 +36,7 @@ class Orders:
         StoreError: the database is away, or others were first again and again.
     """
 
-    store: Store
+    store: "Store"
     origin: Origin
     """Gives a snapshot that needs little to be the newest."""
     clock: Callable[[], datetime]

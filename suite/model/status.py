@@ -1,9 +1,12 @@
 """What runs, and whether it does its work: told by every role about itself, shown by the command line and the API."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from suite.model.problem import Problem
+
+KEPT = timedelta(days=1)
+"""How long a gone instance is shown when nothing takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

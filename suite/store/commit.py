@@ -19,8 +19,9 @@ from suite.model.lease import Lease, Reservation
 from suite.model.pool import Pool
 from suite.model.snapshot import Snapshot
 from suite.store import chain, rows, tokens
-from suite.store.database import Transaction, plain, time_text
+from suite.store.database import Transaction, time_text
 from suite.store.errors import Conflict, Deposed
+from suite.store.plain_text import plain
 from suite.store.snapshots import FULL_READ, Head, documents_of, head_of, touched_by
 
 FEED_LENGTH = 10_000

@@ -40,16 +40,6 @@ def time_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ")
 
 
-def plain(text: str) -> str:
-    """``text`` as both databases and UTF-8 can hold it: NUL and lone surrogates become U+FFFD.
-
-    What people and clusters write reaches events and leases; none of it may stop a commit.
-    """
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
 @lru_cache(1024)
 def time_of(text: str) -> datetime:
     """The inverse of :func:`time_text`; the rows of one commit repeat one time."""

@@ -17,11 +17,11 @@ import struct
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from suite.model.status import Fellow, Instance
+from suite.model.status import KEPT, Fellow, Instance
 from suite.store.advisory import AdvisoryLock
 from suite.store.database import Database, Transaction
 from suite.store.errors import Unavailable
@@ -36,8 +36,6 @@ REVISION_PAUSE = 5.0
 """Seconds at least between two writes that differ in the revision alone; a busy suite commits many times a second."""
 MUTE = 30.0
 """Seconds after a write that failed until the next; a follower with the right to read alone only listens."""
-KEPT = timedelta(days=1)
-"""How long a gone instance is shown when nothing takes its place."""
 
 SELECT = "SELECT process, role, node, pid, version, epoch, revision, reasons, notes, since, gone FROM instance"
 UPSERT = (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
@@ -16,7 +16,10 @@ from suite.model.node import Namespace, Node
 from suite.model.pool import Pool
 from suite.model.refusal import Refusal
 from suite.model.service import Endpoints, Port, Service, ServiceRef
-from suite.store.database import Transaction, plain
+from suite.store.plain_text import plain
+
+if TYPE_CHECKING:
+    from suite.store.database import Transaction
 
 LEASE_INTO = (
     "lease (id, family, address, addr_key, namespace, service, uid, pool, state, share_group, ports, was_requested,"
@@ -205,7 +208,7 @@ def _range_row(is_excluded: bool, span: Range) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def pools_in_force(tx: Transaction) -> dict[str, tuple[int, PoolShape]]:
+def pools_in_force(tx: "Transaction") -> dict[str, tuple[int, PoolShape]]:
     """The open pool rows by name: id and shape."""
     ranges: dict[int, list[tuple[Any, ...]]] = {}
     for row in tx.execute(

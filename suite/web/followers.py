@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from suite.model.status import Fellow, Instance
-from suite.store.presence import KEPT
+from suite.model.status import KEPT, Fellow, Instance
 from suite.store.remote.standing import Standing
 
 PATIENCE = 45.0

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from suite.model.address import Address
 from suite.model.lease import Lease
 from suite.model.publication import Origin
 from suite.store.remote.feed import Feed
-from suite.store.store import Store
 from suite.web.followers import Followers
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
 
 NEWS_FOR = timedelta(seconds=60)
 """How long a stranger at an address that nobody has is news: its speaker asks again far sooner."""
@@ -54,7 +57,7 @@ class Following:
     feed: Feed
     news: News
     origin: Origin
-    store: Store
+    store: "Store"
     authority: Callable[[], str] = str
     """The certificate that followers pin, in PEM; empty where nothing listens for them."""
     probed: Callable[[Address], None] = lambda _address: None

@@ -22,7 +22,6 @@ from suite.model.status import Fellow
 from suite.model.token import Reviewed, Scope
 from suite.store.errors import StoreError
 from suite.store.remote.feed import Feed
-from suite.store.store import Store
 from suite.web.access import Doorkeeper
 from suite.web.backend import Backend
 from suite.web.following import Following, News
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     import ssl
     from socket import socket
 
+    from suite.store.store import Store
     from suite.web.orders import Orders
 
 LOOK = 3600.0
@@ -56,7 +56,7 @@ class Host:
 class FeedHost:
     """One process's feed."""
 
-    def __init__(self, store: Store, origin: Origin, host: Host, probed: Callable[[Address], None]) -> None:
+    def __init__(self, store: "Store", origin: Origin, host: Host, probed: Callable[[Address], None]) -> None:
         self._store = store
         self._origin = origin
         self._host = host

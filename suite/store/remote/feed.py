@@ -7,6 +7,7 @@ The digest is carried from snapshot to snapshot and costs what changed.
 
 import threading
 from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING
 
 from suite import __version__
 from suite.model.address import Address
@@ -15,8 +16,10 @@ from suite.model.token import Scope
 from suite.store.remote import lines
 from suite.store.remote.lines import Header, Position, Secrets
 from suite.store.remote.secret_files import secrets_of
-from suite.store.store import Store
-from suite.store.touched import Touched
+
+if TYPE_CHECKING:
+    from suite.store.store import Store
+    from suite.store.touched import Touched
 
 PORTION = 1 << 16
 """Octets that leave together."""
@@ -26,7 +29,7 @@ class Feed:
     """Answers, from any thread; ``current`` gives the snapshot to tell."""
 
     def __init__(
-        self, store: Store, current: Callable[[], Snapshot], ahead: Callable[[], tuple[Address, ...]] = tuple
+        self, store: "Store", current: Callable[[], Snapshot], ahead: Callable[[], tuple[Address, ...]] = tuple
     ) -> None:
         self._store = store
         self._current = current
@@ -85,7 +88,7 @@ def whole(header: Header, content: Iterator[bytes], secrets: Secrets) -> Iterato
     yield lines.end_line(count + 1)
 
 
-def _changes(snapshot: Snapshot, touched: Touched) -> Iterator[bytes]:
+def _changes(snapshot: Snapshot, touched: "Touched") -> Iterator[bytes]:
     yield lines.small_line(snapshot)
     for table, keys in touched.items():
         if table == "configuration":
@@ -94,12 +97,12 @@ def _changes(snapshot: Snapshot, touched: Touched) -> Iterator[bytes]:
             yield lines.line_of(snapshot, table, key) or lines.gone_line(table, key)
 
 
-def _moved(number: int, old: Snapshot, new: Snapshot, touched: Touched) -> int:
+def _moved(number: int, old: Snapshot, new: Snapshot, touched: "Touched") -> int:
     """The digest after what ``touched`` names became what it is in ``new``."""
     return lines.total(_weights(new, touched), number - lines.total(_weights(old, touched)))
 
 
-def _weights(snapshot: Snapshot, touched: Touched) -> Iterator[int]:
+def _weights(snapshot: Snapshot, touched: "Touched") -> Iterator[int]:
     for text in _changes(snapshot, touched):
         if not text.endswith(lines.GONE):
             yield lines.weight(text)
