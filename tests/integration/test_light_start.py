@@ -31,3 +31,10 @@ def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
 
     assert loaded & HEAVY == set()
+
+
+def test_who_follows_a_feed_loads_nothing_of_databases() -> None:
+    code = "import sys, suite.run, suite.speaker.loop, suite.store.remote.follower; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert set(done.stdout.split()) & {"sqlalchemy", "alembic", "psycopg", "sqlite3"} == set()

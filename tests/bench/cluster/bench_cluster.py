@@ -6,7 +6,7 @@ files     10,000 Services in one file and in 10,000 files: time to the first ful
 cluster   Service created until its status is patched, through controller and SQLite (synchronous=FULL), beside the bare
           round trips and commits it is made of; N Services at a cold start: all leased and patched; requests per
           Service; idle CPU and memory with N Services
-speaker   as root, after the cluster's: the memory of a node's speaker that follows these N Services
+speaker   as root, after the cluster's: the memory of a speaker that follows the database; `bench_pods.py` has the pods'
 
 KUBECONFIG and SUITE_REAL_CLUSTER=1 take the real cluster they name (namespace ``default``).
 """

@@ -42,7 +42,7 @@ NODES = ("bench", "other")
 PROBE = "127.0.0.1:17953"
 PATIENCE = 20.0
 """Seconds without one more announcement."""
-REST, WATCHED = 15.0, 10.0
+REST, WATCHED = 30.0, 10.0
 """Seconds after the last announcement until the pods are looked at, and for how long."""
 CONTROLLER_GOAL, SPEAKER_GOAL, IDLE_GOAL = 250.0, 120.0, 2.0
 """Megabytes, megabytes and percent of a core."""
