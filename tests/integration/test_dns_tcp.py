@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 
 import dns.message
 import dns.query
@@ -63,6 +64,15 @@ def hasty(large: Zones):
     limits = Limits(connections=8, per_client=6, idle=0.6, write=0.6)
     with running(large, TRANSFERS, processes=False, limits=limits) as here:
         yield here
+
+
+def is_answered(sock: socket.socket) -> bool:
+    """Tell whether the server takes a question, or turned the connection away."""
+    try:
+        sock.sendall(framed(query(7)))
+        return receive(sock) is not None
+    except (ConnectionResetError, BrokenPipeError):
+        return False
 
 
 def ends(sock: socket.socket) -> bool:
@@ -151,6 +161,25 @@ def test_one_client_gets_no_more_than_its_share_of_connections(hasty, version):
     finally:
         for sock in socks:
             sock.close()
+
+
+def served_of(place: tuple[str, int], sources: list[str]) -> list[bool]:
+    """Which of so many connections at once, from these addresses one after the other, are answered."""
+    with ExitStack() as opened:
+        socks = [
+            opened.enter_context(socket.create_connection(place, PATIENCE, source_address=(each, 0)))
+            for each in sources
+        ]
+        return [is_answered(sock) for sock in socks]
+
+
+def test_no_more_connections_than_the_limit_are_served_however_many_clients_share_them(hasty):
+    sources = ["127.0.0.1"] * 6 + ["127.0.0.2"] * 3
+    deadline = time.monotonic() + PATIENCE
+    while (served := served_of(hasty.address(), sources)) != [True] * 8 + [False] and time.monotonic() < deadline:
+        time.sleep(0.1)  # connections of the tests before this one may still be open
+
+    assert served == [True] * 8 + [False]
 
 
 def test_a_transfer_comes_whole(patient):

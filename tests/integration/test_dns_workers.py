@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -184,6 +185,41 @@ def test_counters_tell_type_rcode_and_transport():
         counts = here.run(here.server.counts())
 
     assert (counts["udp A NOERROR"], counts["tcp A NOERROR"]) == (3, 1)
+
+
+def shown(reply: bytes) -> str:
+    """What the client of a limited server reads: all of it, or only that it shall come back over TCP."""
+    return "come back" if reply[2] & 2 else "whole"
+
+
+def burst(version: int) -> tuple[dict[int, str], str]:
+    """What 8 equal questions over UDP bring, by their number, and one over TCP behind them, from a server that allows 2 a second."""
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    settings = Settings(rate=2, slip=2, spares_private=False)
+    with running(zones(), settings, processes=False) as here, socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(here.address(version))
+        for number in range(8):
+            sock.send(number.to_bytes(2) + QUERY[2:])
+        sock.send(
+            b"\0\x09" + QUERY[2:].replace(b"web", b"not")
+        )  # denials have a bucket of their own: this one is answered
+        replies = {}
+        while 9 not in replies:
+            reply = sock.recv(512)
+            replies[int.from_bytes(reply[:2])] = shown(reply)
+        return replies, shown(here.tcp(QUERY, version))
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
+def test_a_client_above_the_rate_hears_half_of_it_truncated_and_comes_back_over_tcp(version):
+    second = None
+    while second != int(time.time()):  # a new second would allow more
+        second = int(time.time())
+        over_udp, over_tcp = burst(version)
+
+    assert over_udp == {0: "whole", 1: "whole", 3: "come back", 5: "come back", 7: "come back", 9: "whole"}
+    assert over_tcp == "whole"
 
 
 def test_an_address_in_use_is_an_error_at_start():
