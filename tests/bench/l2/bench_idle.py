@@ -1,6 +1,6 @@
 """What the whole program costs while nothing happens: a thousand Services with an address each, ten peers, SQLite.
 
-    python tests/bench/l2/bench_program.py          # as root
+    python tests/bench/l2/bench_idle.py             # as root
 
 The node that is looked at runs `suite run`, first with all roles, then with the speaker alone, as a DaemonSet has it, behind a
 controller on another machine. Ten more nodes run the process that sends the heartbeats. Neither has anything to do once the
