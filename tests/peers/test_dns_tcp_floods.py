@@ -58,6 +58,11 @@ with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
 """
 
 QUESTION = b"\0\7\0\0\0\1\0\0\0\0\0\0\3web\7service\0\0\1\0\1"
+PIPELINED = 2 << 20
+"""Octets of questions that a client offers which never reads."""
+MOST_HELD = 600_000
+"""Octets that a connection may cost: one read of the event loop (256 KiB), a message, and answers that wait (128 KiB).  105,000 to 446,000 were
+measured, and 2,300,000 without a pause in reading."""
 FRAMED = len(QUESTION).to_bytes(2) + QUESTION
 
 
@@ -167,17 +172,32 @@ def test_clients_that_vanish_without_a_word_are_forgotten(
     assert eventually(lambda: is_served(client), 20, 0.2)
 
 
-def test_the_memory_of_unfinished_messages_is_bounded(
+def test_the_memory_of_clients_that_ask_and_ask_and_never_read_is_bounded(
     lan: tuple[NetLab, Namespace, Namespace, subprocess.Popen[str]],
 ) -> None:
     _, _, client, process = lan
     assert eventually(lambda: is_served(client), 20, 0.2)
-    before, count = memory(process), 300
+    before, count = memory(process), 100
     with ExitStack() as stack:
-        socks = connected(client, count, stack)
-        for sock in socks:
-            sock.sendall(b"\xff\xff" + bytes(65_000))
+        offered = pipelined(connected(client, count, stack))
         assert is_served(client)
         held = memory(process) - before
 
-    assert held < count * 200_000, held  # so 200 MB at the limit of 1,000 connections
+    assert sum(offered) > count * MOST_HELD, offered
+    assert held < count * MOST_HELD, held  # so 600 MB at the limit of 1,000 connections
+
+
+def pipelined(socks: list[socket.socket]) -> list[int]:
+    """Octets of questions that each client gets rid of while it reads no answer, until none gets rid of more."""
+    octets, sent = FRAMED * (PIPELINED // len(FRAMED) + 1), [0] * len(socks)
+
+    def is_moving() -> bool:
+        before = sum(sent)
+        for number, sock in enumerate(socks):
+            with suppress(BlockingIOError, ConnectionError):  # one that reads nothing for long is reset
+                sent[number] += sock.send(octets[sent[number] : PIPELINED], socket.MSG_DONTWAIT)
+        return sum(sent) > before
+
+    while eventually(is_moving, 0.3, 0.02):
+        pass
+    return sent
