@@ -32,6 +32,7 @@ from suite.nameserver.records import (
     Scheme,
     Wanted,
     is_published,
+    named_above,
     plain_name,
     single_aliases,
     single_labels,
@@ -41,6 +42,7 @@ from suite.nameserver.records import (
     wanted_by_service,
 )
 from suite.nameserver.reverse import ReverseZones
+from suite.nameserver.strangers import Strangers
 from suite.nameserver.versions import next_serial
 
 _NOTHING = Wanted()
@@ -84,6 +86,7 @@ class ZonePlanner:
         # What follows repeats the above by another key, so that one change never costs a walk over everything.
         self._labels_of: dict[Source, set[str]] = {}
         self._labels_touched: set[str] = set()
+        self._strangers = Strangers()
         self._cuts = Cuts()
         self._losers.begin()
 
@@ -113,7 +116,7 @@ class ZonePlanner:
     def _changed(self, refs: set[ServiceRef]) -> Touched:
         """Look at what depends on these Services; the names whose records may change by it."""
         touched: Touched = {}
-        for source, wanted in self._of(refs).items():
+        for source, wanted in self._of(self._strangers.with_dependants(refs)).items():
             self._put(source, wanted, touched)
         for source, wanted in self._label_zones(touched).items():
             self._put(source, wanted, touched)
@@ -145,6 +148,7 @@ class ZonePlanner:
             given = service or self._snapshot.services[ref]
             if is_published(given):
                 self._relabel(_service(ref), single_labels(given))
+                self._strangers.note(ref, named_above(given, self._snapshot, scheme))
                 yield _service(ref), wanted_by_service(given, self._snapshot, scheme)
         for host in configuration.dns.hosts:
             self._relabel(("host", host.name, ""), single_aliases(host, scheme))
@@ -186,6 +190,7 @@ class ZonePlanner:
             source = _service(ref)
             sources[source] = wanted_by_service(service, snapshot, scheme) if service else Wanted()
             self._relabel(source, single_labels(service) if service and is_published(service) else [])
+            self._strangers.note(ref, named_above(service, snapshot, scheme) if service else set())
         for host in snapshot.configuration.dns.hosts:
             if host.service in refs:
                 sources["host", host.name, ""] = wanted_by_host(host, snapshot, scheme)

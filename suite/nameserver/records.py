@@ -25,6 +25,8 @@ from suite.model.snapshot import Snapshot
 from suite.nameserver.reverse import ReverseZones
 
 MAX_TXT = 255
+BELOW = ", below whose name it stands"
+"""Why a name belongs to a Service that did not ask for it."""
 _NEVER_AT_APEX = frozenset({rrtype.CNAME, rrtype.DNAME, rrtype.NS, rrtype.SOA})
 """What the name of a one-name zone may have elsewhere, but not as a zone (RFC 1034 section 3.6.2)."""
 
@@ -133,6 +135,8 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         notes += [(zone, owner.lower(), why) for owner in own]
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
     names, refusals = _hostnames(service, zone, scheme)
+    names, occupied = _free(names, service, snapshot, scheme)
+    refusals += occupied
     for place, owner, rank, since in names:
         asked = list(_addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases)))
         if why:
@@ -149,6 +153,17 @@ def plain_name(ref: ServiceRef, zone: bytes) -> bytes:
         return b""
     owner = b"%c%b%c%b%b" % (len(first), first, len(second), second, zone)
     return owner if owner == owner.lower() and len(owner) <= name.MAX_NAME else b""
+
+
+def named_above(service: Service, snapshot: Snapshot, scheme: Scheme) -> set[ServiceRef]:
+    """The Services, whether there are any or not, below whose canonical names this one asks for names."""
+    if not service.wished_names or not is_published(service):
+        return set()
+    leases = snapshot.bound(service.ref)
+    zone = scheme.zone_of(leases[0].pool if leases else service.pool)
+    names, _ = _hostnames(service, zone, scheme)
+    above = {_above(place, owner) for place, owner, rank, _ in names if rank is Rank.GRANTED}
+    return {ref for ref in above if ref is not None}
 
 
 def is_published(service: Service) -> bool:
@@ -329,6 +344,41 @@ def _routed(
         else:
             who = f"{asked.kind} {asked.namespace}/{asked.name}"
             refused.append(Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {who} claim {asked.text!r}"))
+
+
+def _free(
+    names: list[tuple[bytes, bytes, Rank, int]], service: Service, snapshot: Snapshot, scheme: Scheme
+) -> tuple[list[tuple[bytes, bytes, Rank, int]], list[Refusal]]:
+    """Those of ``names`` that stand below no name of a stranger's Service, and whose the others are."""
+    free: list[tuple[bytes, bytes, Rank, int]] = []
+    taken: list[Refusal] = []
+    for each in names:
+        place, owner, rank, _ = each
+        above = _above(place, owner) if rank is Rank.GRANTED else None
+        if above is None or above == service.ref or not _is_named(above, place, snapshot, scheme):
+            free.append(each)
+        else:
+            holder = f"service {above.namespace}/{above.name}"
+            taken.append(Refusal(Reason.NAME_TAKEN, f"{name.to_text(owner.lower())} belongs to {holder}{BELOW}"))
+    return free, taken
+
+
+def _above(place: bytes, owner: bytes) -> ServiceRef | None:
+    """The Service with the canonical name above ``owner``, should there be one; None where no such name can stand above."""
+    labels = list(name.labels(owner.lower()[: len(owner) - len(place)] + name.ROOT))
+    if len(labels) < 3:
+        return None
+    first, namespace = (each.decode(errors="replace") for each in labels[-2:])
+    return ServiceRef(namespace, first)
+
+
+def _is_named(ref: ServiceRef, zone: bytes, snapshot: Snapshot, scheme: Scheme) -> bool:
+    """Whether there is such a Service with its canonical name in this zone."""
+    service = snapshot.services.get(ref)
+    if service is None or not is_published(service):
+        return False
+    leases = snapshot.bound(ref)
+    return scheme.zone_of(leases[0].pool if leases else service.pool) == zone
 
 
 def _rank(place: bytes, owner: bytes, namespace: str, scheme: Scheme) -> Rank | None:

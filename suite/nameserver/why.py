@@ -1,5 +1,6 @@
 """Why a name is answered as it is, down to the rows of the database.  Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite.dns import name, rrtype
@@ -7,12 +8,13 @@ from suite.dns.answer import MAX_ALIASES
 from suite.dns.catalogue import Zones
 from suite.dns.nodes import Node
 from suite.dns.zone import Zone
+from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.claims import Source
 from suite.nameserver.losers import said
 from suite.nameserver.plan import ZonePlanner
-from suite.nameserver.records import Rank
+from suite.nameserver.records import BELOW, Rank
 
 _RANKS = {
     Rank.CANONICAL: "by its canonical name",
@@ -34,7 +36,7 @@ class Why:
 def why(snapshot: Snapshot, qname: bytes) -> tuple[Why, ...]:
     """The zone of a name, who holds it, who else asked for it, and the rows that its answer is made of; aliases are followed."""
     planner = ZonePlanner()
-    planner.plan(snapshot)
+    refused = planner.plan(snapshot).refused
     zones = Zones.of(planner.zones.values())
     steps: list[Why] = []
     seen: set[bytes] = set()
@@ -45,8 +47,9 @@ def why(snapshot: Snapshot, qname: bytes) -> tuple[Why, ...]:
         if zone is None:
             outcome = "the answer ends with the alias" if steps else "REFUSED"
             return (*steps, Why("zone", f"{name.to_text(owner)} is in none of the zones served here: {outcome}"))
-        found, owner = _about(snapshot, planner, zone, owner)
-        steps += found
+        asked = owner
+        found, owner = _about(snapshot, planner, zone, asked)
+        steps += [*found, *_denied(refused, asked)]
     return tuple(steps)
 
 
@@ -68,6 +71,17 @@ def _about(snapshot: Snapshot, planner: ZonePlanner, zone: Zone, owner: bytes) -
     if text := zone.notes.get(holder):
         steps.append(Why("no address", text))
     return steps, further
+
+
+def _denied(refused: Mapping[ServiceRef, tuple[Refusal, ...]], owner: bytes) -> list[Why]:
+    """Who asked for a name that stands below that of somebody's Service; of other names the claims tell."""
+    said_of = f"{name.to_text(owner)} belongs to "
+    return [
+        Why("refused", f"service {ref}: {each.message}")
+        for ref, told in sorted(refused.items())
+        for each in told
+        if each.message.startswith(said_of) and each.message.endswith(BELOW)
+    ]
 
 
 def _inside(planner: ZonePlanner, source: Source) -> bytes | None:

@@ -117,6 +117,45 @@ def test_the_canonical_name_wins_over_whoever_else_asks_for_it() -> None:
     assert refused == {thief.ref: (Refusal(Reason.NAME_TAKEN, message),)}
 
 
+def test_a_stranger_gets_no_name_below_that_of_a_service() -> None:
+    thief = load_balancer("evil/thief", hostnames=("login.coffee.default", "a.b.Coffee.default", "login.tea.default"))
+    snapshot = snapshot_of(load_balancer("coffee"), thief, leases={"coffee": "10.0.42.0", "evil/thief": "10.0.42.1"})
+    refused = ZonePlanner().plan(snapshot).refused
+
+    assert {line for line in records(snapshot) if line.endswith("10.0.42.1")} == {
+        "thief.evil.service. A 10.0.42.1",
+        "login.tea.default.service. A 10.0.42.1",
+    }
+    whose = "belongs to service default/coffee, below whose name it stands"
+    assert refused == {
+        thief.ref: tuple(
+            Refusal(Reason.NAME_TAKEN, f"{each}.coffee.default.service. {whose}") for each in ("login", "a.b")
+        )
+    }
+
+
+def test_a_namespace_may_have_names_below_those_of_its_own_services() -> None:
+    coffee = load_balancer("coffee", hostnames=("login.coffee.default",))
+    tea = load_balancer("tea", hostnames=("menu.coffee.default",))
+    served = records(snapshot_of(coffee, tea, leases={"coffee": "10.0.42.0", "tea": "10.0.42.1"}))
+
+    assert {"login.coffee.default.service. A 10.0.42.0", "menu.coffee.default.service. A 10.0.42.1"} <= served
+
+
+def test_a_name_goes_to_its_service_when_that_comes_and_back_when_it_leaves() -> None:
+    thief = load_balancer("evil/thief", hostnames=("login.coffee.default",))
+    alone = snapshot_of(thief, leases={"evil/thief": "10.0.42.1"})
+    both = replace(alone, services=alone.services.insert(COFFEE, load_balancer("coffee")))
+    planner = ZonePlanner()
+    seen = []
+    for snapshot in (alone, both, alone):
+        refused = planner.plan(snapshot, {COFFEE} if seen else None).refused
+        node = planner.zones[b"\x07service\0"].get(name.from_text("login.coffee.default.service."))
+        seen.append((node is not None, thief.ref in refused))
+
+    assert seen == [(True, False), (False, True), (True, False)]
+
+
 def test_among_equal_claims_the_one_committed_first_wins_whatever_the_names() -> None:
     late = load_balancer("a/late", hostnames=("www",), claimed=(("www", 9),))
     early = load_balancer("z/early", hostnames=("www",), claimed=(("www", 4),))

@@ -41,6 +41,14 @@ def test_who_lost_a_name_is_told_and_since_when_each_asked() -> None:
     ]
 
 
+def test_who_asked_for_a_name_below_that_of_a_service_is_told() -> None:
+    thief = load_balancer("evil/thief", hostnames=("login.coffee.default",))
+    found = told(snapshot_of(load_balancer("coffee"), thief), "login.coffee.default.service.")
+
+    whose = "login.coffee.default.service. belongs to service default/coffee, below whose name it stands"
+    assert found[-1] == ("refused", f"service evil/thief: {whose}")
+
+
 def test_a_name_without_an_address_leads_to_the_refusal() -> None:
     refusal = Refusal(Reason.POOL_EXHAUSTED, "pool 'default' is exhausted")
     refusals = HashTrieMap({ServiceRef("default", "coffee"): refusal})
