@@ -108,6 +108,8 @@ def query(
         what = "nobody answered in time" if isinstance(error, TimeoutError) else f"{error.strerror or error}"
         raise Fault(what, where=str(place), fix="is the suite running? `suite status`", code=Exit.UNAVAILABLE) from None
     _show_reply(reply, place, output)
+    if output not in {Format.JSON, Format.YAML}:
+        click.echo(f"why: suite dns query {name} --explain", err=True)
     if reply.rcode != "NOERROR" or not reply.answers:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
 

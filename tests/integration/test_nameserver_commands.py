@@ -85,6 +85,14 @@ def test_a_name_is_explained_down_to_a_row_that_sql_finds(suite: RunningSuite) -
     assert steps[-1]["sql"] == "SELECT * FROM lease WHERE id = 1"
 
 
+def test_an_answer_ends_with_how_to_see_why_and_json_does_not(suite: RunningSuite) -> None:
+    suite.wait("coffee.default.service", "10.0.42.1")
+    shown = [run(suite, "query", "coffee.default.service", "-o", output).stderr for output in ("table", "json")]
+
+    assert shown[0].splitlines()[-1] == "why: suite dns query coffee.default.service --explain"
+    assert "--explain" not in shown[1]
+
+
 def test_an_unknown_zone_is_refused_with_those_there_are(suite: RunningSuite) -> None:
     done = run(suite, "zone", "example.com")
 
