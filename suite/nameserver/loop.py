@@ -6,7 +6,7 @@ Beside that it watches how long ago the last contact was, and counts answers.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 
 from suite import __version__
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
@@ -25,6 +25,7 @@ from suite.nameserver.answers import Answers
 from suite.nameserver.apex import cooling_needed
 from suite.nameserver.metering import count_answers, count_refused, describe_zones
 from suite.nameserver.numbering import Numbering, VersionStore
+from suite.nameserver.own_networks import OwnNetworks
 from suite.nameserver.plan import ZonePlan, ZonePlanner
 from suite.nameserver.secondaries import Secondaries
 from suite.nameserver.secret_files import Secrets, marks_of, read_secrets
@@ -51,7 +52,14 @@ class Nameserver:
     seconds that never jump.
     """
 
-    def __init__(self, dns: DnsSettings, node: str, clock: Callable[[], float], registry: Registry) -> None:
+    def __init__(
+        self,
+        dns: DnsSettings,
+        node: str,
+        clock: Callable[[], float],
+        registry: Registry,
+        own: OwnNetworks | None = None,
+    ) -> None:
         listen = [(str(each.address), each.port) for each in dns.listen]
         self._server = Server(listen, settings_of(dns), workers=dns.workers)
         self._node = node
@@ -67,6 +75,9 @@ class Nameserver:
         self._is_listening = False
         self._trouble = "it has not opened its sockets yet"
         self._secrets = Secrets()
+        self._own = own or OwnNetworks()
+        self.spared: tuple[Network, ...] = ()
+        """The networks of this machine that the rate limit spares."""
         self._secondaries = Secondaries(self._transferable)
         self._numbering = Numbering(lambda: self.versions)
         self.versions: VersionStore | None = None
@@ -104,9 +115,12 @@ class Nameserver:
 
     async def run(self) -> None:
         """Do what is not an answer to a publication, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch())
-            tasks.create_task(self._secondaries.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(self._secondaries.run())
+        finally:
+            self._own.close()
 
     async def stop(self) -> None:
         """Stop answering."""
@@ -235,15 +249,24 @@ class Nameserver:
             if trouble not in before.troubles:
                 _log.error("%s", trouble)
         self._secondaries.targets = targets_of(dns, secrets.keys)
-        own = await asyncio.to_thread(_own_networks) if dns.rate_limit.exempt_local else ()
+        self.spared = await asyncio.to_thread(self._own.read) if dns.rate_limit.exempt_local else ()
         self._server.configure(
-            settings_of(dns, epoch=snapshot.epoch, keys=secrets.keys, cookies=secrets.cookies, own=own)
+            settings_of(dns, epoch=snapshot.epoch, keys=secrets.keys, cookies=secrets.cookies, own=self.spared)
         )
 
     async def _look_at_files(self) -> None:
         """Keys and secrets are changed without a word in the configuration."""
         if marks_of(self._snapshot.configuration.dns) != self._secrets.marks:
             async with self._publishing:
+                await self._configure(self._snapshot)
+
+    async def look_at_networks(self) -> None:
+        """Spare the networks that the interfaces have now; left for the next look while something is being published."""
+        is_followed = self._planner is not None and self._snapshot.configuration.dns.rate_limit.exempt_local
+        if not is_followed or self._publishing.locked() or not self._own.is_outdated():
+            return
+        async with self._publishing:
+            if await asyncio.to_thread(self._own.read) != self.spared:
                 await self._configure(self._snapshot)
 
     async def _watch(self) -> None:
@@ -256,6 +279,7 @@ class Nameserver:
             await asyncio.sleep(LOOK)
             await self.look_at_age()
             await self._look_at_files()
+            await self.look_at_networks()
             count_answers(self._registry, await self._server.counts())
             zones, now = list(self._zones.values()), self._clock()
             if now >= not_before and list(map(id, zones)) != list(map(id, described)):
@@ -278,15 +302,3 @@ class Nameserver:
 
 def _origin(update: ReplaceZone | ChangeZone) -> bytes:
     return update.zone.origin if isinstance(update, ReplaceZone) else update.origin.lower()
-
-
-def _own_networks() -> list[Network]:
-    """The networks of this machine's interfaces: clients there are no strangers."""
-    from suite.l2.netlink import Interfaces  # takes long to import, and DNS answers already
-
-    try:
-        with closing(Interfaces()) as interfaces:
-            return [address.network for each in interfaces.by_name().values() for address in each.addresses]
-    except OSError as error:
-        _log.warning("the own networks cannot be read, the rate limit spares private ones only: %s", error)
-        return []
