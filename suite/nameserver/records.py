@@ -143,7 +143,7 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
             asked.append(_reason(place, owner, ttl, why, rank))
             notes.append((place, owner.lower(), why))
         records += [record._replace(since=since) for record in asked]
-    return Wanted(tuple(records), tuple(notes), tuple(refusals))
+    return Wanted(tuple(records), tuple(dict.fromkeys(notes)), tuple(refusals))
 
 
 def plain_name(ref: ServiceRef, zone: bytes) -> bytes:
@@ -208,7 +208,7 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
         if why:
             records.append(_reason(zone, owner, ttl, why, Rank.CONFIGURED))
             notes.append((zone, owner.lower(), why))
-    return Wanted(tuple(records), tuple(notes), tuple(refusals))
+    return Wanted(tuple(records), tuple(dict.fromkeys(notes)), tuple(refusals))
 
 
 def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:

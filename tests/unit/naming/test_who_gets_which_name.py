@@ -61,6 +61,15 @@ def test_the_reason_goes_from_every_name_once_there_is_an_address() -> None:
     assert not any(zone.notes for zone in planner.zones.values())
 
 
+def test_a_service_that_asks_for_its_own_name_without_an_address_may_go() -> None:
+    planner = ZonePlanner()
+    before = snapshot_of(load_balancer("coffee", hostnames=("coffee.default",)))
+    planner.plan(before)
+    planner.plan(replace(before, services=before.services.discard(COFFEE)), {COFFEE})
+
+    assert not planner.zones[b"\x07service\0"].notes
+
+
 def test_a_host_name_of_one_label_answers_inside_the_zone_and_as_a_zone_of_its_own() -> None:
     dashboard = load_balancer("kd/dashboard", hostnames=("k8s-dashboard",))
     served = records(snapshot_of(dashboard, leases={"kd/dashboard": "10.10.10.10"}))
