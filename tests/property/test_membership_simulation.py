@@ -240,7 +240,7 @@ def lived_through(data: st.DataObject, count: int, most: int) -> Story:
     return story
 
 
-@settings(max_examples=chances(20))
+@settings(max_examples=chances(10))
 @given(st.data(), st.integers(2, 8))
 def test_whatever_happens_owners_are_few_soon_one_and_in_the_end_metallbs(data: st.DataObject, count: int) -> None:
     story = lived_through(data, count, most=6)
@@ -249,7 +249,7 @@ def test_whatever_happens_owners_are_few_soon_one_and_in_the_end_metallbs(data: 
     assert {address: story.fleet.owners(address) for address in story.newest} == story.winners()
 
 
-@settings(max_examples=chances(2))
+@settings(max_examples=chances(1))
 @given(st.data(), st.integers(30, 50))
 def test_a_large_fleet_lives_through_the_same(data: st.DataObject, count: int) -> None:
     story = lived_through(data, count, most=2)
@@ -280,7 +280,7 @@ def fifty_in_trouble(seed: int) -> tuple[Fleet, Plan]:
     return fleet, plans[-1]
 
 
-@settings(max_examples=chances(2))
+@settings(max_examples=chances(1))
 @given(st.integers(0, 2**32))
 def test_fifty_nodes_with_loss_delay_one_way_cuts_and_three_snapshots(seed: int) -> None:
     fleet, newest = fifty_in_trouble(seed)
