@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,14 +209,13 @@ class Store:
         Raises:
             Unavailable: the database is away, read-only or full.
         """
-        known = self.database.read(
+        self._take(
             lambda tx: (
                 announcements.open_rows(tx, node).keys() == announced
                 or node_reports.is_taken(tx, node_reports.Kind.ANNOUNCED, node, serial)
-            )
+            ),
+            lambda tx: node_reports.take(tx, node, serial, announced, at),
         )
-        if not known:
-            self.database.write(lambda tx: node_reports.take(tx, node, serial, announced, at))
 
     def take_sessions(self, node: str, serial: str, sessions: frozenset[SessionState], *, at: datetime) -> None:
         """Remember which BGP sessions of ``node`` were up at ``at``, as it reports now; see ``node_reports``.
@@ -224,14 +223,18 @@ class Store:
         Raises:
             Unavailable: the database is away, read-only or full.
         """
-        known = self.database.read(
+        self._take(
             lambda tx: (
                 bgp_sessions.open_rows(tx, node).keys() == sessions
                 or node_reports.is_taken(tx, node_reports.Kind.SESSIONS, node, serial)
-            )
+            ),
+            lambda tx: node_reports.take_sessions(tx, node, serial, sessions, at),
         )
-        if not known:
-            self.database.write(lambda tx: node_reports.take_sessions(tx, node, serial, sessions, at))
+
+    def _take(self, is_known: Callable[[Transaction], bool], take: Callable[[Transaction], None]) -> None:
+        """Take a report down, without waiting for the writers' turn where a look shows that it says nothing new."""
+        if not self.database.read(is_known):
+            self.database.write(take)
 
     def touched(self, epoch: str, after: int, until: int) -> Touched | None:
         """What commits after revision ``after`` up to ``until`` touched; None where everything is to be looked at."""
