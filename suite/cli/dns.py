@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from suite.model.configuration import Listen
     from suite.model.event import Actor
     from suite.model.snapshot import Snapshot
+    from suite.nameserver.why import Why
     from suite.nameserver.zone_import import Import
 
 COLUMNS = ("name", "ttl", "type", "data")
@@ -63,9 +64,11 @@ def list_names(target: Target, zone: str, types: tuple[str, ...], at: str, tz: s
 
 @command.command(
     "query",
-    epilog="\b\nExamples:\n  suite dns query coffee.default.service\n  suite dns query -o json coffee.default.service AAAA --server 127.0.0.1:1053\n\n"
+    epilog="\b\nExamples:\n  suite dns query coffee.default.service\n  suite dns query --short coffee.default.service\n"
+    "  suite dns query -o json coffee.default.service AAAA --server 127.0.0.1:1053\n\n"
     "Ends with 0 when there is an answer, 1 when the name or type does not exist, 3 when nobody answers.\n\n"
-    "--explain reads the database: who holds the name, who else asked for it, and the rows the answer is made of.",
+    "Below the answer stands why it is so, read from the database: who holds the name, who else asked for it, the lease, and "
+    "the SQL that shows the row. Of JSON, YAML and CSV the answer is all there is; --explain gives the explanation in these.",
 )
 @click.argument("name")
 @click.argument("type", default="A", metavar="[TYPE]")
@@ -81,7 +84,12 @@ def list_names(target: Target, zone: str, types: tuple[str, ...], at: str, tz: s
     metavar="SECONDS",
     help="How long to wait for each of three tries.",
 )
-@click.option("--explain", is_flag=True, help="Show why, down to the rows of the database, instead of the answer.")
+@click.option("--short", is_flag=True, help="Only the data of the answer, one a line, as dig +short has it.")
+@click.option(
+    "--explain/--no-explain",
+    default=None,
+    help="Only the explanation, without asking a server, or only the answer.  [default: in a table both]",
+)
 @format_option
 def query(
     name: str,
@@ -89,27 +97,25 @@ def query(
     target: Target,
     server: str,
     timeout: float,
-    explain: bool,
+    short: bool,
+    explain: bool | None,
     output: Format,
 ) -> None:
-    """Ask a server for a name, without search list and without a cache between."""
-    from suite.cli.resolver import ask
-
+    """Ask a server for a name, without search list and without a cache between, and tell why it answers so."""
+    if short and (explain or output is not Format.TABLE):
+        raise click.UsageError("--short is a form of its own: leave out --explain and -o")
     qname, qtype = _question(name, type)
     if explain:
-        from suite.nameserver.why import why
-
-        show(why(snapshot_of(target), qname), WHY_COLUMNS, output)
+        show(_why(target, qname), WHY_COLUMNS, output)
         return
     place = read_listen(server) if server else _own_server(target)
-    try:
-        reply = asyncio.run(ask(place, qname, qtype, timeout))
-    except OSError as error:
-        what = "nobody answered in time" if isinstance(error, TimeoutError) else f"{error.strerror or error}"
-        raise Fault(what, where=str(place), fix="is the suite running? `suite status`", code=Exit.UNAVAILABLE) from None
-    _show_reply(reply, place, output)
-    if output not in {Format.JSON, Format.YAML}:
-        click.echo(f"why: suite dns query {name} --explain", err=True)
+    reply = _asked(place, qname, qtype, timeout)
+    if short:
+        click.echo("".join(f"{each.data}\n" for each in reply.answers), nl=False)
+    else:
+        _show_reply(reply, place, output)
+        if explain is None and output is Format.TABLE:
+            _show_why(target, qname)
     if reply.rcode != "NOERROR" or not reply.answers:
         raise click.exceptions.Exit(int(Exit.PROBLEM))
 
@@ -219,6 +225,33 @@ def _actor() -> "Actor":
     from suite.model.event import Actor
 
     return Actor("operator", login_name())
+
+
+def _asked(place: "Listen", qname: bytes, qtype: int, timeout: float) -> "Reply":
+    from suite.cli.resolver import ask
+
+    try:
+        return asyncio.run(ask(place, qname, qtype, timeout))
+    except OSError as error:
+        what = "nobody answered in time" if isinstance(error, TimeoutError) else f"{error.strerror or error}"
+        raise Fault(what, where=str(place), fix="is the suite running? `suite status`", code=Exit.UNAVAILABLE) from None
+
+
+def _why(target: Target, qname: bytes) -> "tuple[Why, ...]":
+    from suite.nameserver.why import why
+
+    return why(snapshot_of(target), qname)
+
+
+def _show_why(target: Target, qname: bytes) -> None:
+    """The explanation below an answer, which is good without one: a database out of reach is told and changes no exit code."""
+    try:
+        steps = _why(target, qname)
+    except Fault as fault:
+        click.echo(f"not explained: {fault.message}", err=True)
+        return
+    click.echo()
+    show(steps, WHY_COLUMNS, Format.TABLE)
 
 
 def _show_reply(reply: "Reply", place: "Listen", output: Format) -> None:

@@ -141,7 +141,7 @@ def test_a_service_is_explained_up_to_what_is_answered(calm):
 
 
 def test_a_name_is_asked_for_where_the_suite_listens(calm):
-    assert calm.run("dns", "query", "tea.default.service").stdout.split()[-1] == "10.0.42.1"
+    assert calm.run("dns", "query", "tea.default.service", "--short").stdout == "10.0.42.1\n"
     assert calm.run("dns", "query", "nothing.default.service").returncode == 1
 
 

@@ -85,12 +85,60 @@ def test_a_name_is_explained_down_to_a_row_that_sql_finds(suite: RunningSuite) -
     assert steps[-1]["sql"] == "SELECT * FROM lease WHERE id = 1"
 
 
-def test_an_answer_ends_with_how_to_see_why_and_json_does_not(suite: RunningSuite) -> None:
+def test_an_answer_comes_with_who_holds_the_name_and_the_row_behind_it(suite: RunningSuite) -> None:
     suite.wait("coffee.default.service", "10.0.42.1")
-    shown = [run(suite, "query", "coffee.default.service", "-o", output).stderr for output in ("table", "json")]
 
-    assert shown[0].splitlines()[-1] == "why: suite dns query coffee.default.service --explain"
-    assert "--explain" not in shown[1]
+    answer, _, explanation = run(suite, "query", "coffee.default.service").stdout.partition("\n\n")
+
+    assert answer.splitlines()[1].split() == ["coffee.default.service.", "2", "A", "10.0.42.1"]
+    assert [line.split()[0] for line in explanation.splitlines()] == ["STEP", "zone", "holder", "row"]
+    assert "service default/coffee, by its canonical name" in explanation
+    assert "lease 1: 10.0.42.1 bound to default/coffee" in explanation
+    assert explanation.endswith("SELECT * FROM lease WHERE id = 1\n")
+
+
+def test_a_denial_comes_with_the_reason_that_there_is_no_row(suite: RunningSuite) -> None:
+    done = run(suite, "query", "nobody.default.service")
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "no such record")
+    assert "nobody asks for it; the nearest that exists is default.service.: NXDOMAIN" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--short"], "10.0.42.1\n"),
+        (["--no-explain"], "NAME                     TTL  TYPE  DATA\ncoffee.default.service.  2    A     10.0.42.1\n"),
+        (["-o", "csv"], "name,ttl,type,data\ncoffee.default.service.,2,A,10.0.42.1\n"),
+    ],
+    ids=["short", "no-explain", "csv"],
+)
+def test_the_answer_is_to_be_had_alone(suite: RunningSuite, arguments: list[str], shown: str) -> None:
+    suite.wait("coffee.default.service", "10.0.42.1")
+
+    assert run(suite, "query", "coffee.default.service", *arguments).stdout == shown
+
+
+def test_json_holds_the_reply_and_nothing_else(suite: RunningSuite) -> None:
+    suite.wait("coffee.default.service", "10.0.42.1")
+    done = run(suite, "query", "coffee.default.service", "-o", "json")
+
+    assert list(json.loads(done.stdout)) == ["rcode", "is_authoritative", "transport", "rows", "is_authentic", "errors"]
+    assert done.stderr == ""
+
+
+def test_a_name_that_another_server_answers_is_shown_without_a_database_to_explain_it(suite: RunningSuite) -> None:
+    suite.wait("coffee.default.service", "10.0.42.1")
+    place = ["--server", f"127.0.0.1:{suite.port}", "--state", str(suite.folder / "nowhere")]
+    command = [sys.executable, "-m", "suite", "dns", "query", "coffee.default.service", *place]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout.split()[-1]) == (0, "10.0.42.1")
+    assert done.stderr.splitlines()[-1].startswith("not explained: ")
+
+
+def test_the_short_form_takes_no_other_form_beside_it(suite: RunningSuite) -> None:
+    assert run(suite, "query", "coffee.default.service", "--short", "-o", "json").returncode == 2
 
 
 def test_an_unknown_zone_is_refused_with_those_there_are(suite: RunningSuite) -> None:
