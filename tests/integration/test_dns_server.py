@@ -24,10 +24,11 @@ def servers():
         running(zones(), script.SETTINGS, processes=True) as ready,
         running(zones("unready"), script.SETTINGS, processes=False) as unready,
         running(zones("stale"), script.SETTINGS, processes=False) as stale,
+        running(zones(), script.ADVERTISING, processes=False) as advertising,
     ):
         for revision, zone in enumerate(versions(), 2):
             ready.publish(ReplaceZone(zone), revision=revision)
-        yield {"ready": ready, "unready": unready, "stale": stale}
+        yield {"ready": ready, "unready": unready, "stale": stale, "advertising": advertising}
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -18,7 +18,7 @@ from suite.dns.feed import ReplaceZone, SetState
 from suite.dns.settings import Context
 from suite.dns.wire import respond
 
-ZONES = {state: zones(state) for state in ("ready", "unready", "stale")}
+ZONES = {state: zones(state) for state in ("ready", "unready", "stale", "advertising")}
 CLIENT = b"\x7f\0\0\1"
 
 
@@ -27,7 +27,7 @@ def test_the_pure_core_answers(transport, case):
     now = int(time.time())
     sent = case.sent(now)
 
-    reply = respond(ZONES[case.state], sent, Context(script.SETTINGS, CLIENT, now, tcp=transport == "tcp"))
+    reply = respond(ZONES[case.state], sent, Context(case.settings, CLIENT, now, tcp=transport == "tcp"))
 
     script.judge(case, sent, reply, transport)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dns.edns
@@ -31,8 +31,18 @@ SETTINGS = Settings(
     keys=(*KEYS, OTHER_KEY),
     transfers=Transfers(((b"\x7f\0\0\0", 8), (bytes(15) + b"\1", 128)), frozenset(key.name for key in KEYS)),
 )
+ADVERTISING = replace(SETTINGS, advertise_ra=True)
 WEB = from_text("web.ns3.service.") + b"\0\1\0\1"
-FILES = ("answers.vec", "edns.vec", "header.vec", "states.vec", "planned.vec", "tsig.vec", "clients.vec")
+FILES = (
+    "answers.vec",
+    "edns.vec",
+    "header.vec",
+    "states.vec",
+    "planned.vec",
+    "tsig.vec",
+    "clients.vec",
+    "recursion.vec",
+)
 LIMIT = 1232
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
 _FLAGS = {"aa": 0x0400, "tc": 0x0200, "rd": 0x0100, "ad": 0x0020, "cd": 0x0010, "z": 0x0040}
@@ -58,6 +68,16 @@ class Case:
     length: int | None = None
     raw: tuple[str, bytes] | None = None
     signature: Signature | None = None
+
+    @property
+    def is_advertising(self) -> bool:
+        """Whether the server it is about sets RA."""
+        return self.state == "advertising"
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the server it is about."""
+        return ADVERTISING if self.is_advertising else SETTINGS
 
     def sent(self, now: int) -> bytes:
         """The query as it is sent at a time."""
@@ -185,7 +205,8 @@ def _judge_form(case: Case, sent: bytes, reply: bytes, transport: str) -> None:
     """What holds for every reply: its ID, its question, its size, and an OPT exactly where one was asked for."""
     assert reply[:2] == sent[:2]
     assert reply[2] & 0x80
-    assert not reply[3] & 0xE0, "RA, Z and AD are clear"
+    assert not reply[3] & 0x60, "Z and AD are clear"
+    assert bool(reply[3] & 0x80) == (case.is_advertising and "bare" not in case.marks), "RA where it is advertised"
     if "bare" in case.marks:
         assert len(reply) == 12
         return
