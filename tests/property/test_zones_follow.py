@@ -17,6 +17,7 @@ from suite.model.pool import Pool
 from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.model.snapshot import Snapshot
 from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.refused import Asking
 from suite.store.folding import folder, is_plain_service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -143,3 +144,33 @@ def test_services_that_are_still_folded_have_the_names_they_would_have(changes: 
     planner.plan(replace(snapshot, services=folded))
     fresh.plan(snapshot)
     assert served(planner) == served(fresh)
+
+
+contested = st.lists(
+    st.one_of(
+        st.builds(
+            Service,
+            ref=st.sampled_from(REFS),
+            type=st.just(ServiceType.LOAD_BALANCER),
+            hostnames=st.sampled_from([(), ("x.a",), ("w.x.a", "www"), ("W.y.b", "y.b.service"), ("x.a", "www")]),
+            publish=st.sampled_from([None, None, False]),
+        ),
+        st.sampled_from(REFS),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+@settings(max_examples=chances(40), deadline=None)
+@given(contested, st.integers(0, 12))
+def test_a_plan_of_those_who_may_be_refused_refuses_what_the_whole_one_does(changes: list[object], jump: int) -> None:
+    asking, planner = Asking(), ZonePlanner()
+    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    asking.follow(snapshot)
+    planner.plan(snapshot)
+
+    for at, step in enumerate(changes):
+        snapshot, ref = advance(snapshot, step)
+        refused = asking.follow(snapshot, None if at == jump else [ref])
+        assert refused == planner.plan(snapshot, [ref]).refused
