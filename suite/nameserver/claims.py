@@ -106,6 +106,29 @@ class ClaimTable:
 _NONE: dict[bytes, bytes | Claims] = {}
 
 
+def winner(claims: Claims) -> Source:
+    """The best claim to a name: what stands highest in :class:`Rank`, among equals what was committed first."""
+    return min(claims, key=lambda source: (min(map(strength, claims[source])), source))
+
+
+def strength(record: Record) -> tuple[int, int]:
+    """What decides between two claims; the lower one wins."""
+    return record.rank, record.since
+
+
+def holders(claims: Claims) -> list[Source]:
+    """Who gets a name: the best claim, and at an address that several Services lease each of them with its pointer."""
+    best = winner(claims)
+    if not _is_leased_pointer(claims[best]):
+        return [best]
+    others = (source for source in claims if source != best and _is_leased_pointer(claims[source]))
+    return [best, *sorted(others)]
+
+
+def _is_leased_pointer(records: list[Record]) -> bool:
+    return any(record.rtype == rrtype.PTR and record.is_leased for record in records)
+
+
 def source_of(record: Record) -> Source:
     """Whose folded claim a record is: its owner, or what it points to, begins with the Service's name and namespace."""
     first, second, *_ = name.labels(record.rdata if record.rtype == rrtype.PTR else record.owner)

@@ -2,8 +2,9 @@
 
 Everybody who asks for records is a *source*: a Service, a static host, a static record, a zone itself.  For each owner
 name the best claim wins (its rank, then the revision it was committed with, then the source's name), and the loser is
-told who holds the name; only reverse names are shared.  The plan keeps what every source asked for, so one changed Service costs one changed Service;
-:meth:`ZonePlanner.plan` without ``touched`` begins a new table of claims and comes to the same (a property test proves it).
+told who holds the name; only Services that share an address share its name in reverse.  The plan keeps what every source
+asked for, so one changed Service costs one changed Service; :meth:`ZonePlanner.plan` without ``touched`` begins a new
+table of claims and comes to the same (a property test proves it).
 
 What a plain Service asks for (its address at its canonical name, the pointer back) is kept in the table of claims alone.
 """
@@ -23,7 +24,7 @@ from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.apex import apex_of
-from suite.nameserver.claims import Claims, ClaimTable, Owner, Source, Touched
+from suite.nameserver.claims import Claims, ClaimTable, Owner, Source, Touched, holders, strength, winner
 from suite.nameserver.losers import Losers, of_services, of_static, said
 from suite.nameserver.occlusion import Cuts, is_cut
 from suite.nameserver.record_sets import says_the_same, set_of, sets_of
@@ -223,7 +224,7 @@ class ZonePlanner:
                 continue
             inside = [(origin, _label_zone(label)[:-1] + origin) for origin in self._scheme.zones]
             claims = [found for place in inside if (found := self._claims.at(*place))]
-            records = [record for each in claims for record in each[_winner(each)]]
+            records = [record for each in claims for record in each[winner(each)]]
             why = next(filter(None, map(self._note, inside)), "")
             apex = apex_of(_label_zone(label), self._snapshot)
             sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records, why))
@@ -305,8 +306,8 @@ class ZonePlanner:
     def claims_on(self, origin: bytes, owner: bytes) -> tuple[tuple[Source, Record], ...]:
         """Who asks for a folded name in a zone, the winner first, each with its best record."""
         claims = self._claims.at(origin, owner)
-        best = {source: min(records, key=_strength) for source, records in claims.items()}
-        return tuple(sorted(best.items(), key=lambda item: (_strength(item[1]), item[0])))
+        best = {source: min(records, key=strength) for source, records in claims.items()}
+        return tuple(sorted(best.items(), key=lambda item: (strength(item[1]), item[0])))
 
     def is_configured(self, origin: bytes) -> bool:
         """Whether the configuration makes the zone, not a name of one label."""
@@ -355,7 +356,7 @@ class ZonePlanner:
         notes = self._notes.get(owner)
         if notes is None:
             return None
-        holder = self._apex_source(owner[0]) if owner[0] == owner[1] else _winner(self._claims.at(*owner))
+        holder = self._apex_source(owner[0]) if owner[0] == owner[1] else winner(self._claims.at(*owner))
         return notes.get(holder)
 
     def _difference(self, zone: Zone, owner: Owner) -> list[RRset]:
@@ -369,7 +370,7 @@ class ZonePlanner:
         return changes + [RRset(owner[1], rtype, 0, ()) for rtype in served.keys() - wanted.keys()]
 
     def _rrsets(self, owner: Owner) -> list[RRset]:
-        """The record sets that the winner of a name gets; in a reverse zone everybody's."""
+        """The record sets that the holders of a name get."""
         claims = self._claims.at(*owner)
         self._losers.forget(owner)
         if not claims:
@@ -378,25 +379,24 @@ class ZonePlanner:
             (records,) = claims.values()
             if len(records) == 1 and not is_cut(owner, records[0]):
                 return [set_of(records[0])]
-        if owner[0] != owner[1] and next(iter(claims.values()))[0].rtype == rrtype.PTR:
-            return sets_of(record for each in claims.values() for record in each)
         return sets_of(self._visible(owner, claims, self._held(owner, claims)))
 
     def _held(self, owner: Owner, claims: Claims) -> list[Record]:
-        """What the best claim to a name says; at the apex of a zone beside what the zone needs."""
+        """What the holders of a name say; at the apex of a zone beside what the zone needs."""
         needed = claims.get(self._apex_source(owner[0]), []) if owner[0] == owner[1] else []
         others = {source: records for source, records in claims.items() if records is not needed}
         if not others:
             return needed
-        winner = _winner(others)
-        if len(others) > 1:
-            self._losers.lose(owner, (loser for loser in others if loser != winner), winner)
+        held = holders(others)
+        if len(held) < len(others):
+            self._losers.lose(owner, (loser for loser in others if loser not in held), held[0])
+        asked = others[held[0]] if len(held) == 1 else [record for source in held for record in others[source]]
         if not needed:
-            return others[winner]
-        allowed = [record for record in others[winner] if record.rtype not in _APEX]
-        if len(allowed) < len(others[winner]):
+            return asked
+        allowed = [record for record in asked if record.rtype not in _APEX]
+        if len(allowed) < len(asked):
             why = "says its own SOA and NS, and has no CNAME at its name"
-            self._losers.leave_out(owner, winner, f"the zone {name.to_text(owner[0])} {why}")
+            self._losers.leave_out(owner, held[0], f"the zone {name.to_text(owner[0])} {why}")
         return needed + allowed
 
     def _visible(self, owner: Owner, claims: Claims, records: list[Record]) -> list[Record]:
@@ -416,7 +416,7 @@ class ZonePlanner:
         try:
             return zone.with_changes(changes)
         except ZoneError as error:
-            self._losers.leave_out(owner, _winner(self._claims.at(*owner)), str(error))
+            self._losers.leave_out(owner, winner(self._claims.at(*owner)), str(error))
             return zone
 
     def left_out(self, origin: bytes, owner: bytes) -> str:
@@ -455,7 +455,7 @@ def scheme_of(configuration: Configuration) -> Scheme:
 
 def _shown(owner: bytes, claims: Claims) -> str:
     """A name and who has it."""
-    return f"{name.to_text(owner)} of {said(_winner(claims))}"
+    return f"{name.to_text(owner)} of {said(winner(claims))}"
 
 
 def _service(ref: ServiceRef) -> Source:
@@ -481,12 +481,3 @@ def _joined(one: Wanted | None, other: Wanted) -> Wanted:
     if one is None:
         return other
     return Wanted(one.records + other.records, one.notes + other.notes, one.refusals + other.refusals)
-
-
-def _winner(claims: Claims) -> Source:
-    """The best claim to a name: what stands highest in :class:`Rank`, among equals what was committed first."""
-    return min(claims, key=lambda source: (min(map(_strength, claims[source])), source))
-
-
-def _strength(record: Record) -> tuple[int, int]:
-    return record.rank, record.since
