@@ -55,6 +55,8 @@ class Case:
 
     title: str
     packet: bytes = b""
+    words: tuple[str, ...] = ()
+    """What QUERY says."""
     question: bytes = b""
     size: int | None = None
     """The UDP payload size that the query's OPT tells; None without one."""
@@ -106,7 +108,7 @@ def pairs(*names: str) -> list[tuple[str, Case]]:
 
 def _read(case: Case, verb: str, rest: str) -> None:
     if verb == "QUERY":
-        _query(case, rest.split())
+        query(case, rest.split())
     elif verb == "REPLY":
         case.rcode, *case.marks = rest.split()
     elif verb == "RAW":
@@ -138,7 +140,9 @@ def canonical(text: str) -> str:
     return dns.rrset.from_text(owner, int(ttl), rclass, rtype, *data).to_text()
 
 
-def _query(case: Case, words: list[str]) -> None:
+def query(case: Case, words: list[str]) -> None:
+    """Put a query into a case, from the words of its row."""
+    case.words = tuple(words)
     name, rtype, *rest = words
     rclass = _CLASSES[rest.pop(0)] if rest and rest[0] in _CLASSES else 1
     flags = sum(_FLAGS.get(word, 0) for word in rest)
@@ -146,8 +150,9 @@ def _query(case: Case, words: list[str]) -> None:
     case.transports = tuple(word for word in rest if word in {"udp", "tcp"}) or case.transports
     opt = _opt(rest)
     case.size = int.from_bytes(opt[3:5]) if opt else None
-    case.question = question = from_text(name) + type_from_text(rtype).to_bytes(2) + rclass.to_bytes(2)
-    header = b"\x12\x34" + flags.to_bytes(2) + b"\0\1\0\0\0\0" + bool(opt).to_bytes(2)
+    question = from_text(name) + type_from_text(rtype).to_bytes(2) + rclass.to_bytes(2)
+    case.question = question = b"" if "bare" in rest else question
+    header = b"\x12\x34" + flags.to_bytes(2) + bool(question).to_bytes(2) + bytes(4) + bool(opt).to_bytes(2)
     case.packet = header + question + opt
     named = dict(word.split("=", 1) for word in rest if "=" in word)
     case.signature = _signature(named) if "key" in named else None
@@ -258,13 +263,16 @@ def _judge_options(case: Case, message: dns.message.Message) -> None:
 
 
 def _judge_sections(case: Case, message: dns.message.Message) -> None:
+    sections = {"ANSWER": message.answer, "AUTHORITY": message.authority, "ADDITIONAL": message.additional}
+    judge_sections(
+        case,
+        {name: [line for rrset in found for line in rrset.to_text().splitlines()] for name, found in sections.items()},
+    )
+
+
+def judge_sections(case: Case, sections: dict[str, list[str]]) -> None:
     """Each section holds exactly what is written; where a number is, so many records, all of them from the zone's file."""
-    for name, section in (
-        ("ANSWER", message.answer),
-        ("AUTHORITY", message.authority),
-        ("ADDITIONAL", message.additional),
-    ):
-        found = [line for rrset in section for line in rrset.to_text().splitlines()]
+    for name, found in sections.items():
         if name in case.counts:
             assert len(found) == case.counts[name]
             assert {f.lower() for f in found} <= stored("large.")

@@ -30,7 +30,8 @@ class Signature:
         name, algorithm = _wire(self.key), _wire(self.algorithm)
         timers = (now + self.skew).to_bytes(6) + FUDGE.to_bytes(2)
         covered = packet + name.lower() + b"\0\xff" + bytes(4) + algorithm + timers + bytes(4)
-        mac = hmac.digest(self.secret, covered, self.algorithm.removeprefix("hmac-"))[: self.mac_size]
+        digest = self.algorithm.removeprefix("hmac-").partition(".")[0]
+        mac = hmac.digest(self.secret, covered, digest)[: self.mac_size]
         data = algorithm + timers + len(mac).to_bytes(2) + mac + packet[:2] + bytes(4)
         record = name + b"\0\xfa\0\xff" + bytes(4) + len(data).to_bytes(2) + data
         count = int.from_bytes(packet[10:12]) + 1
