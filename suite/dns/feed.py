@@ -152,7 +152,7 @@ def frames(revision: int, updates: Iterable[Update], piece: int = PIECE) -> Iter
     """
     rows: list[tuple[Any, ...]] = []
     for update in updates:
-        if isinstance(update, ReplaceZone) and len(update.zone.nodes) > piece:
+        if isinstance(update, ReplaceZone) and update.zone.nodes.standing_count > piece:
             zone = update.zone
             standing = zone.nodes.standing()
             while names := list(islice(standing, piece)):

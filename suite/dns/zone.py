@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from rpds import HashTrieMap
 
 from suite.dns import rrtype
 from suite.dns.name import is_below, parent, to_text
-from suite.dns.nodes import Node, Nodes, fold, unfold
+from suite.dns.nodes import Node, Nodes, fold, has_below, records_in, spread, unfold
 from suite.dns.rrset import RRset, soa_serial, soa_with_serial
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Zone:
     ) -> Zone:
         """Make a zone of its record sets, the SOA among them; ZoneError when they break a rule.
 
-        `folded` are more of its names, in folded letters, that none of the record sets is at: one record each
-        (`nodes.head` and the data behind it), of a type that `_check` has no rule for. They belong to the zone from now on.
+        `folded` are more of its names, in folded letters, that none of the record sets is at (nor at what they hold below):
+        Services, or one record each, of a type that `_check` has no rule for. They belong to the zone from now on.
         """
         origin = origin.lower()
         sets: dict[bytes, tuple[RRset, ...]] = {}
@@ -69,6 +70,8 @@ class Zone:
         base: dict[bytes, Any] = {} if folded is None else folded
         base.update(dict.fromkeys(sets, _ABSENT))
         children = _count_children(origin, base.keys())
+        if mixed := {key: here for key in children if isinstance(here := base.get(key), bytes) and has_below(here)}:
+            return cls.build(origin, [*chain.from_iterable(sets.values()), *_taken_out(base, mixed)], notes, base)
         cuts = 0
         for key in sets.keys() | children.keys():
             here = base.get(key)
@@ -143,11 +146,22 @@ class Zone:
     def size(self) -> int:
         """The number of records; counted without unfolding any."""
         standing = (here for _, here in self.nodes.standing())
-        return sum(1 if isinstance(here, bytes) else sum(len(each.rdatas) for each in here.rrsets) for here in standing)
+        return sum(
+            records_in(here) if isinstance(here, bytes) else sum(len(each.rdatas) for each in here.rrsets)
+            for here in standing
+        )
 
     def rrsets(self) -> Iterator[RRset]:
         """Give every record set, in no order, glue and occluded data included."""
-        for node in self.nodes.values():
+        for _, node in self.nodes.every():
+            yield from node.rrsets
+
+
+def _taken_out(base: dict[bytes, Any], mixed: Mapping[bytes, bytes]) -> Iterator[RRset]:
+    """The record sets of folded names, which hold some below, from where others have names too."""
+    for key, here in mixed.items():
+        del base[key]
+        for node in spread(key, here).values():
             yield from node.rrsets
 
 
