@@ -35,12 +35,14 @@ from suite.model.address import Address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.peering import SessionState
+from suite.model.problem import Problem
 from suite.model.publication import Origin, Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance, Status
 from suite.nameserver.last_names import LastNames
 from suite.nameserver.loop import Nameserver
 from suite.nameserver.places import everywhere
+from suite.nameserver.refused import RefusedNames
 from suite.speaker.last_plan import LastPlan
 from suite.store import keepsake, open_store, read_seal_key
 from suite.store.errors import StoreError
@@ -61,7 +63,6 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAULT, EXIT_UNAVAILABLE = 0, 1, 3
 SOCKET = "suite.sock"
 DATABASE = "suite.db"
-CONTACT_INTERVAL = 1.0
 MEETING_INTERVAL = 1.0
 """Seconds between two looks at who else runs on the database; nothing is written while this process says the same."""
 
@@ -156,6 +157,7 @@ class Suite:
         self._stop_web = asyncio.Event()
         self._places = Places()
         self._nameserver: Nameserver | None = None
+        self._refused = RefusedNames(lambda: self._nameserver.refused if self._nameserver else None)
         self._bridges: list[LastNames | LastPlan] = []
         self._store: Store | None = None
         self._origin: Origin | None = None
@@ -184,7 +186,7 @@ class Suite:
                 tasks.create_task(self._intake.run(known, snapshot))
             if self._nameserver is not None:
                 tasks.create_task(self._nameserver.run())
-                tasks.create_task(self._keep_contact(self._nameserver, origin))
+                tasks.create_task(self._nameserver.keep_contact(lambda: not origin.trouble))
             for bridge in self._bridges:
                 tasks.create_task(bridge.keep(lambda: origin.snapshot, lambda: not origin.trouble))
             if self._speaker is not None:
@@ -300,7 +302,7 @@ class Suite:
         places = Places(options.config, options.manifests, options.kubeconfig, kept)
         self._intake = Intake(
             self._controller, store, places, self._outcome, self._documents,
-            node=self._node, clock=_now, change=self._changed,
+            node=self._node, clock=_now, change=self._changed, refused=self._refused.follow,
         )  # fmt: skip
         return self._controller
 
@@ -366,12 +368,16 @@ class Suite:
             instances.append(self._instance("web", snapshot, (), ()))
         return Status(
             tuple(instances),
-            (*controller.config_problems, *controller.problems) if controller else (),
+            (*controller.config_problems, *controller.problems, *self._name_problems()) if controller else (),
             is_stale=controller.is_stale if controller else False,
             withheld=snapshot.withheld,
             database=origin.trouble,
             fellows=(*self._fellows, *(self._feed.fellows() if self._feed else ())),
         )
+
+    def _name_problems(self) -> tuple[Problem, ...]:
+        """Who is refused a name, where no nameserver of this process says so beside what else it has to say."""
+        return () if self._nameserver or self._intake is None else self._intake.name_problems
 
     def _starting(self) -> Status:
         """Before the database was read for the first time."""
@@ -389,7 +395,7 @@ class Suite:
             self._speaker.silent() if self._speaker else {},
             owner=self._speaker.owner if self._speaker else lambda _address: None,
             answers=answers,
-            refused_names=self._nameserver.refused if self._nameserver else {},
+            refused_names=self._refused.refused,
         )
 
     def _instance(self, role: str, snapshot: Snapshot, reasons: tuple[str, ...], notes: tuple[str, ...]) -> Instance:
@@ -448,13 +454,6 @@ class Suite:
             except StoreError as error:
                 _log.debug("who else runs on the database cannot be found out: %s", error)
             await asyncio.sleep(MEETING_INTERVAL)
-
-    @staticmethod
-    async def _keep_contact(nameserver: Nameserver, origin: Origin) -> None:
-        while True:
-            if not origin.trouble:
-                nameserver.contact()
-            await asyncio.sleep(CONTACT_INTERVAL)
 
     async def _serve_web(self, origin: Origin) -> None:
         from suite.nameserver.unserved import UnservedZones

@@ -24,10 +24,12 @@ from suite.cluster.kubernetes_cluster import KubernetesCluster
 from suite.cluster.status import outcomes_of
 from suite.config.loading import load
 from suite.controller.loop import Controller
+from suite.controller.name_complaints import NameComplaints
 from suite.controller.sightings import follow_announcements
 from suite.metrics.names import new_registry
 from suite.model.configuration import KubernetesSettings
 from suite.model.service import ServiceRef
+from suite.nameserver.refused import RefusedNames
 from suite.store import open_store
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Stack:
             settings=settings,
             epoch=self.store.read().epoch,
         )
+        find = RefusedNames(lambda: None).follow
+        self.names = NameComplaints(find, lambda problems: self.cluster.complain(problems, "names"))
 
     @staticmethod
     def now() -> datetime:
@@ -87,6 +91,7 @@ class Stack:
 
     async def tell(self, publication: Publication) -> None:
         self.cluster.tell(outcomes_of(publication.snapshot, publication.touched))
+        self.names.tell(publication)
 
     async def hear(self, batch: Batch) -> None:
         if batch.documents is not None:
@@ -101,6 +106,7 @@ class Stack:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.controller.run())
                 tasks.create_task(self.cluster.run(self.hear))
+                tasks.create_task(self.names.run())
                 tasks.create_task(follow_announcements(self.store, lambda: self.controller.snapshot, self.cluster.note))
         finally:
             if not self.store_outlives_loop:

@@ -59,6 +59,7 @@ class KubernetesCluster:
         self._source: ClusterSource | None = None
         self._writer: StatusWriter | None = None
         self._early: dict[ServiceRef, Outcome] = {}
+        self._complaints: dict[str, tuple[Problem, ...]] = {}
 
     async def run(self, deliver: Deliver) -> None:
         """Follow the cluster and write to it, until cancelled.
@@ -74,6 +75,8 @@ class KubernetesCluster:
             )
             writer.tell(self._early.values())
             self._early.clear()
+            for topic, problems in self._complaints.items():
+                writer.complain(problems, topic)
 
             async def hand_over(batch: Batch) -> None:
                 await deliver(batch)
@@ -117,7 +120,8 @@ class KubernetesCluster:
         if self._writer is not None:
             self._writer.note(ref, note)
 
-    def complain(self, problems: Iterable[Problem]) -> None:
-        """All problems of the configuration: those of the cluster's ConfigMap become Events about it, once each."""
+    def complain(self, problems: Iterable[Problem], topic: str = "configuration") -> None:
+        """All problems of a topic: those of objects of the cluster become Events about them, once each."""
+        self._complaints[topic] = tuple(problems)
         if self._writer is not None:
-            self._writer.complain(problems, "configuration")
+            self._writer.complain(self._complaints[topic], topic)

@@ -25,6 +25,13 @@ COMPONENT = "suite-controller"
 MAX_MESSAGE = 1000
 """Characters of an Event's message; the API server refuses more than 1,024 octets."""
 
+_NOTE_REASONS = {
+    "annotation.deprecated": "deprecatedAnnotation",
+    Reason.NAME_TAKEN.value: Reason.NAME_TAKEN.value,
+    Reason.NAME_NOT_GRANTED.value: Reason.NAME_NOT_GRANTED.value,
+}
+"""The reason of an Event by the code of a problem; that of others is InvalidObject."""
+
 NOT_OURS = frozenset({Reason.OTHER_CLASS})
 """Refusals of Services that somebody else serves: nothing is written to them."""
 
@@ -223,7 +230,7 @@ def node_assigned(node: str, protocol: str) -> Note:
 
 def problem_note(problem: Problem) -> Note:
     """The Event of a problem in an object itself."""
-    reason = "deprecatedAnnotation" if problem.code == "annotation.deprecated" else "InvalidObject"
+    reason = _NOTE_REASONS.get(problem.code, "InvalidObject")
     return Note(reason, f"{problem.path}: {problem.message}" if problem.path else problem.message, is_warning=True)
 
 

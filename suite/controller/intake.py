@@ -23,6 +23,7 @@ from suite.config.loading import Outcome
 from suite.config.restart import wait_for_restart
 from suite.controller.configuration_file import Mark, combined, follow_configuration
 from suite.controller.loop import Controller
+from suite.controller.name_complaints import Find, NameComplaints
 from suite.controller.sightings import follow_announcements
 from suite.model.configuration import Configuration
 from suite.model.problem import Problem
@@ -60,7 +61,10 @@ class Places:
 
 
 class Intake:
-    """Feeds one controller; ``change`` puts into a configuration what the command line says instead."""
+    """Feeds one controller.
+
+    ``change`` puts into a configuration what the command line says instead, ``refused`` finds who gets which name not.
+    """
 
     def __init__(
         self,
@@ -73,6 +77,7 @@ class Intake:
         node: str,
         clock: Callable[[], datetime],
         change: Callable[[Configuration], Configuration],
+        refused: Find,
     ) -> None:
         self._controller = controller
         self._store = store
@@ -84,6 +89,7 @@ class Intake:
         self._clock = clock
         self._change = change
         self._cluster: KubernetesCluster | None = None
+        self._names = NameComplaints(refused, self._complain_of_names)
         self._has_news = asyncio.Event()
         lease = outcome.attempt.kubernetes.guard_lease if places.is_cluster else None
         self._early_hindrance = f"the Lease {lease} is not held yet" if lease else ""
@@ -96,6 +102,7 @@ class Intake:
                 configuration = self._outcome.configuration
                 await self._controller.configure(self._changed(configuration), self._outcome.problems)
             tasks.create_task(source.run(self._hear))
+            tasks.create_task(self._names.run())
             if self._cluster is not None:
                 tasks.create_task(
                     follow_announcements(self._store, lambda: self._controller.snapshot, self._cluster.note)
@@ -113,7 +120,18 @@ class Intake:
         """Something was committed: the cluster gets to see it, and the last leases are written a little later."""
         if self._cluster is not None:
             self._cluster.tell(outcomes_of(publication.snapshot, publication.touched))
+        self._names.tell(publication)
         self._has_news.set()
+
+    @property
+    def name_problems(self) -> tuple[Problem, ...]:
+        """Who is refused a name."""
+        return self._names.problems
+
+    def _complain_of_names(self, problems: tuple[Problem, ...]) -> None:
+        """Their owners look at the cluster's Events; nobody else hears it from here."""
+        if self._cluster is not None:
+            self._cluster.complain(problems, "names")
 
     def _source(self, snapshot: Snapshot) -> Source:
         if self._places.manifests is not None:

@@ -36,6 +36,8 @@ RETRY = 2.0
 """Seconds before addresses that could not be bound are tried again."""
 LOOK = 1.0
 """Seconds between two looks at how long ago the last contact was, and at the counters."""
+CONTACT_INTERVAL = 1.0
+"""Seconds between two looks at whether there is contact now."""
 
 NAMED = 20
 """Refused names that are logged one by one when many are new."""
@@ -157,6 +159,13 @@ class Nameserver:
     def contact(self, age: float = 0.0) -> None:
         """What is served was the newest ``age`` seconds ago, as the controller or the database said."""
         self._contact = self._clock() - age
+
+    async def keep_contact(self, is_current: Callable[[], bool]) -> None:
+        """Count as fresh what is served for as long as whoever tells of changes can be heard, until cancelled."""
+        while True:
+            if is_current():
+                self.contact()
+            await asyncio.sleep(CONTACT_INTERVAL)
 
     def instance(self) -> Instance:
         """What this role says about itself."""

@@ -30,9 +30,9 @@ Refused: TypeAlias = Mapping[ServiceRef, tuple[Refusal, ...]]
 
 
 class RefusedNames:
-    """``served`` gives what a nameserver of this process found; without one it is planned here."""
+    """``served`` gives what a nameserver of this process found; None where there is none, and it is planned here."""
 
-    def __init__(self, served: Callable[[], Refused] | None = None) -> None:
+    def __init__(self, served: Callable[[], Refused | None]) -> None:
         self._served = served
         self._asking = Asking()
         self._planned: Refused = {}
@@ -40,16 +40,12 @@ class RefusedNames:
     @property
     def refused(self) -> Refused:
         """What was found last."""
-        return self._served() if self._served is not None else self._planned
-
-    @property
-    def is_planned(self) -> bool:
-        """Whether no nameserver of this process says all this already."""
-        return self._served is None
+        served = self._served()
+        return self._planned if served is None else served
 
     async def follow(self, publication: Publication) -> Refused:
         """What is refused now; one publication after the other."""
-        if self._served is None:
+        if self._served() is None:
             self._planned = await asyncio.to_thread(self._asking.follow, publication.snapshot, publication.touched)
         return self.refused
 

@@ -26,6 +26,36 @@ def test_a_service_gets_an_address_a_lease_and_an_event(tmp_path):
     play(tmp_path, api, life)
 
 
+def test_who_is_refused_a_name_is_told_once_who_has_it_and_what_to_do(tmp_path):
+    api = Api()
+    api.put(config_map("10.0.42.0/24"))
+
+    async def life(_: Running, stack: Stack) -> None:
+        for name in ("coffee", "thief"):
+            metadata = {"name": name, "annotations": {"suite/hostname": "www, tea.default"}}
+            api.put(service(metadata=metadata))
+            await until(lambda name=name: address(api, name))
+        api.put(service("tea"))
+        await until(lambda: len(named(api)) == 4 and stack.names.problems)
+        api.put(service("mocha"))
+        await until(lambda: address(api, "mocha"))
+        cure = "ask for another name, or have its holder give it up"
+        assert named(api) == [
+            ("coffee", f"tea.default.service. belongs to service default/tea; {cure}", "Warning", 1),
+            ("thief", f"tea.default.service. belongs to service default/coffee; {cure}", "Warning", 1),
+            ("thief", f"tea.default.service. belongs to service default/tea; {cure}", "Warning", 1),
+            ("thief", f"www.service. belongs to service default/coffee; {cure}", "Warning", 1),
+        ]
+
+    play(tmp_path, api, life)
+
+
+def named(api: Api) -> list[tuple[str, str, str, int]]:
+    """What Events say of names that were refused."""
+    found = (each for each in api.every("events") if each["reason"] == "NameTaken")
+    return sorted((each["involvedObject"]["name"], each["message"], each["type"], each["count"]) for each in found)
+
+
 def test_addresses_in_statuses_are_adopted_before_any_is_given_away(tmp_path):
     api = Api()
     api.put(config_map("10.0.42.0/30"))
