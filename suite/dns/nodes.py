@@ -31,10 +31,10 @@ SRV_HEAD = b"\x00\x00\x00\x64"
 """Priority 0 and weight 100 of every SRV record of a Service (RFC 2782): there is one for each port, so they never choose."""
 
 _HEAD = 6
-_SERVICE = b"\x00\x00"  # no record has type 0 (RFC 6895 section 3.1)
+_SERVICE = b"\x00\x00"  # RRset knows no type 0 (reserved, RFC 6895 section 3.1)
 _LEASED = 1 << 31  # no TTL is that long (RFC 2181 section 8)
-_UNFOLDED = frozenset({0, rrtype.SOA, rrtype.NS, rrtype.CNAME, rrtype.DNAME})
-"""Types that change what the names around them mean, and the one that would look like a Service."""
+_RULED = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME, rrtype.DNAME})
+"""Types that change what the names around them mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def fold(key: bytes, node: Node) -> Standing:
     if node.children or len(node.rrsets) != 1:
         return node
     (rrset,) = node.rrsets
-    if len(rrset.rdatas) != 1 or rrset.name != key or rrset.rtype in _UNFOLDED:
+    if len(rrset.rdatas) != 1 or rrset.name != key or rrset.rtype in _RULED:
         return node
     return head(rrset.rtype, rrset.ttl, leased=rrset.leased) + rrset.rdatas[0]
 

@@ -161,9 +161,3 @@ def test_a_removed_name_is_gone_from_every_view():
 
 def test_the_size_of_a_zone_is_its_records():
     assert zone(rrset("a", "A", "10.0.0.1"), rrset("b.c", "A", "10.0.0.1", "10.0.0.2")).size == 4
-
-
-def test_a_record_of_type_zero_is_no_folded_service():
-    built = zone(RRset(from_text("a", ORIGIN), 0, 30, (b"\x00\x04\x0a\0\0\1",)))
-
-    assert built.get(from_text("a", ORIGIN)).get(0).rdatas == (b"\x00\x04\x0a\0\0\1",)
