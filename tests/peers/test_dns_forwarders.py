@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,7 @@ import dns.rcode
 import dns.reversename
 import pytest
 from dns_running import running
+from fix_netns import require_tools
 from name_servers import DNSMASQ, NAMED_OPTIONS, UNBOUND
 
 from suite.dns.catalogue import Zones
@@ -127,8 +127,7 @@ class Forwarder:
 @pytest.fixture(params=[dnsmasq, unbound, named], ids=lambda make: make.__name__)
 def pair(request, tmp_path):
     """Our server and a forwarder in front of it."""
-    if shutil.which(request.param.__name__) is None:
-        pytest.skip(f"{request.param.__name__} is not installed")
+    require_tools(request.param.__name__)
     tmp_path.chmod(0o777)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -172,19 +171,27 @@ def test_a_forwarder_follows_new_changed_and_removed_names_within_the_ttl(pair):
     forwarder.wait(("NXDOMAIN", []), "new.ns3.service")
 
 
-def test_plain_tools_read_our_answers():
+@pytest.fixture(scope="module")
+def plain():
     with running(zones(), processes=False, listen=[("127.0.0.1", 0)]) as here:
-        port = str(here.address()[1])
-        commands = [
-            ["dig", "+short", "@127.0.0.1", "-p", port, "web.ns3.service"],
-            ["dig", "+short", "+tcp", "@127.0.0.1", "-p", port, "web.ns3.service"],
-            ["kdig", "+short", "@127.0.0.1", "-p", port, "web.ns3.service"],
-            ["nslookup", f"-port={port}", "web.ns3.service", "127.0.0.1"],
-            ["host", "-p", port, "web.ns3.service", "127.0.0.1"],
-            ["drill", "-p", port, "@127.0.0.1", "web.ns3.service"],
-        ]
+        yield str(here.address()[1])
 
-        for command in commands:
-            if shutil.which(command[0]):
-                done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-                assert (done.returncode, "10.0.0.1" in done.stdout) == (0, True), (command, done.stdout, done.stderr)
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dig +short @127.0.0.1 -p {port} web.ns3.service",
+        "dig +short +tcp @127.0.0.1 -p {port} web.ns3.service",
+        "kdig +short @127.0.0.1 -p {port} web.ns3.service",
+        "nslookup -port={port} web.ns3.service 127.0.0.1",
+        "host -p {port} web.ns3.service 127.0.0.1",
+        "drill -p {port} @127.0.0.1 web.ns3.service",
+    ],
+    ids=lambda command: command.partition(" @")[0].partition(" -")[0],
+)
+def test_plain_tools_read_our_answers(plain, command):
+    words = command.format(port=plain).split()
+    require_tools(words[0])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+
+    assert (done.returncode, "10.0.0.1" in done.stdout) == (0, True), (done.stdout, done.stderr)
