@@ -54,6 +54,7 @@ class DatabaseFollower:
         self._looks_ahead = looks_ahead
         self._ahead: tuple[Address, ...] = ()
         self._told_ahead: tuple[Address, ...] = ()
+        self._told: Snapshot | None = None
         self.snapshot = Snapshot()
         self.away = Trouble()
 
@@ -100,10 +101,9 @@ class DatabaseFollower:
         self._store.say_clean(address)
 
     async def _look(self) -> None:
-        if await asyncio.to_thread(self._store.wait, self.snapshot, WAIT):
-            known = self.snapshot
-            self.snapshot = self._completed(await asyncio.to_thread(self._store.refresh, known))
-            await self._publish()
+        if news := await asyncio.to_thread(self._store.news, lambda: self.snapshot, WAIT):
+            self.snapshot = self._completed(news.snapshot)
+            await self._publish(news.services if self._told is news.since else None)
         elif self._told_ahead != self._ahead:
             await self._publish(frozenset())
         self.away.ends()
@@ -120,7 +120,7 @@ class DatabaseFollower:
 
     async def _publish(self, touched: frozenset[ServiceRef] | None = None) -> None:
         if self.snapshot.is_complete:
-            self._told_ahead = self._ahead
+            self._told, self._told_ahead = self.snapshot, self._ahead
             await self._tell(Publication(self.snapshot, touched, ahead=self._ahead))
 
     def _completed(self, snapshot: Snapshot) -> Snapshot:
@@ -132,4 +132,6 @@ class DatabaseFollower:
             replace(peer, password=passwords.get((peer.name, peer.address), ""))
             for peer in snapshot.configuration.peers
         )
+        if peers == snapshot.configuration.peers:
+            return snapshot  # a configuration that is the same object says that nothing in it changed
         return replace(snapshot, configuration=replace(snapshot.configuration, peers=peers))

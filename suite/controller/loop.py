@@ -33,10 +33,14 @@ from suite.model.publication import Publication, Tell, touched_by
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store.errors import Conflict, Deposed, Unavailable
+from suite.store.snapshots import News
 from suite.store.store import Store
 
 RETRY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the database is tried again after the first, second, ... fault."""
+
+UNPLANNED = frozenset({"static_record", "secret"})
+"""Tables that no turn looks at."""
 
 _log = logging.getLogger(__name__)
 
@@ -214,21 +218,33 @@ class Controller:
         Raises:
             Unavailable: it is still away.
         """
-        await self.catch_up()
         async with self._turning:
+            await self._catch_up()
             await self._turn()
             self.away.ends()
 
-    async def catch_up(self) -> None:
+    async def take_news(self, news: News) -> None:
         """Somebody else committed: plan against what they left, everything looked at."""
         async with self._turning:
-            snapshot = await asyncio.to_thread(self._store.refresh, self.snapshot)
-            if (snapshot.epoch, snapshot.revision) == (self.snapshot.epoch, self.snapshot.revision):
+            if news.since is not self.snapshot:  # a turn of our own was quicker, and may know it already
+                await self._catch_up()
                 return
-            self._start_from(snapshot)
-            if self.is_leading and self._is_complete:
-                await self._turn(look_at_all=True)
-            await self._tell_the_rest()
+            services = news.services if self._told == _identity(self.snapshot) else None
+            self._follow(news)
+            is_planned = news.tables is None or not news.tables <= UNPLANNED
+            if is_planned and self.is_leading and self._is_complete:
+                await self._turn(look_at_all=True, others=services)
+            await self._tell_the_rest(services)
+
+    async def _catch_up(self) -> None:
+        """The same, asked for here and now; the lock is held."""
+        snapshot = await asyncio.to_thread(self._store.refresh, self.snapshot)
+        if _identity(snapshot) == _identity(self.snapshot):
+            return
+        self._start_from(snapshot)
+        if self.is_leading and self._is_complete:
+            await self._turn(look_at_all=True)
+        await self._tell_the_rest()
 
     def seconds_to_due(self) -> float | None:
         """How long until a held or cooling address goes on; None when none waits."""
@@ -254,8 +270,11 @@ class Controller:
     def _may_lead(self) -> bool:
         return not self._hindrance()
 
-    async def _turn(self, *, look_at_all: bool = False) -> None:
-        """One turn, tried until it is committed or there is nothing to do; the lock is held."""
+    async def _turn(self, *, look_at_all: bool = False, others: frozenset[ServiceRef] | None = None) -> None:
+        """One turn, tried until it is committed or there is nothing to do; the lock is held.
+
+        ``others`` are Services that others touched since the last telling, where that is certain to be all.
+        """
         if not self._may_turn():
             return
         attempt = 0
@@ -265,7 +284,7 @@ class Controller:
                 touched, has_changed = await asyncio.to_thread(self._plan_and_commit, look_at_all)
             except Conflict:
                 self._registry.add(names.CONFLICTS)
-                look_at_all = True
+                look_at_all, others = True, None
                 await self._refresh()
                 continue
             except Deposed:
@@ -274,7 +293,7 @@ class Controller:
                 return
             except Unavailable as error:
                 await self._wait_for_database(error, attempt)
-                attempt += 1
+                attempt, others = attempt + 1, None
                 continue
             if has_changed:
                 self.away.ends()
@@ -283,8 +302,10 @@ class Controller:
             self.turned.set()
             if has_changed or is_first or self._told != before:
                 # after a lost race the snapshot holds what others committed too, even where nothing is left to do
-                is_whole = is_first or look_at_all or self._told != before
-                await self._publish(Publication(self.snapshot, None if is_whole else touched))
+                if others is None and not (look_at_all or self._told != before):
+                    others = frozenset()
+                told = _together(others, touched if has_changed else frozenset())
+                await self._publish(Publication(self.snapshot, None if is_first else told))
             self._told_term = self._term
             return
 
@@ -364,6 +385,14 @@ class Controller:
         self.snapshot = self._with_passwords(snapshot)
         self._planner = Planner(self.snapshot, self._adoptable, self._planner.pending())
 
+    def _follow(self, news: News) -> None:
+        """Plan against the snapshot of ``news`` from now on; what a lease changed costs that lease."""
+        snapshot = self._with_passwords(news.snapshot)
+        if news.addresses is not None and self._planner.followed(snapshot, news.addresses):
+            self.snapshot = snapshot
+        else:
+            self._start_from(news.snapshot)
+
     def _with_passwords(self, snapshot: Snapshot) -> Snapshot:
         """What the database does not keep comes from the documents, after a commit as after a start."""
         wanted, known = self._wanted_configuration, snapshot.configuration
@@ -371,16 +400,22 @@ class Controller:
             return snapshot
         return replace(snapshot, configuration=wanted)
 
-    async def _tell_the_rest(self) -> None:
-        """What the snapshot took over from others without a turn of its own that told it."""
+    async def _tell_the_rest(self, services: frozenset[ServiceRef] | None = None) -> None:
+        """What the snapshot took over from others without a turn of its own that told it; ``services`` where that is all."""
         if self._told != _identity(self.snapshot):
-            await self._publish(Publication(self.snapshot))
+            await self._publish(Publication(self.snapshot, services))
 
     async def _publish(self, publication: Publication) -> None:
         if publication.snapshot.is_complete:
             self._told = _identity(publication.snapshot)
             ahead = self._planner.ahead()
             await self._tell(replace(publication, ahead=ahead, is_leading=self.is_leading))
+
+
+def _together(*touched: frozenset[ServiceRef] | None) -> frozenset[ServiceRef] | None:
+    """All of them; None where one of them may be any."""
+    known = [each for each in touched if each is not None]
+    return frozenset[ServiceRef]().union(*known) if len(known) == len(touched) else None
 
 
 def _identity(snapshot: Snapshot) -> tuple[str, int]:

@@ -93,6 +93,15 @@ class Planner:
         self._touched = set()
         self.snapshot = snapshot
 
+    def followed(self, snapshot: Snapshot, addresses: Iterable[Address]) -> bool:
+        """Go on from what others committed: leases on ``addresses`` and no settings; False where a new planner is needed."""
+        before = self.snapshot
+        if snapshot.configuration is not before.configuration or snapshot.reservations is not before.reservations:
+            return False
+        self._touched.update(addresses)
+        self.committed(snapshot)
+        return True
+
     def ahead(self) -> tuple[Address, ...]:
         """The free addresses that the next Services will most likely get."""
         snapshot = self.snapshot

@@ -9,6 +9,7 @@ from suite.controller.trouble import Trouble
 from suite.model.address import Address
 from suite.model.snapshot import Snapshot
 from suite.store.errors import Unavailable
+from suite.store.snapshots import News
 from suite.store.store import Store
 
 WAIT = 0.5
@@ -28,7 +29,7 @@ class Watched(Protocol):
     async def led(self, term: int | None) -> None:
         """This instance leads in ``term``, or (None) another one does."""
 
-    async def catch_up(self) -> None:
+    async def take_news(self, news: News) -> None:
         """Somebody committed."""
 
     def hear_clean(self, addresses: tuple[Address, ...]) -> None:
@@ -59,10 +60,10 @@ async def watch_database(
                 await watched.come_back()
             term = await asyncio.to_thread(store.lead, instance, clock()) if may_lead() else None
             await watched.led(term)
-            is_news = await asyncio.to_thread(store.wait, watched.snapshot, WAIT)
+            news = await asyncio.to_thread(store.news, lambda: watched.snapshot, WAIT)
             watched.hear_clean(store.heard_clean())
-            if is_news:
-                await watched.catch_up()
+            if news is not None:
+                await watched.take_news(news)
         except Unavailable as error:
             watched.away.begins(error)
 

@@ -4,6 +4,9 @@ SQLite: the kernel tells when a file beside the database is written, and ``PRAGM
 and no disk, whether that was a commit; a commit of this process wakes its own waiters at once.  PostgreSQL tells through
 NOTIFY, which a trigger on ``head`` sends; a slow look at ``head`` stands behind it, because a pooler between may swallow
 notifications.
+
+Whoever waits is given what is new by the same session that was told of it, in as few round trips as there can be: others
+want that processor too, and each trip may have to wait for it.
 """
 
 import threading
@@ -13,8 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from suite.model.snapshot import Snapshot
+from suite.store import snapshots
 from suite.store.database import Database, Transaction
 from suite.store.hearsay import Hearsay
+from suite.store.listening import Listening
+from suite.store.snapshots import News
 from suite.store.stirring import Stirring
 
 POLL = 0.02
@@ -76,35 +82,35 @@ class Bell:
                     self._free.append(stir)
 
 
-def wait(database: Database, after: Snapshot, timeout: float, bell: Bell, hearsay: Hearsay) -> bool:
-    """Whether something newer than ``after`` was committed within ``timeout`` seconds; ``hearsay`` is passed on meanwhile.
+Known = Callable[[], Snapshot]
+"""The newest snapshot that whoever waits knows by now."""
+
+
+def news(
+    database: Database, known: Known, timeout: float, bell: Bell, listening: Listening, hearsay: Hearsay
+) -> News | None:
+    """What was committed since ``known``, by anybody, at most ``timeout`` seconds from now; ``hearsay`` is passed on meanwhile.
 
     Raises:
         Unavailable: the database is away, from the start or since.
     """
     deadline = time.monotonic() + timeout
-    with database.looking() as tx:
-        if database.path is None:
-            found = _looked(tx, after, bell, _pause_postgresql(tx, hearsay), deadline)
-            tx.execute("UNLISTEN *")
-            return found
-        with bell.heard(database.path.absolute().parent) as stir:
-            return _looked(tx, after, bell, _pause_sqlite(tx, bell, stir), deadline)
+    if database.path is None:
+        with listening.session(database) as tx:
+            hearsay.send(tx)
+            return _looked(tx, known, bell, _pause_postgresql(tx, hearsay), deadline)
+    with database.looking() as tx, bell.heard(database.path.absolute().parent) as stir:
+        return _looked(tx, known, bell, _pause_sqlite(tx, bell, stir), deadline)
 
 
-def _looked(tx: Transaction, after: Snapshot, bell: Bell, pause: "Pause", deadline: float) -> bool:
+def _looked(tx: Transaction, known: Known, bell: Bell, pause: "Pause", deadline: float) -> News | None:
     while not bell.is_closed:
-        if is_newer(tx, after):
-            return True
+        found = snapshots.news(tx, known())
+        if found is not None:
+            return found
         if not pause(deadline):
             break
-    return False
-
-
-def is_newer(tx: Transaction, after: Snapshot) -> bool:
-    """Whether ``head`` has moved on since ``after``."""
-    epoch, revision = tx.execute("SELECT epoch, revision FROM head").fetchone()
-    return bool(epoch != after.epoch or revision > after.revision)
+    return None
 
 
 Pause = Callable[[float], bool]
@@ -130,9 +136,6 @@ def _pause_sqlite(tx: Transaction, bell: Bell, stir: Stirring) -> Pause:
 
 
 def _pause_postgresql(tx: Transaction, hearsay: Hearsay) -> Pause:
-    tx.execute("LISTEN suite_head")
-    hearsay.exchange(tx)
-
     def pause(deadline: float) -> bool:
         left = deadline - time.monotonic()
         for notice in tx.driver.notifies(timeout=min(SLICE, max(left, 0)), stop_after=1):

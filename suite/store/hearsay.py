@@ -36,9 +36,8 @@ class Hearsay:
             heard, self._heard = self._heard, {}
         return tuple(heard)
 
-    def exchange(self, tx: Transaction) -> None:
-        """Listen on the connection of ``tx`` from now on, and send what waits."""
-        tx.execute(f"LISTEN {CHANNEL}")
+    def send(self, tx: Transaction) -> None:
+        """Say what waits to be said."""
         with self._busy:
             unsent, self._unsent = self._unsent, {}
         for address in unsent:

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from rpds import HashTrieMap
 
+from suite.model.address import Address
 from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, Reservation
 from suite.model.persistent import PersistentMap
+from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import folding, rows
 from suite.store.collector import without_collector
@@ -30,6 +32,14 @@ V = TypeVar("V")
 FULL_READ = 5_000
 """From so many changed keys on, one full read costs less than asking for each."""
 
+HEAD = "SELECT epoch, revision, hash, time, last_lease FROM head"
+FEED = "SELECT changed FROM feed WHERE revision"
+IN_ORDER = f"ORDER BY revision LIMIT {FULL_READ + 1}"
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+BY_SERVICE = frozenset({"service", "endpoints", "refusal"})
+"""Tables whose keys name Services; what other tables but that of the leases say may matter to any of them."""
+
 
 class Head(NamedTuple):
     """The row ``head``."""
@@ -41,6 +51,20 @@ class Head(NamedTuple):
     last_lease: int
 
 
+class News(NamedTuple):
+    """A newer snapshot, and what may differ in it from the one it was made of."""
+
+    snapshot: Snapshot
+    since: Snapshot
+    """What it was made of."""
+    tables: frozenset[str] | None = None
+    """Where anything was written; None where that cannot be told."""
+    services: frozenset[ServiceRef] | None = None
+    """The Services that may look different; None when any may, as after a change of settings."""
+    addresses: frozenset[Address] | None = None
+    """Those on which leases came or went; None when it may be any."""
+
+
 Touched = dict[str, list[list[str]] | list[int] | bool]
 """What a commit touched: keys by table of documents, ids under ``lease``, and a flag for each small table."""
 
@@ -48,7 +72,7 @@ Touched = dict[str, list[list[str]] | list[int] | bool]
 def read_head(tx: Transaction, *, lock: bool = False) -> Head:
     """The row ``head``; with ``lock`` nobody else commits until this transaction ends (SQLite: BEGIN IMMEDIATE does)."""
     suffix = " FOR UPDATE" if lock and not tx.is_sqlite else ""
-    row = tx.execute(f"SELECT epoch, revision, hash, time, last_lease FROM head{suffix}").fetchone()  # noqa: S608
+    row = tx.execute(f"{HEAD}{suffix}").fetchone()
     return head_of(row, tx)
 
 
@@ -71,20 +95,61 @@ def read(tx: Transaction) -> Snapshot:
 
 def refresh(tx: Transaction, old: Snapshot) -> Snapshot:
     """``old`` brought up to date; a full read where the feed does not reach back to it or a new epoch began."""
+    found = _news(tx, old, *_look(tx, old))
+    return old if found is None else found.snapshot
+
+
+def news(tx: Transaction, old: Snapshot) -> News | None:
+    """What differs from ``old`` by now, in a transaction of its own on a connection that is in none; None without news."""
+    looked = _begin_and_look(tx, old)
+    found = _news(tx, old, *looked)
+    tx.execute("ROLLBACK")
+    return found
+
+
+def _begin_and_look(tx: Transaction, old: Snapshot) -> tuple[Head, list[str | None]]:
+    """A transaction that sees one state of all tables, its ``head``, and what the feed has since ``old``: one round trip."""
+    if tx.is_sqlite:
+        tx.execute("BEGIN")
+        return _look(tx, old)
+    cursor = tx.driver.execute(f"{BEGIN}; {HEAD}; {FEED} > {old.revision:d} {IN_ORDER}", prepare=False)
+    cursor.nextset()
+    head = head_of(cursor.fetchone(), tx)
+    cursor.nextset()
+    return head, [changed for (changed,) in cursor.fetchall()]
+
+
+def _look(tx: Transaction, old: Snapshot) -> tuple[Head, list[str | None]]:
+    """The same, two questions in a transaction that has begun."""
     head = read_head(tx)
+    if head.epoch != old.epoch or head.revision == old.revision:
+        return head, []
+    return head, [changed for (changed,) in tx.execute(f"{FEED} > ? {IN_ORDER}", (old.revision,))]
+
+
+def _news(tx: Transaction, old: Snapshot, head: Head, changed: Sequence[str | None]) -> News | None:
     if (head.epoch, head.revision) == (old.epoch, old.revision):
-        return old
-    touched = _since(tx, old.revision, head) if head.epoch == old.epoch else None
+        return None
+    touched = _merged(changed, head.revision - old.revision) if head.epoch == old.epoch else None
     if touched is None:
-        return read(tx)
-    return replace(
+        return News(read(tx), old)
+    tables = frozenset(touched)
+    asked, found = _leases(tx, touched)
+    snapshot = replace(
         old,
         revision=head.revision,
         at=head.time,
         **_documents_since(tx, old, touched),
-        **_leases_since(tx, old, touched),
-        **_small(tx, frozenset(touched) & SMALL.keys()),
+        **(_with_leases(old, [lease for lease in found if lease.is_open], found) if asked else {}),
+        **_small(tx, tables & SMALL.keys()),
     )
+    if len(found) < asked:  # rows that a prune took since
+        return News(snapshot, old, tables)
+    addresses = frozenset(lease.address for lease in found)
+    if tables - BY_SERVICE - {"lease"}:
+        return News(snapshot, old, tables, None, addresses)
+    services = (ServiceRef(*key) for table in tables & BY_SERVICE for key in touched[table])
+    return News(snapshot, old, tables, frozenset((*services, *(lease.ref for lease in found))), addresses)
 
 
 def applied(old: Snapshot, changes: Changes, opened: Sequence[Lease], head: Head) -> Snapshot:
@@ -179,14 +244,15 @@ def _regrouped(
     return _changed(old, {key: group for key, group in new.items() if group}, [key for key in new if not new[key]])
 
 
-def _since(tx: Transaction, revision: int, head: Head) -> dict[str, Any] | None:
-    """Everything touched after ``revision``, or None when the feed cannot tell or tells of too much."""
-    found = tx.execute("SELECT changed FROM feed WHERE revision > ? ORDER BY revision", (revision,)).fetchall()
-    if len(found) != head.revision - revision or any(row[0] is None for row in found):
+def _merged(changed: Sequence[str | None], count: int) -> dict[str, Any] | None:
+    """Everything that ``count`` commits touched, or None when the feed cannot tell or tells of too much."""
+    if len(changed) != count:
         return None
     merged: dict[str, Any] = {}
-    for (changed,) in found:
-        for table, keys in json.loads(changed).items():
+    for each in changed:
+        if each is None:
+            return None
+        for table, keys in json.loads(each).items():
             merged.setdefault(table, []).extend(keys if isinstance(keys, list) else ())
     return None if sum(map(len, merged.values())) > FULL_READ else merged
 
@@ -203,13 +269,10 @@ def _documents_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) ->
     return fields
 
 
-def _leases_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
-    if "lease" not in touched:
-        return {}
-    asked = sorted({(number,) for number in touched["lease"]})
-    found = rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), asked), tx.time_out)
-    opened = [lease for lease in found if lease.is_open]
-    return _with_leases(old, opened, found)
+def _leases(tx: Transaction, touched: dict[str, Any]) -> tuple[int, list[Lease]]:
+    """How many leases were touched, and those of them that are still known."""
+    asked = sorted({(number,) for number in touched.get("lease", ())})
+    return len(asked), rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), asked), tx.time_out)
 
 
 def _small(tx: Transaction, tables: Iterable[str]) -> dict[str, Any]:

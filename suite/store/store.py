@@ -39,12 +39,13 @@ from suite.store.commit import Writer, Written, write
 from suite.store.database import Database, Transaction
 from suite.store.engine import open_database
 from suite.store.errors import OutcomeUnknown, Unavailable
-from suite.store.feed import Bell, wait
+from suite.store.feed import Bell, Known, news
 from suite.store.hearsay import Hearsay
 from suite.store.history import PAGE, LoggedEvent
 from suite.store.leadership import Leadership
+from suite.store.listening import Listening
 from suite.store.presence import Presence
-from suite.store.snapshots import Head
+from suite.store.snapshots import Head, News
 from suite.store.touched import Touched, touched
 
 SETTLE_SECONDS = 15.0
@@ -61,6 +62,7 @@ class Store:
         self._writer = Writer(secrets.token_hex(8), key)
         self._bell = Bell()
         self._hearsay = Hearsay()
+        self._listening = Listening()
         self._leadership = Leadership(database)
         self._presence = Presence(database)
 
@@ -79,6 +81,7 @@ class Store:
         self._bell.ring(close=True)
         self._leadership.resign()
         self._presence.close()
+        self._listening.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -289,9 +292,15 @@ class Store:
         writer = tx.scalar("SELECT writer FROM feed WHERE revision = ?", (head.revision,))
         return now.epoch == head.epoch and writer == self._writer.name
 
-    def wait(self, after: Snapshot, timeout: float) -> bool:
-        """Wait at most ``timeout`` seconds; whether something newer than ``after`` was committed by anybody."""
-        return wait(self.database, after, timeout, self._bell, self._hearsay)
+    def news(self, known: Known, timeout: float) -> News | None:
+        """What anybody committed since the snapshot that ``known`` gives; None when nothing is within ``timeout`` seconds.
+
+        ``known`` is asked again at each look, from the thread that waits.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        return news(self.database, known, timeout, self._bell, self._listening, self._hearsay)
 
     def say_clean(self, address: Address) -> None:
         """Let whoever waits on this database know that nobody on the network has ``address``; see ``hearsay``."""

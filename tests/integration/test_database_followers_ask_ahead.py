@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+import pytest
 from fix_world import load_balancer, pool, ref
 from following import running, until
 
@@ -38,9 +39,41 @@ async def has_begun(controller):
     await controller.hear(Batch(is_full=True))
 
 
+async def other_has_begun(other):
+    if isinstance(other, Controller):
+        await other.configure(CONFIGURATION, ())
+        await other.hear(Batch(is_full=True))
+
+
 async def get(controller, name):
     await controller.hear(Batch(services=(load_balancer(name),)))
     return [str(lease.address) for lease in controller.snapshot.bound(ref(name))]
+
+
+@pytest.mark.parametrize("kind", ["follower", "standby"])
+def test_who_follows_is_told_which_service_a_commit_touched(sqlite_db, kind):
+    async def story():
+        told = []
+
+        async def tell(publication):
+            told.append(publication)
+
+        controller = await leader_on(sqlite_db.open())
+        if kind == "follower":
+            other = DatabaseFollower(sqlite_db.open(), tell, now, Configuration())
+        else:
+            other = Controller(sqlite_db.open(), tell, new_registry(), "two", now)
+        async with running(controller):
+            await has_begun(controller)
+            await other.load()
+            async with running(other):
+                await other_has_begun(other)
+                await until(lambda: told)
+                await get(controller, "web")
+                await until(lambda: told[-1].snapshot.bound(ref("web")))
+        return told[-1].touched
+
+    assert asyncio.run(story()) == {ref("web")}
 
 
 def test_a_follower_of_the_database_knows_which_addresses_come_next(db):

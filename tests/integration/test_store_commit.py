@@ -17,6 +17,7 @@ from suite.model.peer import Peer
 from suite.model.pool import Pool
 from suite.model.service import Port, Service, ServiceRef
 from suite.store.errors import Conflict
+from suite.store.snapshots import News
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COFFEE = ServiceRef("default", "coffee")
@@ -209,14 +210,15 @@ def test_second_store_sees_the_commit_and_refreshes_to_it(db):
 
     after = ours.commit(EVERYTHING, ours.read(), now=NOON)
 
-    assert theirs.wait(base, timeout=5)
-    assert theirs.refresh(base) == after
+    news = theirs.news(lambda: base, timeout=5)
+    assert news is not None
+    assert news.snapshot == theirs.refresh(base) == after
 
 
 def test_wait_ends_without_news_when_nothing_happens(db):
     store = db.open()
 
-    assert store.wait(store.read(), timeout=0.05) is False
+    assert store.news(store.read, timeout=0.05) is None
 
 
 def test_refresh_without_news_is_the_same_object(db):
@@ -234,6 +236,7 @@ def test_refresh_after_more_changes_than_the_feed_lists_reads_everything(db):
     after = store.commit(Changes(services=many), base, now=NOON)
 
     assert store.refresh(base) == after
+    assert store.news(lambda: base, timeout=0) == News(after, base)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "lone \ud800 surrogate", "Ötzi ☕"], ids=ascii)

@@ -126,7 +126,7 @@ def test_idle_store_writes_nothing(sqlite_db):
     store.lead("a", NOON)
     before = written_by_this_process(), sorted(file.stat().st_mtime_ns for file in sqlite_db.path.parent.iterdir())
 
-    store.wait(snapshot, timeout=0.5)
+    store.news(lambda: snapshot, timeout=0.5)
     store.lead("a", NOON)
     store.refresh(snapshot)
 
@@ -196,7 +196,7 @@ def test_waiter_is_told_when_the_server_goes_away(postgres_db):
     timer.start()
 
     with pytest.raises(Unavailable):
-        store.wait(snapshot, timeout=20)
+        store.news(lambda: snapshot, timeout=20)
 
     timer.join()
 

@@ -108,6 +108,19 @@ def fits(lease, other):
     return lease.share_group == other.share_group and lease.ref != other.ref and not clash
 
 
+def looking_different(before, after):
+    """The Services about which the two snapshots do not say the same."""
+    return {
+        ref
+        for field in ("services", "endpoints", "refusals", "holdings")
+        for ref in differing(getattr(before, field), getattr(after, field))
+    }
+
+
+def differing(before, after):
+    return {key for key in {*before.keys(), *after.keys()} if before.get(key) != after.get(key)}
+
+
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 @settings(
     max_examples=10,  # each makes a database
@@ -124,5 +137,8 @@ def test_commit_refresh_and_read_agree(request, kind, turns):
             now = store.commit(turn, now, now=NOON + timedelta(seconds=number))
             lagging = follower.refresh(lagging) if number % 2 else lagging
 
-        assert now == store.read() == follower.refresh(lagging) == follower.refresh(start)
+        news = follower.news(lambda: start, timeout=0)
+        assert now == store.read() == follower.refresh(lagging) == follower.refresh(start) == news.snapshot
+        assert news.services is None or news.services >= looking_different(start, now)
+        assert news.addresses >= differing(start.leases, now.leases)
         assert store.check() == []

@@ -59,6 +59,7 @@ class Turns(RuleBasedStateMachine):
         self.waits = {"hold_time": hold, "cooling_time": cooling}
         self.snapshot = Snapshot(epoch="e")
         self.planner = Planner(self.snapshot)
+        self.follower = Planner(self.snapshot)
         self.turn(Batch(is_full=True), self.configuration(list(POOLS)))
 
     def configuration(self, names: list[str]) -> Configuration:
@@ -69,6 +70,9 @@ class Turns(RuleBasedStateMachine):
         if changes:
             opened = [replace(lease, id=next(self.ids)) for lease in changes.opened]
             self.snapshot = succeed(self.snapshot, changes, opened, revision=self.snapshot.revision + 1, at=self.now)
+            closed = (closing.lease for closing in changes.closed)
+            if not self.follower.followed(self.snapshot, [lease.address for lease in (*opened, *closed)]):
+                self.follower = Planner(self.snapshot)
 
     def turn(self, batch: Batch, configuration: Configuration | None = None) -> None:
         self.changes = self.planner.turn(batch, self.now, configuration)
@@ -155,6 +159,11 @@ class Turns(RuleBasedStateMachine):
         assert not replace(again, refusals=(), events=()), again
         # Who stands in the way of a refused Service may have changed since it asked; that it is refused has not.
         assert {ref for ref, _ in again.refusals} <= set(self.snapshot.refusals.keys())
+
+    @invariant()
+    def who_follows_knows_what_a_new_planner_knows(self) -> None:
+        fresh = Planner(self.snapshot)
+        assert (self.follower.ahead(), self.follower.next_due()) == (fresh.ahead(), fresh.next_due())
 
     @invariant()
     def every_opening_and_closing_has_its_event(self) -> None:

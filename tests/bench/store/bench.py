@@ -201,7 +201,7 @@ def bench_refresh(store: Store, rounds: int = 50) -> None:
 def bench_idle(store: Store, span: float = 10.0) -> None:
     snapshot = store.read()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_oublock
-    store.wait(snapshot, span)
+    store.news(lambda: snapshot, span)
     written = (resource.getrusage(resource.RUSAGE_SELF).ru_oublock - before) * 512
     print(f"  idle     {written:9d} bytes written by the process in {span:g} s of waiting")
 
