@@ -1,9 +1,13 @@
 """How soon a commit is in the answers of processes that did not make it: the goal is 10 ms, 99 times of 100.
 
-    ./suite.sh bench visibility        python tests/bench/dns/bench_visibility.py [--changes N]
+    ./suite.sh bench visibility        python tests/bench/dns/bench_visibility.py [--changes N] [--only KIND]
 
-This process commits a record, as `suite dns import` does; the DNS servers of running suites are asked all the time from
-the moment the commit returns. `postgres` has two suites on one database, `sqlite` one. Loopback only, no speaker.
+postgres   two suites on one PostgreSQL; this process commits a record, as `suite dns import` does
+sqlite     the same with one suite, on SQLite
+followers  two nameservers on one PostgreSQL with 5,000 Services; this process commits as a controller does that gives a
+           Service another address
+
+The DNS servers are asked all the time from the moment the commit returns. Loopback only, no speaker.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,16 +33,27 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from fix_db import private_server
 
-from suite.model.changes import Changes
-from suite.model.configuration import StaticRecord
+from suite.cluster.source import Batch
+from suite.controller.plan import Planner
+from suite.model.address import parse_range
+from suite.model.changes import Changes, Closing
+from suite.model.configuration import Configuration, StaticRecord
+from suite.model.pool import Pool
+from suite.model.service import Port, Service, ServiceRef, ServiceType
 from suite.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from suite.model.snapshot import Snapshot
 
 CONFIGURATION = "address-pools: [{name: default, protocol: layer2, addresses: [10.0.42.0/24]}]\n"
-ROLES = ("--role", "controller", "--role", "nameserver")
-NAME = "visible.service"
+ROLES = ("controller", "nameserver")
+RECORD = "visible.service"
+SERVICES = 5_000
+SERVICE = ServiceRef("default", "service-0")
+FOLLOWED = f"{SERVICE.name}.{SERVICE.namespace}.service"
+KINDS = ("postgres", "sqlite", "followers")
 GOAL_MS = 10.0
 
 
@@ -46,16 +63,17 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def question() -> bytes:
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split("."))
+def question(name: str) -> bytes:
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     return struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1"
 
 
 class Server:
     """A running suite and a socket that asks it."""
 
-    def __init__(self, folder: Path, url: str, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, url: str, stack: ExitStack, name: str, roles: Sequence[str]) -> None:
         folder.mkdir()
+        self.question = question(name)
         (folder / "suite.yaml").write_text(CONFIGURATION)
         (folder / "manifests").mkdir()
         self.port = free_port()
@@ -67,7 +85,7 @@ class Server:
             url,
             "--dns-listen",
             f"127.0.0.1:{self.port}",
-            *ROLES,
+            *(word for role in roles for word in ("--role", role)),
         ]
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -79,29 +97,53 @@ class Server:
 
     def says(self, address: bytes) -> bool:
         try:
-            self.sock.send(question())
+            self.sock.send(self.question)
             reply = self.sock.recv(512)
         except OSError:
             return False
         return bool(reply[7]) and reply.endswith(address)
 
 
-def measure(servers: Sequence[Server], url: str, changes: int) -> list[list[float]]:
+def written(snapshot: Snapshot, address: IPv4Address) -> Changes:
+    """As an operator does: a record in place of the one before."""
+    return Changes(
+        records=(StaticRecord(f"{RECORD}.", "A", str(address)),), records_gone=tuple(snapshot.records.keys())
+    )
+
+
+def moved(snapshot: Snapshot, address: IPv4Address) -> Changes:
+    """As a controller does: a lease in place of the one before."""
+    (lease,) = snapshot.bound(SERVICE)
+    return Changes(closed=(Closing(lease, "moved"),), opened=(replace(lease, id=0, address=address),))
+
+
+def fill(url: str) -> None:
+    """Services with an address each, as the first turn of a controller leaves them."""
+    refs = (SERVICE._replace(name=f"service-{number}") for number in range(SERVICES))
+    services = tuple(Service(ref, f"uid-{ref.name}", ServiceType.LOAD_BALANCER, ports=(Port(80),)) for ref in refs)
+    configuration = Configuration((Pool("pool", (parse_range("10.0.0.0/8"),)),), digest="bench")
+    with closing(open_store(url)) as store:
+        snapshot = store.read()
+        changes = Planner(snapshot).turn(Batch(services=services, is_full=True), datetime.now(UTC), configuration)
+        store.commit(changes, snapshot, now=datetime.now(UTC))
+
+
+def measure(
+    servers: Sequence[Server], url: str, changes: int, act: Callable[[Snapshot, IPv4Address], Changes]
+) -> list[list[float]]:
     """Milliseconds from the commit's return until each server says so."""
     taken: list[list[float]] = [[] for _ in servers]
     with closing(open_store(url)) as store:
-        snapshot, before = store.read(), None
+        snapshot = store.read()
         for number in range(-5, changes):  # the first ones warm up
-            octets = bytes([192, 0, 2 + (number & 255) // 250, 1 + number % 250])
-            record = StaticRecord(f"{NAME}.", "A", ".".join(map(str, octets)))
-            gone = (before,) if before else ()
+            address = IPv4Address("10.250.0.0") + 10 + number
             snapshot = store.refresh(snapshot)
-            snapshot = store.commit(Changes(records=(record,), records_gone=gone), snapshot, now=datetime.now(UTC))
-            begin, before = time.perf_counter(), record
+            snapshot = store.commit(act(snapshot, address), snapshot, now=datetime.now(UTC))
+            begin = time.perf_counter()
             waiting = dict(enumerate(servers))
             while waiting:
                 for index, server in list(waiting.items()):
-                    if server.says(octets):
+                    if server.says(address.packed):
                         del waiting[index]
                         if number >= 0:
                             taken[index].append((time.perf_counter() - begin) * 1000)
@@ -115,19 +157,22 @@ def measure(servers: Sequence[Server], url: str, changes: int) -> list[list[floa
 def bench(kind: str, changes: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suite-visible-", dir="/var/tmp")))
-        if kind == "postgres":
-            server = stack.enter_context(private_server("/var/tmp"))
-            url, count = server.url("postgres"), 2
-        else:
+        if kind == "sqlite":
             url, count = f"sqlite:///{folder}/suite.db", 1
-        open_store(url).close()
-        servers = [Server(folder / f"suite{number}", url, stack) for number in range(count)]
+        else:
+            url, count = stack.enter_context(private_server("/var/tmp")).url("postgres"), 2
+        act, name, roles = (moved, FOLLOWED, ROLES[1:]) if kind == "followers" else (written, RECORD, ROLES)
+        if kind == "followers":
+            fill(url)
+        else:
+            open_store(url).close()
+        servers = [Server(folder / f"suite{number}", url, stack, name, roles) for number in range(count)]
         deadline = time.monotonic() + 30
         while not all(server.says(b"") or _is_up(server) for server in servers):
             if time.monotonic() > deadline:
                 sys.exit("the suites did not start")
             time.sleep(0.1)
-        for number, taken in enumerate(measure(servers, url, changes)):
+        for number, taken in enumerate(measure(servers, url, changes, act)):
             taken.sort()
             worst = taken[min(len(taken) - 1, int(len(taken) * 0.99))]
             state = "ok" if worst <= GOAL_MS else f"over {GOAL_MS:g}"
@@ -140,7 +185,7 @@ def bench(kind: str, changes: int) -> None:
 def _is_up(server: Server) -> bool:
     """Whether it denies the name, which it does not before its first snapshot."""
     try:
-        server.sock.send(question())
+        server.sock.send(server.question)
         return server.sock.recv(512)[3] & 15 == 3
     except OSError:
         return False
@@ -149,10 +194,10 @@ def _is_up(server: Server) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--changes", type=int, default=200)
-    parser.add_argument("--only", choices=("postgres", "sqlite"))
+    parser.add_argument("--only", choices=KINDS)
     options = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    for kind in (options.only,) if options.only else ("postgres", "sqlite"):
+    for kind in (options.only,) if options.only else KINDS:
         bench(kind, options.changes)
 
 
