@@ -35,7 +35,6 @@ from suite.model.address import Address
 from suite.model.configuration import Configuration, Listen
 from suite.model.explain import Live
 from suite.model.peering import SessionState
-from suite.model.problem import Problem
 from suite.model.publication import Origin, Publication
 from suite.model.snapshot import Snapshot
 from suite.model.status import Fellow, Instance, Status
@@ -359,7 +358,9 @@ class Suite:
         instances = []
         if controller is not None:
             notes = () if controller.is_leading else ("another instance leads; this one follows",)
-            instances.append(self._instance("controller", snapshot, controller.not_ready(), notes))
+            instances.append(
+                self._instance("controller", snapshot, controller.not_ready(), notes + self._refused_names())
+            )
         if self._speaker is not None:
             instances.append(self._speaker.instance())
         if self._nameserver is not None:
@@ -368,16 +369,16 @@ class Suite:
             instances.append(self._instance("web", snapshot, (), ()))
         return Status(
             tuple(instances),
-            (*controller.config_problems, *controller.problems, *self._name_problems()) if controller else (),
+            (*controller.config_problems, *controller.problems) if controller else (),
             is_stale=controller.is_stale if controller else False,
             withheld=snapshot.withheld,
             database=origin.trouble,
             fellows=(*self._fellows, *(self._feed.fellows() if self._feed else ())),
         )
 
-    def _name_problems(self) -> tuple[Problem, ...]:
-        """Who is refused a name, where no nameserver of this process says so beside what else it has to say."""
-        return () if self._nameserver or self._intake is None else self._intake.name_problems
+    def _refused_names(self) -> tuple[str, ...]:
+        """Who is refused a name, where no nameserver of this process has it among its own notes."""
+        return () if self._nameserver or self._intake is None else tuple(map(str, self._intake.name_problems))
 
     def _starting(self) -> Status:
         """Before the database was read for the first time."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from fix_netns import eventually
-from suite_running import CONFIGURATION, free_port
+from suite_running import CONFIGURATION, SERVICE, free_port
 
 from suite.cli.program import program
 
@@ -25,6 +25,7 @@ class Machine:
         configuration.write_text(CONFIGURATION, encoding="utf-8")
         options = ("--config", configuration, "--database", db.url, "--state", self.state, "--node", node)
         told = [word for role in roles for word in ("--role", role)]
+        told += ["--manifests", folder / "manifests"] if "controller" in roles else []
         command = [sys.executable, "-m", "suite", "run", *options, *told, "--dns-listen", f"127.0.0.1:{free_port()}"]
         self.state.mkdir()
         with (self.state / "log").open("wb") as log:
@@ -51,6 +52,7 @@ class Machine:
 def two(db, folder):
     """One program that leads on node-a, one that answers on node-b."""
     db.open().close()
+    (folder / "manifests").mkdir(exist_ok=True)
     machines = Machine(folder, db, "node-a", "controller", "web"), Machine(folder, db, "node-b", "nameserver", "web")
     try:
         yield machines
@@ -77,7 +79,11 @@ def test_status_of_one_tells_of_the_other_until_it_is_killed_and_after(db, tmp_p
         assert "nameserver on node-b is gone without a word since" in answer.stdout
 
 
-def test_program_that_ends_in_order_is_not_missed(sqlite_db, tmp_path):
+def test_program_that_ends_in_order_is_not_missed_and_a_refused_name_is_told_without_it(sqlite_db, tmp_path):
+    (tmp_path / "manifests").mkdir()
+    for name, annotations in (("coffee", ""), ("thief", "suite/hostname: coffee.default")):
+        text = SERVICE.format(name=name, annotations=annotations, address="")
+        (tmp_path / "manifests" / f"{name}.yaml").write_text(text, encoding="utf-8")
     with two(sqlite_db, tmp_path) as (first, second):
         assert first.sees(*HERE, *THERE)
 
@@ -85,3 +91,9 @@ def test_program_that_ends_in_order_is_not_missed(sqlite_db, tmp_path):
 
         assert first.sees(*HERE)
         assert first.status().exit_code == 0
+        assert (
+            "default/thief: coffee.default.service. belongs to service default/coffee; ask"
+            in first.status("table").stdout
+        )
+        explained = CliRunner().invoke(program, ["explain", "thief", "--state", str(first.state)]).stdout
+        assert "coffee.default.service. belongs to service default/coffee" in explained
