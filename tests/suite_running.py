@@ -61,15 +61,15 @@ def free_port() -> int:
             return port
 
 
-def ask(port: int, name: str, rtype: str = "A") -> tuple[str, list[str]]:
+def ask(port: int, name: str, rtype: str = "A", *, address: str = "127.0.0.1") -> tuple[str, list[str]]:
     """The response code and the data of the answers, as a stub asks: recursion desired, no EDNS."""
     with socket.socket(
         socket.AF_INET, socket.SOCK_DGRAM
     ) as sock:  # connected: that nobody listens yet is heard at once
         sock.setblocking(False)
         try:
-            sock.connect(("127.0.0.1", port))
-            reply = dns.query.udp(dns.message.make_query(name, rtype), "127.0.0.1", 2, port, sock=sock)
+            sock.connect((address, port))
+            reply = dns.query.udp(dns.message.make_query(name, rtype), address, 2, port, sock=sock)
         except (dns.exception.DNSException, OSError):  # one may even hear oneself, where the free port was taken for us
             return "TIMEOUT", []
     return dns.rcode.to_text(reply.rcode()), sorted(rdata.to_text() for rrset in reply.answer for rdata in rrset)
@@ -145,10 +145,10 @@ class RunningSuite:
 
 
 @contextmanager
-def running_suite(folder: Path, more: str = "") -> Iterator[RunningSuite]:
-    """A started suite with one Service, coffee at 10.0.42.1, that answers already."""
+def running_suite(folder: Path, more: str = "", *, port: int = 0) -> Iterator[RunningSuite]:
+    """A started suite with one Service, coffee at 10.0.42.1, that answers already; on a free port unless one is given."""
     (folder / "manifests").mkdir(parents=True)
-    suite = RunningSuite(folder)
+    suite = RunningSuite(folder, port or free_port())
     suite.configure(more)
     suite.put("coffee", "10.0.42.1")
     suite.start()

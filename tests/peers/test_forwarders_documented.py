@@ -1,190 +1,193 @@
 """The forwarders of docs/forwarders.md, started with the lines of that page, in front of the running program.
 
-What a careful administrator switches on is on: rebind protection, DNSSEC validation, built-in reverse zones.  Whatever
-is not ours goes to a port where nobody listens.
+All of them are watched while the same names come, change and go.  How long each may take follows from what the suite
+serves: the TTL of what was asked before the change, or the negative TTL of its denial (RFC 2308 section 5).
 """
 
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import dns.message
+import dns.query
+import dns.rdatatype
 import pytest
-from fix_netns import require_tools
-from name_servers import DNSMASQ, NAMED_OPTIONS, UNBOUND
-from suite_running import ROOT, RunningSuite, ask, daemon, free_port, running_suite
+from fix_netns import eventually, require_tools
+from forwarders_running import FRONTS, PAGE, started
+from suite_running import RunningSuite, ask, is_installed, running_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from fix_netns import Namespace, NetLab
 
 pytestmark = pytest.mark.peer
 
-PAGE = (ROOT / "docs/forwarders.md").read_text(encoding="utf-8")
-NOBODY = 1
-"""A port on which nobody listens."""
-PROOF = ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
+MARGIN = 2.5
+"""Seconds over the TTL: caches count in whole seconds (1 s), and the machine may be busy."""
+STARTING = 20.0
+"""Seconds that a forwarder may take from its start to its first answer."""
+KEEPER = "smartdns-with-its-cache"
+"""SmartDNS without the page's last line."""
 
-DNSMASQ_LINES = """
-server=127.0.0.1#{nobody}
-stop-dns-rebind
-bogus-priv
-dnssec
-trust-anchor=.,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D
-{lines}
-"""
-
-UNBOUND_LINES = """
-  use-caps-for-id: yes
-  qname-minimisation: yes
-  module-config: "validator iterator"
-  trust-anchor: "{proof}"
-  private-address: 10.0.0.0/8
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@{nobody}
-{lines}
-"""
-
-NAMED = """
-options {{ %s recursion yes;
-  forward only; forwarders {{ 127.0.0.1 port {nobody}; }}; deny-answer-addresses {{ 10.0.0.0/8; }} except-from {{ "service"; "dashboard"; }};
-  dnssec-validation yes;
-  {lines} }};
-trust-anchors {{ . static-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"; }};
-controls {{ }};
-{more}
-"""
-
-KRESD = """
-net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
-for _, each in ipairs({{'priming', 'ta_update', 'ta_signal_query', 'detect_time_skew', 'detect_time_jump'}}) do
-  modules.unload(each)
-end
-cache.size = 10 * MB
-{lines}
-policy.add(policy.all(policy.FORWARD({{'127.0.0.1@{nobody}'}})))
-"""
-
-RECURSOR = """
-local-address=127.0.0.1
-local-port={port}
-socket-dir={work}
-config-dir={work}
-daemon=no
-disable-syslog=yes
-security-poll-suffix=
-forward-zones-recurse=.=127.0.0.1:{nobody}
-dnssec=validate
-qname-minimization=yes
-lua-config-file={work}/more
-{lines}
-"""
-
-SMARTDNS = """
-bind 127.0.0.1:{port}
-bind-tcp 127.0.0.1:{port}
-log-file {work}/smartdns.log
-cache-file {work}/smartdns.cache
-server 127.0.0.1:{nobody}
-{lines}
-"""
-
-DNSDIST = """
-setLocal("127.0.0.1:{port}")
-newServer({{address="127.0.0.1:{nobody}"}})
-setSecurityPollSuffix("")
-{lines}
-"""
-
-FORWARDERS = {
-    "kresd": ("Knot Resolver", KRESD, "127.0.0.1@{port}", ["kresd", "-n", "-c", "{conf}", "{work}"]),
-    "pdns_recursor": (
-        "PowerDNS Recursor",
-        RECURSOR,
-        "127.0.0.1:{port}",
-        ["pdns_recursor", "--config-dir={work}", "--threads=1"],
-    ),
-    "smartdns": ("SmartDNS", SMARTDNS, "127.0.0.1:{port}", ["smartdns", "-f", "-c", "{conf}", "-p", "-"]),
-    "dnsdist": (
-        "dnsdist",
-        DNSDIST,
-        "127.0.0.1:{port}",
-        ["dnsdist", "--supervised", "--disable-syslog", "-C", "{conf}"],
-    ),
-    "dnsmasq": (
-        "dnsmasq",
-        DNSMASQ + DNSMASQ_LINES,
-        "127.0.0.1#{port}",
-        ["dnsmasq", "--keep-in-foreground", "--conf-file={conf}"],
-    ),
-    "unbound": ("Unbound", UNBOUND + UNBOUND_LINES, "127.0.0.1@{port}", ["unbound", "-d", "-c", "{conf}"]),
-    "named": ("BIND", NAMED % NAMED_OPTIONS, "127.0.0.1 port {port}", ["named", "-g", "-n", "1", "-c", "{conf}"]),
-}
+Question = tuple[str, str]
+Answer = tuple[str, list[str]]
+COFFEE, TEA = ("coffee.default.service", "A"), ("tea.default.service", "A")
+FIRST, SECOND = ("20.42.0.10.in-addr.arpa", "PTR"), ("21.42.0.10.in-addr.arpa", "PTR")
+POINTER, DENIED = ("NOERROR", ["tea.default.service."]), ("NXDOMAIN", [])
 
 
-def blocks(heading: str) -> list[str]:
-    """The configuration under a heading of the page."""
-    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
-    assert section is not None
-    return re.findall(r"```conf\n(.*?)```", section[1], re.DOTALL)
+@dataclass(slots=True)
+class Lab:
+    """A suite and the forwarders in front of it: where each answers, and what it said too late."""
+
+    suite: RunningSuite
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    late: dict[str, list[str]] = field(default_factory=dict)
+    entered: Callable[[], AbstractContextManager[None]] = nullcontext
+    """The way into the network of all of them."""
+
+    def ask(self, forwarder: str, name: str, rtype: str = "A") -> Answer:
+        address, port = self.places.get(forwarder, ("127.0.0.1", self.suite.port))
+        with self.entered():
+            return ask(port, name, rtype, address=address)
+
+    def follow(self, change: Callable[[], None], expected: dict[Question, Answer]) -> None:
+        """Fill every cache, make a change, and see whether each forwarder that was in time so far is again."""
+        watched = [each for each, late in self.late.items() if not late]
+        kept = {question: self.served_for(question) for question in expected}
+        with ThreadPoolExecutor(len(watched)) as threads:
+            list(threads.map(lambda each: [self.ask(each, *question) for question in expected], watched))
+            change()
+            for question, answer in expected.items():
+                assert eventually(lambda q=question, a=answer: self.ask("suite", *q) == a, STARTING, 0.02), question
+            start = time.monotonic()
+            found = threads.map(lambda each: self.late_ones(each, expected, kept, start), watched)
+            self.late.update(zip(watched, found, strict=True))
+
+    def late_ones(
+        self, forwarder: str, expected: dict[Question, Answer], kept: dict[Question, float], start: float
+    ) -> list[str]:
+        """What a forwarder does not say when its time is up."""
+        late = []
+        for question, answer in expected.items():
+            left = start + kept[question] + MARGIN - time.monotonic()
+            if not eventually(lambda q=question, a=answer: self.ask(forwarder, *q) == a, left, 0.05):
+                late.append(f"{question}: {self.ask(forwarder, *question)}, not {answer}")
+        return late
+
+    def served_for(self, question: Question) -> float:
+        """Seconds that the suite lets anybody keep what it answers now."""
+        with self.entered():
+            reply = dns.query.udp(dns.message.make_query(*question), "127.0.0.1", 2, self.suite.port)
+        if reply.answer:
+            return reply.answer[0].ttl
+        (soa,) = (each for each in reply.authority if each.rdtype == dns.rdatatype.SOA)
+        return min(soa.ttl, soa[0].minimum)
+
+    def start(self, folder: Path, stack: ExitStack, *, asks_port_53: bool) -> None:
+        """All forwarders of one kind, side by side."""
+        wanted = {name: (front, "") for name, front in FRONTS.items() if front.asks_port_53 is asks_port_53}
+        if not asks_port_53:
+            wanted[KEEPER] = FRONTS["smartdns"], "cache-size 0"
+        for number, (name, (front, without)) in enumerate(wanted.items(), 2):
+            if is_installed(front.program):
+                address = f"127.0.0.{number}" if asks_port_53 else "127.0.0.1"
+                port = stack.enter_context(started(front, folder / name, self.suite.port, address, without))
+                self.places[name], self.late[name] = (address, port), []
+        for name in self.places:
+            is_up = eventually(lambda each=name: self.ask(each, *COFFEE)[0] == "NOERROR", STARTING, 0.1)
+            assert is_up, (folder / name / "log").read_text()[-3000:]
 
 
-@pytest.fixture(params=sorted(FORWARDERS), scope="module")
-def pair(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[RunningSuite, int]]:
-    """A running suite, and the port of the forwarder in front of it."""
-    require_tools(request.param)
-    heading, frame, place, command = FORWARDERS[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    work, port = folder / "forwarder", free_port()
-    work.mkdir()
-    for each in (folder, work):
-        each.chmod(0o777)
-    with running_suite(folder / "suite") as suite:
+def tell_a_story(lab: Lab) -> None:
+    """A Service comes, gets another address, and goes."""
+    suite = lab.suite
+    lab.follow(lambda: suite.put("tea", "10.0.42.20"), {TEA: ("NOERROR", ["10.0.42.20"]), FIRST: POINTER})
+    changed = {TEA: ("NOERROR", ["10.0.42.21"]), FIRST: DENIED, SECOND: POINTER}
+    lab.follow(lambda: suite.put("tea", "10.0.42.21"), changed)
+    lab.follow(lambda: suite.remove("tea"), {TEA: DENIED, SECOND: DENIED})
+
+
+@contextmanager
+def lab_in(folder: Path, *, asks_port_53: bool = False, host: Namespace | None = None) -> Iterator[Lab]:
+    """A suite and all forwarders of one kind, after the story."""
+    folder.chmod(0o777)
+    with ExitStack() as stack, host.entered() if host else nullcontext():
+        suite = stack.enter_context(running_suite(folder / "suite", port=53 if asks_port_53 else 0))
         suite.put("board", "10.0.42.9", hostname="dashboard")
         suite.wait("dashboard.service", "10.0.42.9")
-        lines, *more = [each.replace("192.168.1.53", place.format(port=suite.port)) for each in blocks(heading)]
-        conf = work / "recursor.conf"  # the name that PowerDNS insists on
-        conf.write_text(frame.format(work=work, port=port, lines=lines, more="".join(more), nobody=NOBODY, proof=PROOF))
-        (work / "more").write_text("".join(more))
-        with daemon([part.format(conf=conf, work=work) for part in command], work):
-            suite.wait("coffee.default.service", "10.0.42.1", port=port)
-            yield suite, port
+        lab = Lab(suite, entered=host.entered if host else nullcontext)
+        lab.start(folder, stack, asks_port_53=asks_port_53)
+        tell_a_story(lab)
+        yield lab
 
 
-def test_names_addresses_and_bare_names_are_found_through_the_forwarder(pair: tuple[RunningSuite, int]) -> None:
-    _, port = pair
-
-    assert ask(port, "coffee.default.service") == ("NOERROR", ["10.0.42.1"])
-    assert ask(port, "coffee.default.service", "AAAA") == ("NOERROR", [])
-    assert ask(port, "_http._tcp.coffee.default.service", "SRV") == ("NOERROR", ["0 100 80 coffee.default.service."])
-    assert ask(port, "default.service") == ("NOERROR", [])
-    assert ask(port, "nobody.default.service") == ("NXDOMAIN", [])
-    assert ask(port, "1.42.0.10.in-addr.arpa", "PTR") == ("NOERROR", ["coffee.default.service."])
-    assert ask(port, "dashboard") == ("NOERROR", ["10.0.42.9"])
-    assert ask(port, "dashboard.service") == ("NOERROR", ["10.0.42.9"])
+@pytest.fixture(scope="module")
+def any_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab_in(tmp_path_factory.mktemp("forwarders")) as lab:
+        yield lab
 
 
-def test_new_changed_and_removed_names_are_seen_within_the_ttl(pair: tuple[RunningSuite, int]) -> None:
-    suite, port = pair
-    assert ask(port, "tea.default.service")[0] == "NXDOMAIN"
+@pytest.fixture(scope="module")
+def port_53(tmp_path_factory: pytest.TempPathFactory, module_netlab: NetLab) -> Iterator[Lab]:
+    host = module_netlab.namespace("home")
+    with lab_in(tmp_path_factory.mktemp("forwarders"), asks_port_53=True, host=host) as lab:
+        yield lab
 
-    suite.put("tea", "10.0.42.20")
-    suite.wait("tea.default.service", "10.0.42.20", port=port)
-    suite.put("tea", "10.0.42.21")
-    suite.wait("tea.default.service", "10.0.42.21", port=port)
-    suite.wait("21.42.0.10.in-addr.arpa", "tea.default.service.", rtype="PTR", port=port)
-    suite.remove("tea")
 
-    suite.wait("tea.default.service", code="NXDOMAIN", port=port)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.net] if front.asks_port_53 else [])
+        for name, front in sorted(FRONTS.items())
+    ]
+)
+def forwarder(request: pytest.FixtureRequest) -> tuple[Lab, str]:
+    """One forwarder of the page, and where it runs."""
+    front = FRONTS[request.param]
+    require_tools(front.program)
+    return request.getfixturevalue("port_53" if front.asks_port_53 else "any_port"), request.param
+
+
+def test_names_addresses_and_bare_names_are_found_through_the_forwarder(forwarder: tuple[Lab, str]) -> None:
+    lab, name = forwarder
+
+    assert lab.ask(name, "coffee.default.service") == ("NOERROR", ["10.0.42.1"])
+    assert lab.ask(name, "coffee.default.service", "AAAA") == ("NOERROR", [])
+    assert lab.ask(name, "coffee.default.service", "HTTPS") == ("NOERROR", [])
+    srv = ("NOERROR", ["0 100 80 coffee.default.service."])
+    assert lab.ask(name, "_http._tcp.coffee.default.service", "SRV") == srv
+    assert lab.ask(name, "default.service") == ("NOERROR", [])
+    assert lab.ask(name, "nobody.default.service") == ("NXDOMAIN", [])
+    assert lab.ask(name, "1.42.0.10.in-addr.arpa", "PTR") == ("NOERROR", ["coffee.default.service."])
+    assert lab.ask(name, "dashboard") == ("NOERROR", ["10.0.42.9"])
+    assert lab.ask(name, "dashboard.service") == ("NOERROR", ["10.0.42.9"])
+
+
+def test_new_changed_and_removed_names_are_seen_within_the_ttl(forwarder: tuple[Lab, str]) -> None:
+    lab, name = forwarder
+
+    assert lab.late[name] == []
+
+
+def test_smartdns_with_its_cache_denies_a_new_name_longer_than_the_zone_allows(any_port: Lab) -> None:
+    require_tools("smartdns")
+
+    assert f"{TEA}: {DENIED}, not {('NOERROR', ['10.0.42.20'])}" in any_port.late[KEEPER]
 
 
 def test_every_forwarder_of_the_page_is_tested_or_says_that_it_is_not() -> None:
     sections = re.findall(
         r"^## ([A-Z][^\n:]*)\n(.*?)(?=^## |\Z)", PAGE.split("## dnsmasq")[1], re.DOTALL | re.MULTILINE
     )
-    tested = {heading for heading, *_ in FORWARDERS.values()}
+    tested = {front.heading for front in FRONTS.values()}
 
     assert [
         name for name, text in sections if name not in tested and not re.search(r"\*(Untested|The lines)", text)
