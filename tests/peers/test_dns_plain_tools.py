@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from dns_running import running
+from fix_netns import require_tools
 
 from suite.dns.catalogue import Zones
 from suite.dns.name import from_text
