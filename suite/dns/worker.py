@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from suite.dns import feed
 from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
+from suite.dns.moderation import Moderation
 from suite.dns.tcp import Limits, TcpServer
 from suite.dns.udp import BATCH, Endpoint
 
@@ -51,6 +52,7 @@ class Worker:
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._is_running = True
+        self._moderation = Moderation()
         self._verbs: dict[str, Callable[..., None]] = {
             "names": self._pieces.add, "update": self._update, "settings": self._configure, "take": self._take,
             "count": self._count, "stop": self._stop,
@@ -69,9 +71,23 @@ class Worker:
 
     def _serve(self, endpoint: Endpoint) -> None:
         """Serve while batches come full; less than that, epoll says sooner than a try whether more is waiting."""
+        count = 0
         for _ in range(_BATCHES_PER_TURN):
-            if endpoint.serve(self._answers) < BATCH:
-                return
+            count = endpoint.serve(self._answers)
+            if count < BATCH:
+                break
+        if count:
+            self._gather(count)
+
+    def _gather(self, count: int) -> None:
+        """Let questions gather where there are many; who waits for them then must not interrupt those who ask."""
+        was_crowded, pause = self._moderation.is_crowded, self._moderation.pause(count, time.monotonic())
+        if self._moderation.is_crowded != was_crowded:
+            policy = os.SCHED_OTHER if was_crowded else os.SCHED_BATCH
+            with suppress(OSError):  # forbidden by a filter of system calls: it costs speed, no answer
+                os.sched_setscheduler(0, policy, os.sched_param(0))
+        if pause:
+            time.sleep(pause)
 
     def _listen(self) -> None:
         octets = self._receive()
@@ -210,7 +226,8 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Run as a process: `python -m suite.dns.worker KIND CONTROL_FD SOCKET_FD...`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # of a whole group: the server says when to stop
+        signal.signal(number, signal.SIG_IGN)
     kind, *descriptors = arguments
     if kind == "udp":
         with suppress(PermissionError):  # answers come before the work of telling everybody about changes

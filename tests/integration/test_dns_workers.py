@@ -153,6 +153,33 @@ def test_the_tcp_worker_is_replaced_too():
         assert here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
 
 
+def test_a_signal_to_the_whole_group_leaves_the_end_to_the_server():
+    with running(zones(), processes=True) as here:
+        pids = [link.body.pid for link in here.server._links]
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+
+        assert here.udp(QUERY)[-4:] == here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
+        assert [link.body.pid for link in here.server._links] == pids
+
+
+def test_a_crowded_worker_interrupts_nobody_and_a_calm_one_may_again():
+    with running(zones(), processes=True) as here, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        worker, deadline = workers(here)[0].body.pid, time.monotonic() + PATIENCE
+        sock.connect(here.address())
+        policies = [os.sched_getscheduler(worker)]
+        while os.sched_getscheduler(worker) == os.SCHED_OTHER and time.monotonic() < deadline:
+            for _ in range(200):
+                sock.send(QUERY)
+        policies.append(os.sched_getscheduler(worker))
+        while os.sched_getscheduler(worker) == os.SCHED_BATCH and time.monotonic() < deadline:
+            time.sleep(0.01)
+            here.udp(QUERY)
+        policies.append(os.sched_getscheduler(worker))
+
+    assert policies == [os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_OTHER]
+
+
 def test_two_workers_share_a_port():
     with running(zones(), workers=2, processes=True) as here, ExitStack() as open_ones:
         clients = [open_ones.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(50)]
