@@ -10,14 +10,16 @@ from suite.config.values import duration_text
 from suite.model.address import Address, Range
 from suite.model.configuration import StaticHost, StaticRecord
 from suite.model.promise import CLOCK_MARGIN, SHORTEST_EXPIRE, cooling_needed, used_for
+from suite.model.reverse import is_reverse, meant_classless, reverse_origins
 
 
 def check_names(draft: Draft, reading: Reading) -> None:
     """Everything about names that needs the pools and the other names."""
     _check_zones(draft, reading)
     _check_promise(draft, reading)
+    origins = _reverse_origins(draft)
     for record in draft.records:
-        _check_record(draft, record, reading)
+        _check_record(draft, record, origins, reading)
     seen: dict[str, Placed[StaticHost]] = {}
     for host in draft.hosts:
         for index, address in enumerate(host.value.addresses):
@@ -92,17 +94,40 @@ def zone_of(name: str, zones: tuple[str, ...]) -> str | None:
     return max((zone for zone in zones if name.endswith(f".{zone}")), key=len, default=None)
 
 
-def _check_record(draft: Draft, placed: Placed[StaticRecord], reading: Reading) -> None:
+def _reverse_origins(draft: Draft) -> frozenset[str]:
+    """The reverse zones of the pools, where records lie in any and they are served."""
+    is_asked = draft.settings.dns.reverse and any(is_reverse(record.value.name) for record in draft.records)
+    return reverse_origins(pool.value for pool in draft.pools) if is_asked else frozenset()
+
+
+def _outside(draft: Draft, name: str) -> str:
+    """Why nobody would ask us for a record's name, and what was meant."""
+    if not is_reverse(name):
+        return f"{name} lies in none of the zones; nobody would ask us for it"
+    if not draft.settings.dns.reverse:
+        return f"{name} lies in none of the zones, and those of the pools in reverse are not served (dns.reverse)"
+    meant = meant_classless(name, (pool.value for pool in draft.pools))
+    why = meant or "nobody would ask us for it; a zone that is no pool's can be named in dns.zones"
+    return f"{name} lies in none of the zones and in the reverse zone of no pool; {why}"
+
+
+def _is_within(name: str, origins: frozenset[str]) -> bool:
+    """Whether a full name is, or lies below, one of these."""
+    labels = name.split(".")
+    return any(".".join(labels[first:]) in origins for first in range(len(labels) if origins else 0))
+
+
+def _check_record(draft: Draft, placed: Placed[StaticRecord], origins: frozenset[str], reading: Reading) -> None:
     """A record's value must be one of its type (RFC 1035 section 5; RFC 3597 for types without a name)."""
     from suite.dns.name import from_text
     from suite.dns.rdata import parse_rdata
     from suite.dns.rrtype import AAAA, META, SOA, A, type_from_text
 
     record = placed.value
-    zone = zone_of(record.name, draft.settings.dns.zones)
+    zones = draft.settings.dns.zones
+    zone = zone_of(record.name, zones) or (zones[0] if _is_within(record.name, origins) else None)
     if zone is None:
-        message = f"{record.name} lies in none of the zones; nobody would ask us for it"
-        reading.fault(placed.place("name"), "record.outside_zones", message)
+        reading.fault(placed.place("name"), "record.outside_zones", _outside(draft, record.name))
         return
     try:
         rtype = type_from_text(record.type)

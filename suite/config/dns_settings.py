@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from suite.config.group import Field, Form, Group, Made
 from suite.config.shape import FAULT, Fault, Flag, Listing, Number, Parsed, Reading, Seconds, Text
-from suite.config.values import parse_listen, parse_name, parse_zone
+from suite.config.values import parse_listen, parse_name, parse_owner, parse_zone
 from suite.model.address import Network, parse_address
 from suite.model.configuration import DnsSettings, NameGrant, RateLimit
 from suite.model.service import parse_ref
@@ -50,6 +50,7 @@ def _transfer_entry(text: str) -> str:
 
 
 NAME = Parsed(parse_name, "web.service")
+OWNER = Parsed(parse_owner, "web.service")
 ZONE = Parsed(parse_zone, "service")
 TRANSFER = Parsed(_transfer_entry, "192.168.1.0/24")
 ADDRESS = Parsed(parse_address, "10.0.42.7")
@@ -92,7 +93,12 @@ HOST = Group(
 RECORD = Group(
     (
         Field(
-            "name", NAME, "the name, relative like a host's.", "", missing="record.missing_name", code="record.bad_name"
+            "name",
+            OWNER,
+            "the name, relative like a host's.",
+            "",
+            missing="record.missing_name",
+            code="record.bad_name",
         ),
         Field(
             "type",

@@ -15,6 +15,7 @@ from suite.model.configuration import DnsSettings, KubernetesSettings, StaticHos
 from suite.model.lease import Reservation
 from suite.model.node import Node
 from suite.model.peer import BfdProfile
+from suite.model.reverse import is_reverse
 
 SINGLE = (
     "hold_time",
@@ -139,7 +140,8 @@ def _dns(form: Form, reading: Reading, draft: Draft) -> None:
     for host in form["hosts"]:
         _host(host, zones, reading, draft)
     for record in form["records"]:
-        values = record.values | {"name": absolute(record["name"], zones)}
+        full = f"{record['name'].rstrip('.')}." if is_reverse(record["name"]) else absolute(record["name"], zones)
+        values = record.values | {"name": full}
         if all((record["name"], record["type"], record["value"])):
             draft.records.append(Placed(StaticRecord(**values), record.at, record))
     values = form.without("zones", "hosts", "records", "name_servers")

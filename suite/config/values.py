@@ -8,6 +8,7 @@ import re
 from suite.model.address import Address, Range, address_key, parse_address, parse_range
 from suite.model.advertisement import Community
 from suite.model.configuration import Listen
+from suite.model.reverse import is_reverse
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 """Go's units (``time.ParseDuration``), and days."""
@@ -17,6 +18,7 @@ PLAIN = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 HEXADECIMAL = re.compile(r"0x[0-9A-Fa-f]{1,16}", re.ASCII)
 PREFIX_LENGTH = re.compile(r"\d{1,3}", re.ASCII)
+CLASSLESS = re.compile(r"(?<![^.])[0-9]{1,3}/[0-9]{1,2}(?![^.])", re.ASCII)
 LABEL = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\*)", re.ASCII)
 LONGEST = 10 * 365 * 86400.0
 """Ten years in seconds: longer is a slip of the hand, and overflows calendars."""
@@ -160,6 +162,12 @@ def parse_name(text: str) -> str:
             f"{text!r} is no name; write labels of letters, digits and - with dots between, such as web.service"
         )
     return name
+
+
+def parse_owner(text: str) -> str:
+    """The name of a record: as :func:`parse_name`, in reverse also with a classless label such as ``0/26`` (RFC 2317)."""
+    parse_name(CLASSLESS.sub("0", text) if is_reverse(text.strip()) else text)
+    return text.strip().lower()
 
 
 def parse_zone(text: str) -> str:

@@ -309,6 +309,13 @@ class ZonePlanner:
         best = {source: min(records, key=strength) for source, records in claims.items()}
         return tuple(sorted(best.items(), key=lambda item: (strength(item[1]), item[0])))
 
+    def who_has(self, origin: bytes, owner: bytes) -> frozenset[Source]:
+        """Who has a folded name; at the apex of a zone beside the zone itself."""
+        claims = self._claims.at(origin, owner)
+        zone = self._apex_source(origin) if origin == owner else None
+        others = {source: records for source, records in claims.items() if source != zone}
+        return frozenset(holders(others) if others else ()) | (claims.keys() - others.keys())
+
     def is_configured(self, origin: bytes) -> bool:
         """Whether the configuration makes the zone, not a name of one label."""
         return self._apex_source(origin)[0] == "zone"

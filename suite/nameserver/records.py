@@ -91,6 +91,11 @@ class Scheme:
         """The zone of Services with addresses from this pool."""
         return self.pool_zones.get(pool, self.zones[0])
 
+    def around(self, owner: bytes) -> bytes | None:
+        """The nearest zone, forward or of a pool in reverse, that a folded name lies in or is; None where there is none."""
+        reverse = self.reverse.origins if self.configuration.dns.reverse else ()
+        return next((above for above in name.ancestors(owner) if above in self.zones or above in reverse), None)
+
     def place(self, text: str, zone: bytes) -> tuple[bytes, bytes]:
         """(zone, owner) of a name as people write it: inside one of our zones when it ends in one, else below ``zone``.
 
@@ -212,12 +217,17 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
 
 
 def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
-    """A static record of any type; it may stand at the apex of a zone of ours, beside what the zone needs."""
+    """A static record of any type; it may stand at the apex of a zone of ours, beside what the zone needs.
+
+    In a reverse zone a value without a dot at its end lies in the first zone, as nobody calls a machine ``nas.in-addr.arpa``.
+    """
     try:
-        apex = name.from_text(record.name.rstrip(".") + ".").lower()
-        zone, owner = (apex, apex) if apex in scheme.zones else scheme.place(record.name, scheme.zones[0])
+        whole = name.from_text(record.name.rstrip(".") + ".")
+        around = scheme.around(whole.lower())
+        zone, owner = (around, whole) if around is not None else scheme.place(record.name, scheme.zones[0])
+        owner = zone if owner.lower() == zone else owner
         rtype = rrtype.type_from_text(record.type)
-        rdata = parse_rdata(rtype, record.value, zone)
+        rdata = parse_rdata(rtype, record.value, zone if zone in scheme.zones else scheme.zones[0])
     except (DomainNameError, RdataError, ValueError) as error:
         return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"{record.name} {record.type}: {error}"),))
     ttl = scheme.ttl if record.ttl is None else record.ttl

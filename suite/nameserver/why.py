@@ -9,12 +9,13 @@ from suite.dns.catalogue import Zones
 from suite.dns.nodes import Node
 from suite.dns.zone import Zone
 from suite.model.refusal import Refusal
+from suite.model.reverse import is_reverse
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.claims import Source
 from suite.nameserver.losers import said
 from suite.nameserver.plan import ZonePlanner
-from suite.nameserver.records import BELOW, Rank
+from suite.nameserver.records import BELOW, Rank, Record
 
 _RANKS = {
     Rank.CANONICAL: "by its canonical name",
@@ -58,19 +59,24 @@ def _about(snapshot: Snapshot, planner: ZonePlanner, zone: Zone, owner: bytes) -
     steps = [Why("zone", f"{name.to_text(zone.origin)} serial {zone.serial}")]
     holder, further, steps_to_it = _holder(zone, owner)
     steps += steps_to_it
-    claims = planner.claims_on(zone.origin, holder)
-    for place, (source, record) in enumerate(claims):
+    claims, has = planner.claims_on(zone.origin, holder), planner.who_has(zone.origin, holder)
+    for source, record in claims:
         since = f", asked for since revision {record.since}" if record.since else ""
-        verb = "holder" if place == 0 else "refused"
-        steps.append(Why(verb, f"{said(source)}, {_RANKS[record.rank]}{since}"))
-    if claims:
-        steps += _rows(snapshot, claims[0][0], holder)
-        further = further or _inside(planner, claims[0][0])
+        verb = "holder" if source in has else "refused"
+        steps.append(Why(verb, f"{said(source)}, {_rank(record)}{since}"))
+    for source in (source for source, _ in claims if source in has):
+        steps += _rows(snapshot, source, holder)
+        further = further or _inside(planner, source)
     if left_out := planner.left_out(zone.origin, holder):
         steps.append(Why("left out", left_out))
     if text := zone.notes.get(holder):
         steps.append(Why("no address", text))
     return steps, further
+
+
+def _rank(record: Record) -> str:
+    """How good a claim is, in words."""
+    return "which leases the address" if record.rtype == rrtype.PTR and record.is_leased else _RANKS[record.rank]
 
 
 def _denied(refused: Mapping[ServiceRef, tuple[Refusal, ...]], owner: bytes) -> list[Why]:
@@ -141,7 +147,8 @@ def _rows(snapshot: Snapshot, source: Source, owner: bytes) -> list[Why]:
         return _record_rows(snapshot, owner)
     if kind == "label":
         return [Why("row", f"it says what {first} says inside {snapshot.configuration.dns.zones[0]}")]
-    return [Why("row", "dns.zones of the configuration", _CONFIGURATION)]
+    section = "address-pools" if is_reverse(first) else "dns.zones"
+    return [Why("row", f"{section} of the configuration", _CONFIGURATION)]
 
 
 _CONFIGURATION = "SELECT revision, document FROM configuration WHERE valid_to IS NULL"

@@ -11,10 +11,11 @@ from suite.dns.zonefile import Reading
 from suite.model.changes import Changes
 from suite.model.configuration import StaticRecord
 from suite.model.event import Action, Actor, Event
+from suite.model.reverse import is_reverse, meant_classless
 from suite.model.snapshot import Snapshot
 from suite.nameserver.losers import said
 from suite.nameserver.plan import ZonePlanner, scheme_of
-from suite.nameserver.records import Rank
+from suite.nameserver.records import Rank, Scheme
 
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME, rrtype.DNAME})
 """What the suite itself says at the apex of its zones, or nobody may."""
@@ -37,13 +38,13 @@ def imported(snapshot: Snapshot, reading: Reading, actor: Actor, reason: str = "
     """Add the records of a zone file to those of the database."""
     refused = [f"line {each.line}: {each.text}: {each.reason}" for each in reading.refused]
     taken: dict[StaticRecord, None] = {}
-    types = _types(snapshot)
-    holders = _Holders(snapshot)
+    types, scheme = _types(snapshot), scheme_of(snapshot.configuration)
+    holders = _Holders(snapshot, scheme)
     for rrset in reading.rrsets:
         for rdata in rrset.rdatas:
             text = format_rdata(rrset.rtype, rdata)
             record = StaticRecord(name.to_text(rrset.name), rrtype.type_to_text(rrset.rtype), text, rrset.ttl)
-            objection = _objection(snapshot, record, rrset.name.lower(), rrset.rtype, rdata)
+            objection = _objection(scheme, record, rrset.name.lower(), rrset.rtype, rdata)
             if record not in snapshot.records:
                 objection = objection or _clash(types.setdefault(rrset.name.lower(), set()), rrset.rtype)
                 objection = objection or holders.objection(rrset.name.lower(), rrset.rtype)
@@ -69,40 +70,51 @@ def removed(snapshot: Snapshot, owner: bytes, rtype: int | None, actor: Actor, r
     )
 
 
-def _objection(snapshot: Snapshot, record: StaticRecord, owner: bytes, rtype: int, rdata: bytes) -> str:
+def _objection(scheme: Scheme, record: StaticRecord, owner: bytes, rtype: int, rdata: bytes) -> str:
     """Why a record cannot be taken; empty when it can."""
-    zones = scheme_of(snapshot.configuration).zones
-    if not any(name.is_below(owner, zone) for zone in zones):
-        return "its name lies in none of dns.zones"
-    if owner in zones and rtype in _APEX:
+    zone = scheme.around(owner)
+    if zone is None:
+        return _outside(scheme, record.name)
+    if owner == zone and rtype in _APEX:
         return f"the suite makes the {record.type} record of its zones itself" if rtype in {
             rrtype.SOA, rrtype.NS
         } else f"the name of a zone has no {record.type}"  # fmt: skip
     if rtype == rrtype.SOA:
         return "a SOA record stands at the name of a zone only"
     if rtype in {rrtype.A, rrtype.AAAA}:
-        pool = snapshot.configuration.pool_of(ip_address(rdata))
+        pool = scheme.configuration.pool_of(ip_address(rdata))
         if pool is not None and ip_address(rdata) in pool:
             return f"the address belongs to pool {pool.name} and may be leased to anybody; name the Service instead"
     return ""
 
 
+def _outside(scheme: Scheme, text: str) -> str:
+    """Why a name of none of our zones is not taken, and what was meant."""
+    if not is_reverse(text):
+        return "its name lies in none of dns.zones"
+    if not scheme.configuration.dns.reverse:
+        return "its name lies in none of dns.zones, and those of the pools in reverse are not served (dns.reverse)"
+    meant = meant_classless(text, scheme.configuration.pools)
+    return f"its name lies in none of dns.zones and in the reverse zone of no pool{meant and '; '}{meant}"
+
+
 class _Holders:
     """Who has names already that a static record would not get, or would hide."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, scheme: Scheme) -> None:
         self._snapshot = snapshot
-        self._origins = sorted(scheme_of(snapshot.configuration).zones, key=len, reverse=True)
+        self._scheme = scheme
         self._planner: ZonePlanner | None = None
 
     def objection(self, owner: bytes, rtype: int) -> str:
         """Why somebody else's name is in the way; empty when none is."""
-        origin = next(zone for zone in self._origins if name.is_below(owner, zone))
+        origin = self._scheme.around(owner)
+        if origin is None:
+            return ""
         planner = self._planned()
-        holder = next(
-            (source for source, record in planner.claims_on(origin, owner) if record.rank < Rank.CONFIGURED), None
-        )
-        if holder is not None and owner != origin:
+        before = (source for source, record in planner.claims_on(origin, owner) if record.rank < Rank.CONFIGURED)
+        holder = next((source for source in before if owner != origin or source[0] != "zone"), None)
+        if holder is not None:
             return f"the name belongs to {said(holder)}"
         hidden = planner.would_hide(origin, owner) if rtype in _CUTS and owner != origin else ""
         return f"it would hide {hidden}" if hidden else ""
