@@ -39,7 +39,7 @@ class Rank(IntEnum):
     CONFIGURED = 1
     """Static names: an operator wrote them."""
     OWN_NAMESPACE = 2
-    """A name below the Service's own namespace."""
+    """A name below the Service's own namespace; the name of the namespace itself is any other name."""
     GRANTED = 3
     """Any other name that the configuration lets it ask for."""
 
@@ -393,8 +393,8 @@ def _is_named(ref: ServiceRef, zone: bytes, snapshot: Snapshot, scheme: Scheme) 
 
 def _rank(place: bytes, owner: bytes, namespace: str, scheme: Scheme) -> Rank | None:
     """How good a claim from ``namespace`` is to a name; None where the configuration does not grant it."""
-    own = name.from_labels([namespace.encode()])[:-1]
-    if owner.lower().endswith(own.lower() + place):
+    own = name.from_labels([namespace.encode()])[:-1].lower() + place
+    if owner.lower() != own and name.is_below(owner.lower(), own):
         return Rank.OWN_NAMESPACE
     inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
     return Rank.GRANTED if scheme.may_claim(inside, namespace) else None

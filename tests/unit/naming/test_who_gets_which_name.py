@@ -201,11 +201,21 @@ def test_a_host_whose_own_short_name_is_an_alias_answers_to_it_alone_as_the_rout
 
 
 @pytest.mark.parametrize("text", ["wpad", "isatap", "localhost"])
-def test_names_that_make_clients_act_by_themselves_are_never_granted(text: str) -> None:
-    service = load_balancer("coffee", hostnames=(text,))
-    snapshot = snapshot_of(service, leases={"coffee": "10.0.42.0"})
+def test_names_that_make_clients_act_by_themselves_are_never_granted_not_even_to_a_namespace_called_so(text: str) -> None:
+    services = load_balancer("coffee", hostnames=(text,)), load_balancer(f"{text}/tea", hostnames=(text,))
+    snapshot = snapshot_of(*services, leases={"coffee": "10.0.42.0", f"{text}/tea": "10.0.42.1"})
 
     assert not [line for line in records(snapshot) if line.startswith(text)]
+    assert set(ZonePlanner().plan(snapshot).refused) == {service.ref for service in services}
+
+
+@pytest.mark.parametrize("text", ["shop", r"web\004shop"], ids=["its own", "one that only looks as if below it"])
+def test_a_namespace_needs_a_grant_for_its_own_name_as_for_any_other(text: str) -> None:
+    service = load_balancer("shop/web", hostnames=(text,))
+    snapshot = snapshot_of(service, leases={"shop/web": "10.0.42.5"}, claims=())
+    message = f"no grant in dns.claims lets shop/web claim {text!r}"
+
+    assert ZonePlanner().plan(snapshot).refused == {service.ref: (Refusal(Reason.NAME_NOT_GRANTED, message),)}
 
 
 def test_a_static_host_follows_the_lease_of_the_service_it_names() -> None:
