@@ -18,7 +18,7 @@ from suite.dns.name import from_text
 from suite.dns.zone import Zone
 from suite.dns.zonefile import read
 from suite.model.address import parse_address, parse_range
-from suite.model.configuration import NameGrant, StaticHost
+from suite.model.configuration import NameGrant, StaticHost, StaticRecord
 from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import Port, ServiceRef
@@ -79,6 +79,11 @@ def _planned() -> list[Zone]:
             StaticHost("nas", (parse_address("198.51.100.7"),), aliases=("k8s-nas",)),
             StaticHost("backup", service=ServiceRef("shop", "waiting"), aliases=("k8s-backup",)),
             StaticHost("gone", service=ServiceRef("shop", "gone")),
+        ),
+        records=(
+            StaticRecord("7.100.51.198.in-addr.arpa.", "PTR", "nas"),
+            StaticRecord("9.3.20.172.in-addr.arpa.", "PTR", "gateway.lan."),
+            StaticRecord("5.0/26.2.0.192.in-addr.arpa.", "PTR", "nas"),
         ),
         claims=(NameGrant(("board",), ("shop",)),),
     )
