@@ -27,7 +27,7 @@ class Folded(Mapping[K, V]):
     difference which thread does it first.
     """
 
-    __slots__ = ("_base", "_changes", "_count", "_fold", "_is_plain", "_kind", "_unfold")
+    __slots__ = ("_base", "_changes", "_count", "_fold", "_glance", "_kind", "_unfold")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Folded(Mapping[K, V]):
         kind: type[V],
         unfold: Callable[[K, Any], V],
         fold: Callable[[V], Any] = lambda _: None,
-        is_plain: Callable[[Any], bool] = lambda _: False,
+        glance: Callable[[Any], Any] = lambda _: None,
     ) -> None:
         """``base`` belongs to the map from now on.
 
@@ -45,13 +45,13 @@ class Folded(Mapping[K, V]):
             unfold: gives the value for a key and what stands folded there.
             fold: the inverse of ``unfold``; raises ValueError for a value that it cannot fold.  Equal folded means equal
                 unfolded, but not the other way round: an older release may have folded differently.
-            is_plain: tells of a folded value whether it is of the plain kind, without unfolding it; False when in doubt.
+            glance: what matters of a folded value of the plain kind, without unfolding it; None when in doubt.
         """
         self._base = base
         self._kind = kind
         self._unfold = unfold
         self._fold = fold
-        self._is_plain = is_plain
+        self._glance = glance
         self._changes: HashTrieMap[K, Any] = HashTrieMap()
         self._count = len(base)
 
@@ -100,16 +100,17 @@ class Folded(Mapping[K, V]):
             return None if changed is _GONE else changed
         return self._base.get(key)
 
-    def glances(self) -> Iterator[tuple[K, V | None]]:
-        """Every entry; None in place of a folded value that is plain."""
-        changes, kind, is_plain = self._changes, self._kind, self._is_plain
+    def glances(self) -> Iterator[tuple[K, V | Any]]:
+        """Every entry; in place of a folded value that is plain, what a glance tells of it."""
+        changes, kind, glance = self._changes, self._kind, self._glance
         for key, value in self._base.items():
             if changes and key in changes:
                 continue
             if value.__class__ is kind:
                 yield key, value
             else:
-                yield key, None if is_plain(value) else self._unfold(key, value)
+                seen = glance(value)
+                yield key, self._unfold(key, value) if seen is None else seen
         yield from ((key, value) for key, value in changes.items() if value is not _GONE)
 
     def differing(self, said: Mapping[K, V]) -> Iterator[V]:
@@ -151,7 +152,7 @@ class Folded(Mapping[K, V]):
         return self._successor(changes, self._count - 1)
 
     def _successor(self, changes: HashTrieMap[K, Any], count: int) -> Folded[K, V]:
-        new = Folded(self._base, self._kind, self._unfold, self._fold, self._is_plain)
+        new = Folded(self._base, self._kind, self._unfold, self._fold, self._glance)
         new._changes, new._count = changes, count
         return new
 
@@ -179,8 +180,8 @@ def differing(known: PersistentMap[K, V], said: Mapping[K, V]) -> Iterable[V]:
     return (value for key, value in said.items() if known.get(key) != value)
 
 
-def glances(known: PersistentMap[K, V]) -> Iterable[tuple[K, V | None]]:
-    """Every entry; None in place of a value that is still folded and plain."""
+def glances(known: PersistentMap[K, V]) -> Iterable[tuple[K, V | Any]]:
+    """Every entry; in place of a value that is still folded and plain, what a glance tells of it."""
     return known.glances() if isinstance(known, Folded) else known.items()
 
 

@@ -76,6 +76,14 @@ class Port:
         return f"{self.port}/{self.protocol.lower()}"
 
 
+class NamedPort(NamedTuple):
+    """What names say of a port."""
+
+    name: str
+    protocol: str
+    number: int
+
+
 class RoutedName(NamedTuple):
     """A host name that an Ingress or a route of a Gateway asks for, and who asks."""
 
@@ -145,10 +153,15 @@ class Service:
         return self.type is ServiceType.LOAD_BALANCER
 
     @property
-    def is_plain(self) -> bool:
-        """Whether it is of type LoadBalancer and says nothing about names: nearly all Services of a large cluster."""
+    def plain_ports(self) -> tuple[NamedPort, ...] | None:
+        """The named ports of one of type LoadBalancer that says nothing else about names; None for any other.
+
+        Of a large cluster nearly all Services are so.
+        """
         says = self.publish is not None or self.ttl is not None or self.wildcard or self.hostnames or self.routed
-        return self.wants_address and not says and not any(port.name for port in self.ports)
+        if says or not self.wants_address:
+            return None
+        return tuple(NamedPort(port.name, port.protocol, port.port) for port in self.ports if port.name)
 
     @property
     def backend_key(self) -> str:

@@ -38,7 +38,7 @@ class Snapshot:
     """Open leases by address; several only where an address is shared.  One that is still folded is bound, and shares its
     address with nobody."""
     holdings: PersistentMap[ServiceRef, tuple[Lease, ...]] = field(default_factory=HashTrieMap)
-    """The same leases by Service.  Where one is still folded its address stands in its place."""
+    """The same leases by Service.  Where they are still folded the address stands in their place, or a list of several."""
     reservations: PersistentMap[Address, Reservation] = field(default_factory=HashTrieMap)
     """Operators' reservations from the database; those of the configuration stand in ``configuration``."""
     drained: frozenset[str] = frozenset()
@@ -60,12 +60,14 @@ class Snapshot:
         leases = [lease for lease in held if lease.state is LeaseState.BOUND]
         return tuple(sorted(leases, key=lambda lease: lease.address.version))
 
-    def sole_address(self, ref: ServiceRef) -> Address | None:
-        """The address of a Service that has one lease, if that is bound; costs less than :meth:`bound` at a start."""
-        held: Address | tuple[Lease, ...] | None = standing(self.holdings, ref)
-        if not isinstance(held, tuple):
-            return held
-        return held[0].address if len(held) == 1 and held[0].state is LeaseState.BOUND else None
+    def leased(self, ref: ServiceRef) -> list[Address]:
+        """The addresses of a Service's bound leases, IPv4 first; costs less than :meth:`bound` at a start."""
+        held: Address | list[Address] | tuple[Lease, ...] | None = standing(self.holdings, ref)
+        if held is None:
+            return []
+        if isinstance(held, tuple):
+            return [lease.address for lease in self.bound(ref)]
+        return sorted(held, key=_family) if isinstance(held, list) else [held]
 
     def is_drained(self, node: str) -> bool:
         """Whether a node is to announce nothing.
@@ -94,3 +96,7 @@ class Snapshot:
     def is_complete(self) -> bool:
         """Whether a first full turn has been committed in this epoch; nothing is announced or answered before."""
         return self.revision > 0 and bool(self.epoch) and self.configuration.digest != ""
+
+
+def _family(address: Address) -> int:
+    return address.version

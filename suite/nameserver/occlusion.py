@@ -62,11 +62,10 @@ class Cuts:
         return None if hidden is None else (hidden, theirs[hidden])
 
     def _learn(self, origin: bytes, owners: Iterable[bytes], claims: ClaimTable) -> None:
-        there = claims.owners(origin)
         for owner in owners:
             above = owner
             while above not in {origin, ROOT}:
                 above = above[1 + above[0] :]
                 below = self._below.get((origin, above))
                 if below is not None:
-                    (below.add if owner in there else below.discard)(owner)
+                    (below.add if claims.at(origin, owner) else below.discard)(owner)

@@ -6,27 +6,29 @@ told who holds the name; only Services that share an address share its name in r
 asked for, so one changed Service costs one changed Service; :meth:`ZonePlanner.plan` without ``touched`` begins a new
 table of claims and comes to the same (a property test proves it).
 
-What a plain Service asks for (its address at its canonical name, the pointer back) is kept in the table of claims alone.
+What a plain Service asks for (its addresses and ports at its canonical name and below, the pointers back) is kept in the
+table of claims alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 
-from suite.dns import name, nodes, rrtype
+from suite.dns import name, rrtype
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
 from suite.dns.rrset import RRset
 from suite.dns.zone import Zone, ZoneError
 from suite.model.configuration import Configuration
 from suite.model.persistent import glances
 from suite.model.refusal import Refusal
-from suite.model.service import ServiceRef
+from suite.model.service import Service, ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.nameserver.apex import apex_of
 from suite.nameserver.claims import Claims, ClaimTable, Owner, Source, Touched, holders, strength, winner
 from suite.nameserver.losers import Losers, of_services, of_static, said
 from suite.nameserver.occlusion import Cuts, is_cut
+from suite.nameserver.plain import placing
 from suite.nameserver.record_sets import says_the_same, set_of, sets_of
 from suite.nameserver.records import (
     Record,
@@ -49,7 +51,7 @@ from suite.nameserver.versions import next_serial
 _NOTHING = Wanted()
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
 """Names that make clients do something by themselves; only the configuration may publish them."""
-_ADDRESS_TYPES = {4: rrtype.A, 6: rrtype.AAAA}
+_ADDRESS_TYPES = frozenset({rrtype.A, rrtype.AAAA})
 _APEX = frozenset({rrtype.SOA, rrtype.NS, rrtype.CNAME})
 """What only the zone itself may say at its apex, or nobody."""
 
@@ -142,11 +144,12 @@ class ZonePlanner:
     def _everything(self) -> Iterator[tuple[Source, Wanted]]:
         """What every source asks for now, but for plain Services, which are put in their place here."""
         configuration, scheme = self._snapshot.configuration, self._scheme
-        put_plain = self._plain()
-        for ref, service in glances(self._snapshot.services):
-            if (service is None or service.is_plain) and put_plain(ref):
+        put_plain = placing(self._snapshot, scheme, self._claims)
+        for ref, seen in glances(self._snapshot.services):
+            ports = seen.plain_ports if isinstance(seen, Service) else seen
+            if ports is not None and put_plain(ref, ports):
                 continue
-            given = service or self._snapshot.services[ref]
+            given = seen if isinstance(seen, Service) else self._snapshot.services[ref]
             if is_published(given):
                 self._relabel(_service(ref), single_labels(given))
                 self._strangers.note(ref, named_above(given, self._snapshot, scheme))
@@ -162,25 +165,6 @@ class ZonePlanner:
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
         for origin in served:
             yield ("zone", name.to_text(origin), ""), apex_of(origin, self._snapshot)
-
-    def _plain(self) -> Callable[[ServiceRef], bool]:
-        """What puts the folded claims of a plain Service with one address in their place; False where it cannot."""
-        address_of, scheme, add = self._snapshot.sole_address, self._scheme, self._claims.add_folded
-        zone, has_reverse = scheme.zones[0], scheme.configuration.dns.reverse
-        heads = {family: nodes.head(rtype, scheme.ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
-        pointer = nodes.head(rrtype.PTR, scheme.ttl, leased=True)
-
-        def put(ref: ServiceRef) -> bool:
-            address = None if scheme.pool_zones else address_of(ref)
-            canonical = b"" if address is None else plain_name(ref, zone)
-            if address is None or not canonical:
-                return False
-            add(zone, canonical, heads[address.version] + address.packed)
-            if has_reverse and (reverse := scheme.reverse.find(address)) is not None:
-                add(reverse.origin, reverse.owner(address), pointer + canonical)
-            return True
-
-        return put
 
     def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
         """What the sources that depend on these Services ask for now."""
@@ -265,12 +249,11 @@ class ZonePlanner:
             return noted or _NOTHING
         for zone in self._scheme.zones:
             owner = plain_name(ServiceRef(*source[1:]), zone)
-            records = self._claims.of(source, zone, owner)
-            if len(records) == 1 and records[0].rtype in _ADDRESS_TYPES.values():
-                address = ip_address(records[0].rdata)
-                reverse = self._scheme.reverse.find(address)
-                back = self._claims.of(source, reverse.origin, reverse.owner(address)) if reverse else []
-                return Wanted((*records, *back))
+            records = self._claims.of_plain(source, zone, owner)
+            if records:
+                addresses = [ip_address(each.rdata) for each in records if each.rtype in _ADDRESS_TYPES]
+                places = [(each.origin, each.owner(at)) for at in addresses if (each := self._scheme.reverse.find(at))]
+                return Wanted((*records, *(back for at in places for back in self._claims.of(source, *at))))
         return _NOTHING
 
     def _index(self, source: Source, wanted: Wanted) -> None:

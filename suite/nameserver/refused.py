@@ -104,7 +104,7 @@ class Asking:
             return set()
         self._asks, self._asked, self._services = {}, {}, HashTrieMap()
         found = glances(self._snapshot.services)
-        return self._look_at([ref for ref, service in found if service is not None and may_be_refused(service)])
+        return self._look_at([ref for ref, seen in found if isinstance(seen, Service) and may_be_refused(seen)])
 
     def _look_at(self, refs: Iterable[ServiceRef]) -> set[ServiceRef]:
         """Note what these ask for now; whose claims may differ by it."""

@@ -11,14 +11,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from sys import intern
 from typing import Any
 
 from suite.model.address import Address, address_from_key
 from suite.model.lease import Lease, LeaseState
 from suite.model.persistent import Folded, PersistentMap
-from suite.model.service import Service, ServiceRef
+from suite.model.service import NamedPort, Service, ServiceRef
 from suite.store import rows
 from suite.store.database import Transaction, time_of
 
@@ -51,19 +51,33 @@ def documents(tx: Transaction, table: str) -> PersistentMap[Any, Any]:
     else:
         base = {ServiceRef(intern(space), name): octets for space, name, octets in found}
     unfold = rows.adapter(kind).validate_json
-    is_plain = is_plain_service if kind is Service else lambda _: False
-    return Folded(base, kind, lambda _, document: unfold(document), folder(kind), is_plain)
+    glance = plain_ports if kind is Service else lambda _: None
+    return Folded(base, kind, lambda _, document: unfold(document), folder(kind), glance)
 
 
-_SAYS_MORE = re.compile(rb'"(?:publish|ttl|wildcard|hostnames|routed|name)":').search
+_SAYS_MORE = re.compile(rb'"(?:publish|ttl|wildcard|hostnames|routed)":').search
+_NAMED_PORTS = re.compile(rb'\{"port":(\d+),(?:"protocol":"(UDP|SCTP)",)?"name":"([a-z0-9-]+)"').findall
 
 
-def is_plain_service(document: bytes) -> bool:
-    """Whether a document is certainly that of a Service that ``is_plain``: what is default stands in no document.
+def plain_ports(document: bytes) -> tuple[NamedPort, ...] | None:
+    """``Service.plain_ports`` of a document, as it is written by ``folder``; None when in doubt.
 
-    In text of users every quotation mark is escaped, so no label or annotation can look like the name of a field.
+    What is default stands in no document.  In text of users every quotation mark is escaped, so no label or annotation
+    can look like the name of a field.
     """
-    return b'"type":"LoadBalancer"' in document and _SAYS_MORE(document) is None
+    if b'"type":"LoadBalancer"' not in document or _SAYS_MORE(document) is not None:
+        return None
+    names = document.count(b'"name":')
+    if not names:
+        return ()
+    found = _NAMED_PORTS(document)
+    return _ports(tuple(found)) if len(found) == names else None
+
+
+@lru_cache(4096)
+def _ports(found: tuple[tuple[bytes, bytes, bytes], ...]) -> tuple[NamedPort, ...]:
+    """Ports as their fields stand in a document; few differ among many Services."""
+    return tuple(NamedPort(name.decode(), proto.decode() or "TCP", int(number)) for number, proto, name in found)
 
 
 def folder(kind: Any) -> Callable[[Any], bytes]:
@@ -76,7 +90,6 @@ def leases(tx: Transaction, known: Iterable[ServiceRef] = ()) -> dict[str, Persi
     same: dict[tuple[str, str], ServiceRef] = {ref: ref for ref in known}
     by_address: dict[Address, Any] = {}
     by_ref: dict[ServiceRef, Any] = {}
-    several: dict[ServiceRef, list[Address]] = defaultdict(list)
     others: list[tuple[int]] = []
     for key, space, name, octets in tx.scan(OPEN_LEASES[tx.is_sqlite]):
         if octets[:1] != b"[":
@@ -86,17 +99,22 @@ def leases(tx: Transaction, known: Iterable[ServiceRef] = ()) -> dict[str, Persi
         by_address[address] = octets
         if (ref := same.get((space, name))) is None:
             ref = ServiceRef(intern(space), name)
-        if by_ref.setdefault(ref, address) is not address:
-            several[ref].append(address)
+        held = by_ref.setdefault(ref, address)
+        if held is not address:
+            by_ref[ref] = [*(held if isinstance(held, list) else [held]), address]
     mixed: dict[ServiceRef, list[Lease]] = defaultdict(list)
     for lease in rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), others), tx.time_out):
         by_address[lease.address] = in_order((*by_address.get(lease.address, ()), lease))
         mixed[lease.ref].append(lease)
     at: Folded[Address, tuple[Lease, ...]] = Folded(by_address, tuple, _unfold)
-    for ref in several.keys() | mixed.keys():
-        addresses = [by_ref[ref], *several[ref]] if ref in by_ref else []
-        by_ref[ref] = in_order((*(lease for each in addresses for lease in at[each]), *mixed[ref]))
-    return {"leases": at, "holdings": Folded(by_ref, tuple, lambda _, address: at[address])}
+    for ref, more in mixed.items():
+        by_ref[ref] = in_order((*(_held(at, by_ref[ref]) if ref in by_ref else ()), *more))
+    return {"leases": at, "holdings": Folded(by_ref, tuple, lambda _, held: _held(at, held))}
+
+
+def _held(at: Folded[Address, tuple[Lease, ...]], held: Address | list[Address]) -> tuple[Lease, ...]:
+    """The leases of a Service on the addresses that stand in their place."""
+    return in_order(lease for each in held for lease in at[each]) if isinstance(held, list) else at[held]
 
 
 def in_order(found: Iterable[Lease]) -> tuple[Lease, ...]:
