@@ -201,7 +201,9 @@ def test_a_host_whose_own_short_name_is_an_alias_answers_to_it_alone_as_the_rout
 
 
 @pytest.mark.parametrize("text", ["wpad", "isatap", "localhost"])
-def test_names_that_make_clients_act_by_themselves_are_never_granted_not_even_to_a_namespace_called_so(text: str) -> None:
+def test_names_that_make_clients_act_by_themselves_are_never_granted_not_even_to_a_namespace_called_so(
+    text: str,
+) -> None:
     services = load_balancer("coffee", hostnames=(text,)), load_balancer(f"{text}/tea", hostnames=(text,))
     snapshot = snapshot_of(*services, leases={"coffee": "10.0.42.0", f"{text}/tea": "10.0.42.1"})
 
