@@ -77,6 +77,23 @@ def test_one_refused_line_keeps_the_others_out_unless_it_is_to_be_skipped(suite:
     assert run(suite, "remove", "good.service").stdout == "1 removed\n"
 
 
+def test_a_table_of_pointers_is_imported_beside_those_of_leases_and_taken_out_again(suite: RunningSuite) -> None:
+    suite.wait("1.42.0.10.in-addr.arpa", "coffee.default.service.", rtype="PTR")
+    table = "200 PTR gateway.lan.\n201 PTR nas.service.\n"
+    done = run(suite, "import", "-", "--origin", "42.0.10.in-addr.arpa", "--wait", "10", given=table)
+    taken = run(suite, "import", "-", "--origin", "42.0.10.in-addr.arpa", given="1 PTR gateway.lan.\n")
+    written = run(suite, "zone", "42.0.10.in-addr.arpa").stdout
+    explained = run(suite, "query", "200.42.0.10.in-addr.arpa", "PTR", "--explain").stdout
+    run(suite, "remove", "200.42.0.10.in-addr.arpa", "--wait", "10")
+
+    assert (done.returncode, taken.returncode) == (0, 5), done.stderr
+    assert "the name belongs to service default/coffee" in taken.stderr
+    assert written.count("PTR") == 3, written
+    assert "static record 200.42.0.10.in-addr.arpa, as an operator wrote it" in explained
+    assert ask(suite.port, "200.42.0.10.in-addr.arpa", "PTR") == ("NXDOMAIN", [])
+    assert ask(suite.port, "201.42.0.10.in-addr.arpa", "PTR") == ("NOERROR", ["nas.service."])
+
+
 def test_a_name_is_explained_down_to_a_row_that_sql_finds(suite: RunningSuite) -> None:
     steps = json.loads(run(suite, "query", "coffee.default.service", "--explain", "-o", "json").stdout)
 

@@ -315,6 +315,42 @@ def test_records_of_any_type_are_taken(record):
     assert errors(f"dns: {{records: [{record}]}}") == []
 
 
+SMALL = "address-pools: [{name: a, protocol: layer2, addresses: [192.0.2.0/26, 10.0.42.0/24]}]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("1.0.0.9.in-addr.arpa", "nobody would ask us for it; a zone that is no pool's can be named in dns.zones"),
+        (
+            "5.2.0.192.in-addr.arpa.",
+            "the reverse zone of pool a is classless (RFC 2317): write 5.0/26.2.0.192.in-addr.arpa.",
+        ),
+    ],
+)
+def test_a_pointer_outside_every_pool_is_refused_where_it_was_written(name, why):
+    (problem,) = load(
+        read_text(SMALL + f"dns: {{records: [{{name: {name}, type: PTR, value: gateway.lan.}}]}}")
+    ).problems
+
+    full = name.rstrip(".") + "."
+    assert problem.path == "dns.records[0].name"
+    assert problem.message == f"{full} lies in none of the zones and in the reverse zone of no pool; {why}"
+
+
+def test_a_pointer_where_reverse_zones_are_not_served_is_refused():
+    record = "{name: 1.42.0.10.in-addr.arpa, type: PTR, value: gateway.lan.}"
+
+    assert errors(SMALL + f"dns: {{reverse: false, records: [{record}]}}") == ["record.outside_zones"]
+
+
+@pytest.mark.parametrize("name", ["1.42.0.10.in-addr.arpa", "7.42.0.10.IN-ADDR.ARPA.", "5.0/26.2.0.192.in-addr.arpa"])
+def test_a_pointer_in_a_pool_is_taken_under_its_full_name(name):
+    outcome = load(read_text(SMALL + f"dns: {{records: [{{name: {name}, type: PTR, value: gateway}}]}}"))
+
+    assert [record.name for record in outcome.configuration.dns.records] == [name.lower().rstrip(".") + "."]
+
+
 def test_a_name_that_no_zone_holds_is_refused():
     assert errors("dns: {hosts: [{name: printer.example., addresses: 192.0.2.9}]}") == ["host.outside_zones"]
 

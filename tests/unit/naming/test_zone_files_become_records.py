@@ -67,6 +67,36 @@ def test_a_refused_record_is_named_with_its_reason(text: str, fault: str) -> Non
     assert fault in refused
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("@ NS ns.lan.\n", "the suite makes the NS record of its zones itself"),
+        ("0 PTR gateway.lan.\n", "the name belongs to service default/coffee"),
+        ("1.43.0.10.in-addr.arpa. PTR gateway.lan.\n", "1.43.0.10.in-addr.arpa. is not in zone 42.0.10.in-addr.arpa."),
+    ],
+)
+def test_a_refused_pointer_is_named_with_its_reason(text: str, fault: str) -> None:
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "10.0.42.0"})
+    (refused,) = imported(snapshot, read(text, from_text("42.0.10.in-addr.arpa."), 300), WHO).refused
+
+    assert fault in refused
+
+
+def test_a_pointer_of_an_address_of_no_pool_is_refused() -> None:
+    found = imported(snapshot_of(), read("1 300 PTR gateway.lan.\n", from_text("43.0.10.in-addr.arpa.")), WHO)
+
+    why = "its name lies in none of dns.zones and in the reverse zone of no pool"
+    assert found.refused == (f"1.43.0.10.in-addr.arpa. 300 PTR gateway.lan.: {why}",)
+
+
+def test_pointers_of_a_pool_that_nobody_leases_are_taken() -> None:
+    text = "1.42.0.10.in-addr.arpa. PTR gateway.lan.\n"
+    found = imported(snapshot_of(), read(text, from_text("42.0.10.in-addr.arpa."), 300), WHO)
+
+    assert found.refused == ()
+    assert found.changes.records == (StaticRecord("1.42.0.10.in-addr.arpa.", "PTR", "gateway.lan.", 300),)
+
+
 def test_names_outside_our_zones_are_refused() -> None:
     found = imported(snapshot_of(), read("www A 192.0.2.1\n", from_text("example.com.")), WHO)
 
