@@ -23,7 +23,7 @@ from suite.dns import rrtype
 from suite.dns.rrset import RRset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 D = TypeVar("D")
 
@@ -65,13 +65,12 @@ def head(rtype: int, ttl: int, *, leased: bool) -> bytes:
     return rtype.to_bytes(2) + (ttl | _LEASED * leased).to_bytes(4)
 
 
-def service(ttl: int, addresses: Iterable[bytes], ports: bytes) -> bytes:
-    """Give the folded node of a Service: an IPv4 or IPv6 address or one of each in this order, all leased.
+def service_head(ttl: int, size: int) -> bytes:
+    """Give the octets that stand before `size` octets of addresses in the folded node of a Service.
 
-    `ports` are `port` by `port`, each with a name of its own.
+    These are an IPv4 or IPv6 address or one of each in this order, all leased. Behind them stands `port` by `port`.
     """
-    packed = b"".join(addresses)
-    return _SERVICE + (ttl | _LEASED).to_bytes(4) + bytes([len(packed)]) + packed + ports
+    return _SERVICE + (ttl | _LEASED).to_bytes(4) + bytes([size])
 
 
 def port(first: bytes, second: bytes, number: int) -> bytes:

@@ -24,7 +24,8 @@ def placing(
     It can where the Service has one address, or one of each family, and makes names that need no look at their letters.
     """
     leased, add, ttl, zone = snapshot.leased, claims.add_folded, scheme.ttl, scheme.zones[0]
-    heads = {family: nodes.head(rtype, ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
+    alone = {family: nodes.head(rtype, ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
+    heads = {families: nodes.service_head(ttl, size) for families, size in _SIZES.items()}
     pointer = nodes.head(rrtype.PTR, ttl, leased=True)
     find = scheme.reverse.find if scheme.configuration.dns.reverse else lambda _: None
 
@@ -35,12 +36,12 @@ def placing(
         if not canonical or size + len(canonical) > name.MAX_NAME:
             return False
         if len(addresses) == 1 and not ports:
-            node = heads[addresses[0].version] + addresses[0].packed
-        elif [each.version for each in addresses] in _FAMILIES:
-            node = nodes.service(ttl, [each.packed for each in addresses], below)
+            head = alone[addresses[0].version]
         else:
+            head = heads.get(tuple(each.version for each in addresses), b"")
+        if not head:
             return False
-        add(zone, canonical, node)
+        add(zone, canonical, head + b"".join(each.packed for each in addresses) + below)
         for address in addresses:
             if (reverse := find(address)) is not None:
                 add(reverse.origin, reverse.owner(address), pointer + canonical)
@@ -49,7 +50,8 @@ def placing(
     return place
 
 
-_FAMILIES = ([4], [6], [4, 6])
+_SIZES: dict[tuple[int, ...], int] = {(4,): 4, (6,): 16, (4, 6): 20}
+"""Octets of addresses by their families."""
 
 
 @lru_cache(4096)

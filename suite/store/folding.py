@@ -87,9 +87,8 @@ def folder(kind: Any) -> Callable[[Any], bytes]:
 
 def leases(tx: Transaction, known: Iterable[ServiceRef] = ()) -> dict[str, PersistentMap[Any, Any]]:
     """The open leases by address and by Service, as fields of a Snapshot; with the ``known`` names' own objects, a tenth of it all."""
-    same: dict[tuple[str, str], ServiceRef] = {ref: ref for ref in known}
     by_address: dict[Address, Any] = {}
-    by_ref: dict[ServiceRef, Any] = {}
+    by_ref: dict[tuple[str, str], Any] = dict.fromkeys(known)  # a key that is there already stays the object that it is
     others: list[tuple[int]] = []
     for key, space, name, octets in tx.scan(OPEN_LEASES[tx.is_sqlite]):
         if octets[:1] != b"[":
@@ -97,18 +96,20 @@ def leases(tx: Transaction, known: Iterable[ServiceRef] = ()) -> dict[str, Persi
             continue
         address = address_from_key(key)
         by_address[address] = octets
-        if (ref := same.get((space, name))) is None:
-            ref = ServiceRef(intern(space), name)
-        held = by_ref.setdefault(ref, address)
-        if held is not address:
+        ref = (space, name)
+        if (held := by_ref.get(ref)) is not None:
             by_ref[ref] = [*(held if isinstance(held, list) else [held]), address]
+        else:
+            by_ref[ref if ref in by_ref else ServiceRef(intern(space), name)] = address
     mixed: dict[ServiceRef, list[Lease]] = defaultdict(list)
     for lease in rows.leases_of(tx.by_keys(rows.LEASE_SELECT, ("id",), others), tx.time_out):
         by_address[lease.address] = in_order((*by_address.get(lease.address, ()), lease))
         mixed[lease.ref].append(lease)
     at: Folded[Address, tuple[Lease, ...]] = Folded(by_address, tuple, _unfold)
-    for ref, more in mixed.items():
-        by_ref[ref] = in_order((*(_held(at, by_ref[ref]) if ref in by_ref else ()), *more))
+    for owner, more in mixed.items():
+        by_ref[owner] = in_order((*(_held(at, by_ref[owner]) if by_ref.get(owner) else ()), *more))
+    for ref in [each for each, held in by_ref.items() if held is None]:
+        del by_ref[ref]
     return {"leases": at, "holdings": Folded(by_ref, tuple, lambda _, held: _held(at, held))}
 
 

@@ -42,7 +42,9 @@ sets = st.builds(
 
 
 def folded(ttl: int, packed: tuple[bytes, ...], ports: Ports) -> bytes:
-    return nodes.service(ttl, packed, b"".join(nodes.port(*labels, number) for labels, number in ports.items()))
+    addresses = b"".join(packed)
+    below = b"".join(nodes.port(*labels, number) for labels, number in ports.items())
+    return nodes.service_head(ttl, len(addresses)) + addresses + below
 
 
 def sets_of(key: bytes, ttl: int, packed: tuple[bytes, ...], ports: Ports) -> list[RRset]:
