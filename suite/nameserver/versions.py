@@ -67,15 +67,34 @@ def with_serial(update: Update, after: Zone, serial: int) -> tuple[Update, Zone]
 
 
 def history_of(versions: Iterable[ZoneVersion]) -> tuple[Difference, ...]:
-    """The differences of a chain of versions, oldest first; what cannot be read makes the chain begin behind it."""
+    """The differences of a chain of versions, oldest first.
+
+    What cannot be read, or does not lead from one digest to the next (another server may have said it), makes the chain
+    begin behind it.
+    """
     found: list[Difference] = []
+    before: ZoneVersion | None = None
     for version in versions:
         if version.difference:
             try:
-                found.append(from_text(version.difference, version.serial))
+                step = from_text(version.difference, version.serial)
             except (ValueError, TypeError, IndexError, KeyError):
                 found.clear()
+            else:
+                if before is not None and not _leads(before, step, version):
+                    found.clear()
+                else:
+                    found.append(step)
+        before = version
     return tuple(found)
+
+
+def _leads(before: ZoneVersion, step: Difference, version: ZoneVersion) -> bool:
+    """Whether a difference makes the one version of the other."""
+    try:
+        return _text(moved(int(before.digest, 16), step)) == version.digest
+    except ValueError:
+        return False
 
 
 def digest_of(rrsets: Iterable[RRset]) -> int:

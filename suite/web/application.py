@@ -47,6 +47,7 @@ from suite.web.names import add_names
 from suite.web.orders import add_orders
 from suite.web.probes import METRICS, ready_document
 from suite.web.services import add_services
+from suite.web.zone_versions import add_zone_versions
 
 
 def application(backend: Backend) -> FastAPI:
@@ -70,6 +71,7 @@ def application(backend: Backend) -> FastAPI:
     add_bgp(app, backend)
     add_layer2(app, backend)
     add_feed(app, backend.following)
+    add_zone_versions(app, backend.following)
     add_orders(app, backend)
     app.add_middleware(Door, doorkeeper=backend.doorkeeper)
     return app

@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 OPEN = frozenset({"/healthz", "/readyz", "/v1/authority"})
-FEED = frozenset({"/v1/snapshot", "/v1/reports"})
+FEED = frozenset({"/v1/snapshot", "/v1/reports", "/v1/zone-versions"})
 QUESTIONS = frozenset({"GET", "HEAD"})
 CALLER = "suite.caller"
 MOST_BODY = 32 << 20

@@ -79,13 +79,13 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
         suite_roles: Annotated[str, Header(description="How the roles of the follower stand, as JSON")] = "",
     ) -> Response:
         """What changed since, or everything, as lines of JSON; 304 when nothing did within the wait."""
-        caller = _caller(request)
+        caller = caller_of(request)
         scopes = caller.scopes & FEED_SCOPES
         if not scopes:
-            raise _error(403, "this token is for no feed", "make one with `suite token create --role ...`")
+            raise refusal(403, "this token is for no feed", "make one with `suite token create --role ...`")
         if suite_feed != FORMAT:
-            raise _error(406, f"this controller ({__version__}) speaks feed {FORMAT}, not {suite_feed}", "upgrade")
-        found = _require(following)
+            raise refusal(406, f"this controller ({__version__}) speaks feed {FORMAT}, not {suite_feed}", "upgrade")
+        found = required(following)
         _hear(found, caller, suite_roles)
         position = read_position(after or if_none_match)
         if not await _is_news(found, position, wait):
@@ -95,15 +95,15 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
     @app.post("/v1/reports", tags=["feed"], status_code=204, responses=DENIED)
     async def reports(request: Request, document: ReportsDocument) -> Response:
         """Take down what a speaker reports; the same report again changes nothing."""
-        caller = _caller(request)
+        caller = caller_of(request)
         if Scope.SPEAKER not in caller.scopes:
-            raise _error(403, "this token is for no speaker", "make one with `suite token create --role speaker`")
+            raise refusal(403, "this token is for no speaker", "make one with `suite token create --role speaker`")
         if len(document.reports) > MOST_REPORTS:
-            raise _error(422, f"at most {MOST_REPORTS} reports travel together")
+            raise refusal(422, f"at most {MOST_REPORTS} reports travel together")
         for report in document.reports:
             _judge(report, caller)
         clean = [_parsed(text) for text in document.clean[:MOST_REPORTS]]
-        found = _require(following)
+        found = required(following)
         for report in document.reports:
             await _take(found, report)
         for address in clean:
@@ -115,7 +115,7 @@ def add_feed(app: FastAPI, following: Following | None) -> None:
         """The certificate of this suite's authority, in PEM; whoever fetches it compares its fingerprint."""
         certificate = following.authority() if following is not None else ""
         if not certificate:
-            raise _error(404, "this suite has no authority yet", "set web.feed-listen")
+            raise refusal(404, "this suite has no authority yet", "set web.feed-listen")
         return Response(certificate, media_type=PEM)
 
 
@@ -132,11 +132,11 @@ async def _is_news(following: Following, position: Position | None, wait: float)
     deadline = loop.time() + wait
     while not following.feed.is_news(position):
         if trouble := following.origin.trouble:
-            raise _error(503, trouble)
+            raise refusal(503, trouble)
         left = deadline - loop.time()
         if left <= 0 or not await following.news.wait(left):
             if position is None:
-                raise _error(503, "there is no complete snapshot yet", "look at /readyz")
+                raise refusal(503, "there is no complete snapshot yet", "look at /readyz")
             return following.feed.is_news(position)
     return True
 
@@ -145,7 +145,7 @@ async def _answer(following: Following, position: Position | None, scopes: froze
     try:
         content: Iterator[bytes] = await asyncio.to_thread(following.feed.answer, position, scopes)
     except StoreError as error:
-        raise _error(503, error.what, error.fix) from error
+        raise refusal(503, error.what, error.fix) from error
     return StreamingResponse(content, media_type=MEDIA_TYPE, headers={"Suite-Feed": str(FORMAT)})
 
 
@@ -153,22 +153,22 @@ def _judge(report: ReportDocument, caller: Caller) -> None:
     """Refuse what nobody may say or mean, before anything of the batch is taken down."""
     number = report.serial.rpartition("-")[2]
     if not report.node or not (number.isascii() and number.isdigit()) or not len(number) < len(report.serial) <= 100:
-        raise _error(422, "a report has a node and a serial NONCE-NUMBER")
+        raise refusal(422, "a report has a node and a serial NONCE-NUMBER")
     if report.at.year < EARLIEST:
-        raise _error(422, f"a report of the year {report.at.year} tells of nothing here")
+        raise refusal(422, f"a report of the year {report.at.year} tells of nothing here")
     texts = [report.node, report.serial, *(mac for _, mac in report.declined)]
     told_values: tuple[Announcement | SessionState, ...] = (*(report.announced or ()), *(report.sessions or ()))
     for each in told_values:
         texts += [value for value in astuple(each) if isinstance(value, str)]
     if not all(text.isprintable() and len(text) <= MOST_TEXT for text in texts):
-        raise _error(422, f"names have at most {MOST_TEXT} printable characters")
+        raise refusal(422, f"names have at most {MOST_TEXT} printable characters")
     if caller.node not in {"", report.node}:
-        raise _error(403, f"this token reports for {caller.node}, not for {report.node}")
+        raise refusal(403, f"this token reports for {caller.node}, not for {report.node}")
     told = {each.node for each in report.announced or ()} | {each.node for each in report.sessions or ()}
     if told - {report.node}:
-        raise _error(422, f"a report of {report.node} tells of another node")
+        raise refusal(422, f"a report of {report.node} tells of another node")
     if not all(0 <= (each.asn or 0) <= HIGHEST_ASN for each in report.sessions or ()):
-        raise _error(422, f"AS numbers go from 0 to {HIGHEST_ASN}")
+        raise refusal(422, f"AS numbers go from 0 to {HIGHEST_ASN}")
     for address, _ in report.declined:
         _parsed(address)
 
@@ -192,7 +192,7 @@ async def _take(following: Following, report: ReportDocument) -> None:
         for text, mac in report.declined:
             await _decline(following, report, _parsed(text), mac, at)
     except StoreError as error:
-        raise _error(503, error.what, error.fix) from error
+        raise refusal(503, error.what, error.fix) from error
 
 
 async def _decline(following: Following, report: ReportDocument, address: Any, mac: str, at: datetime) -> None:
@@ -202,28 +202,39 @@ async def _decline(following: Following, report: ReportDocument, address: Any, m
         return
     await following.origin.decline(address, mac[:100], report.node)
     if following.origin.trouble:
-        raise _error(503, following.origin.trouble)
+        raise refusal(503, following.origin.trouble)
 
 
 def _parsed(text: str) -> Any:
     try:
         return parse_address(text)
     except ValueError as error:
-        raise _error(422, str(error)) from None
+        raise refusal(422, str(error)) from None
 
 
-def _caller(request: Request) -> Caller:
+def caller_of(request: Request) -> Caller:
+    """Who asks, as the door found out.
+
+    Raises:
+        HTTPException: nobody had to say who it is, and here one has to.
+    """
     found = request.scope.get(CALLER)
     if not isinstance(found, Caller):
-        raise _error(401, "a bearer token is needed", "make one with `suite token create`")
+        raise refusal(401, "a bearer token is needed", "make one with `suite token create`")
     return found
 
 
-def _require(following: Following | None) -> Following:
+def required(following: Following | None) -> Following:
+    """What followers are served from.
+
+    Raises:
+        HTTPException: this instance serves none.
+    """
     if following is None:
-        raise _error(503, "this instance has no database to tell from", "follow one that has")
+        raise refusal(503, "this instance has no database to tell from", "follow one that has")
     return following
 
 
-def _error(status: int, error: str, fix: str = "") -> HTTPException:
+def refusal(status: int, error: str, fix: str = "") -> HTTPException:
+    """An answer that says what is wrong and how to mend it."""
     return HTTPException(status, {"error": error, "fix": fix})

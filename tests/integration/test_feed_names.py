@@ -24,11 +24,11 @@ def command(suite, *words):
 
 
 @contextmanager
-def follower(folder, url, port):
+def follower(folder, url, port, name="follower"):
     """A nameserver without a database or a configuration of its own."""
     where = ("--follow", url, "--token-file", str(folder / "token"), "--authority", str(folder / "authority.pem"))
-    line = (sys.executable, "-m", "suite", "run", "--role", "nameserver", "--state", str(folder / "follower"))
-    with (folder / "follower.log").open("ab") as log:
+    line = (sys.executable, "-m", "suite", "run", "--role", "nameserver", "--state", str(folder / name))
+    with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [*line, *where, "--dns-listen", f"127.0.0.1:{port}"], cwd=ROOT, stdout=log, stderr=log
         )
@@ -65,7 +65,7 @@ def test_names_are_answered_until_the_stale_limit_and_not_again_after_a_restart(
     assert set(answers) == {"TIMEOUT", "SERVFAIL"}
 
 
-def test_secondaries_of_a_follower_go_on_by_differences_after_its_restart(told, tmp_path):
+def test_secondaries_go_on_by_differences_after_a_restart_and_at_another_follower(told, tmp_path):
     suite, url, port = told
     zone_file = tmp_path / "more.zone"
     zone_file.write_text("printer A 192.0.2.9\n")
@@ -74,8 +74,12 @@ def test_secondaries_of_a_follower_go_on_by_differences_after_its_restart(told, 
         before = transferred(port, "AXFR")[0][0].serial
         command(suite, "dns", "import", str(zone_file))
         assert eventually(lambda: ask(port, "printer.service") == ("NOERROR", ["192.0.2.9"]), PATIENCE, 0.05)
-    with follower(tmp_path, url, port):
-        assert eventually(lambda: addresses(transferred(port, "IXFR", before)) == ["192.0.2.9"], PATIENCE, 0.05)
+    with follower(tmp_path, url, port), follower(tmp_path, url, other := free_port(), "other"):
+        for each in (port, other):
+            assert eventually(
+                lambda at=each: addresses(transferred(at, "IXFR", before)) == ["192.0.2.9"], PATIENCE, 0.05
+            )
+        assert transferred(port, "AXFR") == transferred(other, "AXFR")
 
 
 def addresses(answer):

@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -25,8 +25,11 @@ from suite.model.publication import Publication
 from suite.model.service import Service, ServiceRef
 from suite.model.status import Instance, Status
 from suite.model.token import Scope
+from suite.model.zone_version import LONGEST, ZoneVersion
+from suite.store.remote.asked_versions import PATH, AskedVersions
 from suite.store.remote.client import Client, Remote, Unreachable, fingerprint_of
 from suite.store.remote.follower import Moments, RemoteFollower
+from suite.store.remote.kept_versions import KeptVersions
 from suite.store.remote.reader import Known, read
 from suite.store.remote.standing import Standing
 from suite.web.authority import is_due, make_authority, make_server_certificate
@@ -383,6 +386,88 @@ def test_a_token_for_one_node_tells_of_no_other(on_site):
         return site.host.fellows()
 
     assert on_site(act) == ()
+
+
+def versions_of(site, folder, *, is_heard=True):
+    """What gives a follower's zones their serials; what it was given is kept in a file."""
+    remote = Remote(site.url, site.token(Scope.NAMESERVER), fingerprint=site.fingerprint)
+    return closing(AskedVersions(remote, KeptVersions(folder), lambda: is_heard))
+
+
+def version(revision, content, old=None):
+    """A version of the zone that everybody has, its content as a digit."""
+    return ZoneVersion("service.", revision, revision, content * 32, old, "" if old is None else f"{old} to {revision}")
+
+
+def test_followers_that_make_different_steps_have_one_history(on_site):
+    def act(site):
+        with versions_of(site, site.folder / "a") as one, versions_of(site, site.folder / "b") as other:
+            told = [one.number_zones([version(*step)])[0].serial for step in ((10, "0"), (11, "1", 10), (12, "2", 11))]
+            assert other.number_zones([version(10, "0")])[0].serial == told[0]
+            skipped = other.number_zones([version(13, "2", 10)])[0].serial
+            return told, skipped, [each.difference for each in other.zone_chain("service.", skipped)]
+
+    assert on_site(act) == ([10, 11, 12], 12, ["", "10 to 11", "11 to 12"])
+
+
+def test_a_follower_cut_off_has_the_serials_that_it_was_given(on_site):
+    def act(site):
+        with versions_of(site, site.folder / "a") as one, versions_of(site, site.folder / "b") as other:
+            one.number_zones([version(12, "2")])
+            other.number_zones([version(14, "2")])
+        with versions_of(site, site.folder / "b", is_heard=False) as again:
+            return [again.number_zones([version(*each)])[0].serial for each in ((15, "2"), (16, "3", 12))]
+
+    assert on_site(act) == [12, 16]
+
+
+def test_what_followers_numbered_alone_never_leads_them_back(on_site):
+    def act(site):
+        with versions_of(site, site.folder / "a", is_heard=False) as alone:
+            alone.number_zones([version(20, "2")])
+        with versions_of(site, site.folder / "b") as other, versions_of(site, site.folder / "a") as back:
+            other.number_zones([version(12, "2")])
+            return back.number_zones([replace(version(21, "2", 20), serial=21)])[0].serial
+
+    assert on_site(act) == 21
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"origin": "elsewhere."}, "no zone of the configuration"),
+        ({"revision": 1 << 40}, "not one of this database"),
+        ({"serial": 1 << 32}, "serials are below"),
+        ({"old_serial": -1}, "serials are below"),
+        ({"digest": "0"}, "serials are below"),
+        ({"difference": "\x00"}, "a difference has"),
+        ({"difference": "x" * (LONGEST + 1)}, "a difference has"),
+    ],
+)
+def test_a_version_that_cannot_be_is_refused(on_site, changed, why):
+    def act(site):
+        document = {"wanted": [asdict(replace(version(10, "0"), **changed))]}
+        with closing(site.client(Scope.NAMESERVER)) as client, pytest.raises(Unreachable, match=why):
+            client.told("POST", PATH, document, 5)
+
+    on_site(act)
+
+
+def test_a_serial_far_above_its_revision_is_brought_down(on_site):
+    def act(site):
+        with versions_of(site, site.folder / "a") as one:
+            return one.number_zones([replace(version(10, "0"), serial=10 + (1 << 20))])[0].serial
+
+    assert on_site(act) == 10
+
+
+@pytest.mark.parametrize("asked", [("POST", PATH, {"wanted": []}), ("GET", f"{PATH}?origin=service.&serial=1", None)])
+def test_only_nameservers_have_versions_of_zones(on_site, asked):
+    def act(site):
+        with closing(site.client(Scope.SPEAKER)) as client, pytest.raises(Unreachable, match="for no nameserver"):
+            client.told(*asked, 5)
+
+    on_site(act)
 
 
 async def ignored(_publication):

@@ -118,6 +118,7 @@ def whole_api(tmp_path_factory):
 BESIDE_QUESTIONS = {
     "/v1/snapshot",
     "/v1/reports",
+    "/v1/zone-versions",
     "/v1/authority",
     "/v1/reservations/{address}",
     "/v1/pools/{name}/draining",

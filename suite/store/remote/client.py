@@ -10,6 +10,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -27,6 +28,10 @@ CONNECT_SECONDS = 5.0
 GRACE = 15.0
 """Seconds that an answer may take to begin or go on, beside the time that was asked to be waited."""
 MOST_ERROR = 4096
+MOST_ANSWER = 64 << 20
+"""Octets of an answer that is read as a whole: the versions of one zone have room for a fourth of it."""
+IDLE = 2.0
+"""Seconds after which a connection may have been given up by the server (it does after five)."""
 
 
 class Unreachable(Exception):  # noqa: N818 - an outcome that is lived with, told to people
@@ -57,6 +62,7 @@ class Client:
     _pinned: str = field(default="", init=False)
     _is_closed: bool = field(default=False, init=False)
     _is_asking: bool = field(default=False, init=False)
+    _used_at: float = field(default=0.0, init=False)
 
     @contextlib.contextmanager
     def snapshot(
@@ -90,6 +96,22 @@ class Client:
         with self._asked("POST", "/v1/reports", body, {"Content-Type": "application/json"}, GRACE) as response:
             _require(response, http.client.NO_CONTENT)
             response.read()
+
+    def told(self, method: str, target: str, document: object, patience: float) -> object:
+        """The answer to a question, as JSON; ``document`` goes with it unless it is None.
+
+        Raises:
+            Unreachable: there is none within ``patience`` seconds, or none that may be used.
+        """
+        if time.monotonic() - self._used_at > IDLE:
+            self._drop()
+        body = None if document is None else json.dumps(document, separators=(",", ":")).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        with self._asked(method, target, body, headers, patience) as response:
+            _require(response, http.client.OK)
+            answer: object = json.loads(response.read(MOST_ANSWER))
+        self._used_at = time.monotonic()
+        return answer
 
     def interrupt(self) -> None:
         """End what another thread waits for, for good; the connection is given up by it, or here when nobody waits."""

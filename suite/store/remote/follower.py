@@ -22,6 +22,7 @@ from suite.model.status import Instance
 from suite.store import rows
 from suite.store.errors import Unavailable
 from suite.store.remote import kept
+from suite.store.remote.asked_versions import AskedVersions
 from suite.store.remote.client import Client, Refused, Remote, Unreachable
 from suite.store.remote.journal import NAME as JOURNAL
 from suite.store.remote.journal import Journal
@@ -89,8 +90,8 @@ class RemoteFollower:
         self._touched_at = 0.0
         self._passing = Passing()
         self._left_out: tuple[str, ...] = ()
-        self.versions = KeptVersions(state / VERSIONS)
-        """What the serials of the zones served here stood for."""
+        self.versions = AskedVersions(remote, KeptVersions(state / VERSIONS), lambda: not self.trouble)
+        """Gives the zones served here their serials."""
         self.snapshot = Snapshot()
         self.trouble = "the controller has not answered yet"
         """Why the controller is not heard; empty while it is."""
@@ -169,6 +170,7 @@ class RemoteFollower:
 
     async def close(self) -> None:
         """Try once to deliver what waits and to say that this ends; the rest is for the next start."""
+        self.versions.close()
         has_words = self._said is not None or (self._journal is not None and self._journal.waiting)
         if has_words and not self.trouble:
             client = Client(self._remote)

@@ -5,7 +5,7 @@ serial, other content gets one that this server never served, and secondaries go
 revisions of the controller's database, so servers of one controller agree as far as they saw the same revisions.
 
 The file is one line per version, written before the version is served; a line that was cut off by a power failure is
-skipped.  Only what changes a zone that may be transferred writes one.
+skipped.  ``asked_versions`` keeps here what the controller gave, and asks here while it is away.  Only what changes a zone that may be transferred writes one.
 """
 
 import json
@@ -53,6 +53,20 @@ class KeptVersions:
             if added:
                 self._write(known, added)
             return given
+
+    def learn(self, versions: Iterable[ZoneVersion]) -> None:
+        """Keep versions that others numbered, so that a start without those others serves them as they were.
+
+        Raises:
+            Unavailable: the disk did not take them.
+        """
+        with self._busy:
+            known = dict(self._read())
+            added = [each for each in versions if each.serial not in known.get(each.origin, {})]
+            for each in added:
+                known[each.origin] = {**known.get(each.origin, {}), each.serial: each}
+            if added:
+                self._write(known, added)
 
     def zone_chain(self, origin: str, serial: int) -> list[ZoneVersion]:
         """The versions that lead to a serial step by step, oldest first."""

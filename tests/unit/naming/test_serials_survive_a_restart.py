@@ -148,9 +148,20 @@ def test_a_chain_begins_behind_a_step_that_cannot_be_read(damage: str) -> None:
     server = Server(versions)
     server.serve(BEFORE)
     server.serve(AFTER)
-    step = versions.asked[1]
+    first, step = versions.asked
 
-    assert len(history_of([replace(step, difference=damage), step])) == 1
+    assert len(history_of([replace(first, difference=damage), step])) == 1
+
+
+@pytest.mark.parametrize("digest", ["0" * 32, "who knows"])
+def test_a_step_that_leads_from_something_else_is_none(digest: str) -> None:
+    versions = Versions()
+    server = Server(versions)
+    server.serve(BEFORE)
+    server.serve(AFTER)
+    first, step = versions.asked
+
+    assert history_of([replace(first, digest=digest), step]) == ()
 
 
 @pytest.mark.parametrize(
