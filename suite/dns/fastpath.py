@@ -22,7 +22,7 @@ from suite.dns import cookie, edns, feed, message, querylog, rrtype
 from suite.dns.answer import ask, negative_soa
 from suite.dns.feed import ChangeZone
 from suite.dns.journal import Journal
-from suite.dns.message import HEADER_SIZE, Writer
+from suite.dns.message import HEADER_SIZE, UNWRITABLE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
 from suite.dns.ready import READY_LIMIT, Ready, longer
@@ -159,7 +159,7 @@ class Compiled:
         self._entries: dict[bytes, Entry] = {}
         self._fleeting: dict[bytes, Entry] = {}
         self._denying_below: dict[bytes, Denials] = {}
-        self._log = log
+        self._log, self._faults = log, querylog.Faults(log)
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -372,7 +372,11 @@ class Compiled:
         qtype = _QUESTIONS.get(question)
         if qtype is None or len(name) > MAX_NAME:
             return None
-        return self._denial(name) or self._compile(name, qtype, question)
+        try:
+            return self._denial(name) or self._compile(name, qtype, question)
+        except UNWRITABLE as error:  # `slow` says SERVFAIL
+            self._faults.tell(name + question, error)
+            return None
 
     def _denial(self, name: bytes) -> Entry | None:
         """Deny a name below a name that is known to have nothing but what its zone lists (RFC 8020)."""

@@ -5,6 +5,7 @@ Reading never trusts a count or a length: it either gives a Query or raises Form
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception's name
@@ -25,6 +26,11 @@ _QUESTION = Struct("!HH")
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 OPCODE_SHIFT, OPCODE_MASK = 11, 0xF
+
+
+UNWRITABLE = (IndexError, OverflowError, StructError, ValueError)
+"""What comes of writing data that is none of its type, or too much of it. None is let in; should some be there already, its question
+alone fails."""
 
 
 class FormatError(ValueError):
@@ -140,6 +146,17 @@ class Writer:
         self.octets += _FIXED.pack(rtype, rclass, ttl, 0)
         self._data(rtype, rdata)
         self.octets[fixed + 8 : fixed + 10] = (len(self.octets) - fixed - 10).to_bytes(2)
+
+    def tried(self, owner: bytes, rtype: int, ttl: int, rdata: bytes, limit: int) -> bool:
+        """Write a record of class IN if it can be written and stays within `limit`; tell whether it was."""
+        start = len(self.octets)
+        with suppress(*UNWRITABLE):
+            self.record(owner, rtype, rrtype.IN, ttl, rdata)
+            if len(self.octets) <= limit:
+                return True
+        del self.octets[start:]
+        self._seen = {name: at for name, at in self._seen.items() if at < start}
+        return False
 
     def raw(self, octets: bytes) -> None:
         """Append octets as they are (an OPT or TSIG record)."""

@@ -2,7 +2,7 @@ r"""Record data between presentation form and wire form, off every fast path.
 
 The types a network at home or in a rack uses are rows of one table: a type is a sequence of fields, a field reads
 tokens and writes octets. Other types that dnslib knows (LOC, NSEC, ...) go through it; all others have the generic form
-`\# 4 0a000001` of RFC 3597, which is accepted for every type.
+`\# 4 0a000001` of RFC 3597, which is accepted for every type; octets of a type that has a row are read whole first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from dnslib.buffer import BufferError as DnslibError
 from dnslib.dns import DNSError
 
 from suite.dns import rrtype, svcb
-from suite.dns.name import ROOT, from_text, split_wire, to_text
+from suite.dns.name import ROOT, from_text, read, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +65,9 @@ def parse_rdata(rtype: int, text: str, origin: bytes = ROOT) -> bytes:
     words = Tokens(text)
     try:
         if text.lstrip().startswith("\\#"):
-            return _parse_generic(words)
+            octets = _parse_generic(words)
+            check_rdata(rtype, octets)
+            return octets
         if rtype in _FIELDS:
             octets = b"".join(field.parse(words, origin) for field in _FIELDS[rtype])
         else:
@@ -77,20 +80,38 @@ def parse_rdata(rtype: int, text: str, origin: bytes = ROOT) -> bytes:
     return octets
 
 
+def check_rdata(rtype: int, octets: bytes) -> None:
+    """RdataError unless octets are data of a known type: written out and read again they are the same (RFC 3597 section 4)."""
+    if rtype not in _FIELDS:
+        return
+    try:
+        words = Tokens(_shown(rtype, octets))
+        again = b"".join(field.parse(words, ROOT) for field in _FIELDS[rtype])
+        words.end()
+    except (IndexError, ValueError) as error:
+        reason = "they are cut short" if isinstance(error, IndexError) else str(error)
+        raise RdataError(f"these octets are no {rrtype.type_to_text(rtype)} record: {reason}") from None
+    if again != octets:
+        raise RdataError(f"these octets are no {rrtype.type_to_text(rtype)} record")
+
+
 def format_rdata(rtype: int, octets: bytes) -> str:
     """Write one record's data; what does not fit its type comes out in the generic form."""
     if rtype in _FIELDS:
-        try:
-            at = 0
-            shown: list[str] = []
-            for field in _FIELDS[rtype]:
-                text, at = field.show(octets, at)
-                shown.append(text)
-            if at == len(octets):
-                return " ".join(text for text in shown if text)
-        except (IndexError, ValueError):
-            pass
+        with suppress(IndexError, ValueError):
+            return _shown(rtype, octets)
     return f"\\# {len(octets)} {octets.hex()}".rstrip()
+
+
+def _shown(rtype: int, octets: bytes) -> str:
+    """The fields of a record as text; IndexError or ValueError where the octets are none of its type."""
+    at, shown = 0, []
+    for field in _FIELDS[rtype]:
+        text, at = field.show(octets, at)
+        shown.append(text)
+    if at != len(octets):
+        raise RdataError(f"{len(octets) - at} octets are too much")
+    return " ".join(text for text in shown if text)
 
 
 def tokens(text: str) -> Iterator[tuple[str, bool]]:
@@ -200,15 +221,19 @@ def _address(what: str, size: int) -> _Field:
     family = ipaddress.IPv4Address if size == 4 else ipaddress.IPv6Address
 
     def show(octets: bytes, at: int) -> tuple[str, int]:
+        _need(octets, at + size)
         return str(family(octets[at : at + size])), at + size
 
     return _Field(lambda words, _: family(words.next(what)).packed, show)
 
 
 def _show_name(octets: bytes, at: int) -> tuple[str, int]:
-    behind = split_wire(octets, at)
-    _need(octets, behind)
-    return to_text(octets[at:behind]), behind
+    if at >= len(octets):
+        raise RdataError("a name is missing")
+    found, behind = read(octets, at)
+    if octets[at:behind] != found:
+        raise RdataError("a name is compressed")
+    return to_text(found), behind
 
 
 def _string(text: str) -> bytes:

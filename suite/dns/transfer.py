@@ -16,7 +16,7 @@ from suite.dns.answer import Answer
 from suite.dns.message import Writer
 from suite.dns.ratelimit import is_in
 from suite.dns.rrset import soa_serial
-from suite.dns.wire import flags_of, write
+from suite.dns.wire import MAX_TCP, flags_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,17 +126,20 @@ def _lines(rrset: RRset) -> Iterator[_Line]:
 
 
 def _messages(request: Request, context: Context, lines: Iterable[_Line]) -> Iterator[bytes]:
-    """Fill messages; the question stands in the first (RFC 5936 section 2.2.1), in the others too, which is allowed."""
+    """Fill messages; the question stands in the first (RFC 5936 section 2.2.1), in the others too, which is allowed.
+
+    A record that no message can hold is let in nowhere; should one be there, the others are copied all the same.
+    """
     query = request.query
     opt = b"" if request.edns is None else edns.record(context.settings.udp_size, 0, request.edns.dnssec_ok)
     flags = flags_of(query, Answer(rrtype.NOERROR, authoritative=True), context)
+    room = MAX_TCP - len(opt) - (request.signer.size if request.signer is not None else 0)
     writer, count = Writer(query.qname, query.question), 0
     for line in lines:
         if count and len(writer) + len(line.rdata) + len(line.name) + 10 > MESSAGE_SIZE:
             yield _finished(request, writer, flags, count, opt)
             writer, count, opt = Writer(query.qname, query.question), 0, b""
-        writer.record(line.name, line.rtype, rrtype.IN, line.ttl, line.rdata)
-        count += 1
+        count += writer.tried(line.name, line.rtype, line.ttl, line.rdata, room)
     yield _finished(request, writer, flags, count, opt)
 
 

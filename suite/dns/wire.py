@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from suite.dns import cookie, edns, message, rrtype, tsig
 from suite.dns.answer import Answer, ask
-from suite.dns.message import HEADER_SIZE, FormatError, Writer
+from suite.dns.message import HEADER_SIZE, UNWRITABLE, FormatError, Writer
 from suite.dns.rrset import RRset
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ def respond(zones: Zones, packet: bytes, context: Context) -> bytes | None:
 
 
 def reply(zones: Zones, request: Request, context: Context) -> bytes:
-    """Write the one message that answers a request."""
-    return write(request, _answer(zones, request, context), context)
+    """Write the one message that answers a request; SERVFAIL where the data cannot be written."""
+    try:
+        return write(request, _answer(zones, request, context), context)
+    except UNWRITABLE:
+        return write(request, Answer(rrtype.SERVFAIL), context)
 
 
 def understand(packet: bytes, context: Context) -> Request | bytes | None:
