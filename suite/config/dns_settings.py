@@ -222,7 +222,7 @@ DNS = Group(
             "Tell stub resolvers that recursion is available although it is not.",
             DEFAULTS.advertise_ra,
         ),
-        Field("nsid", Text(), "What to answer to NSID (RFC 5001).", ""),
+        Field("nsid", Text(longest=64), "What to answer to NSID (RFC 5001), up to 64 octets.", ""),
         Field(
             "transfer_acl",
             Listing(TRANSFER, may_be_single=True),

@@ -88,13 +88,20 @@ class Text:
 
     is_secret: bool = False
     """Never repeated in a message; the messages of this shape repeat nothing anyway."""
+    longest: int = 0
+    """Octets in UTF-8 that there is room for; 0 for any number."""
 
     def read(self, at: Cursor, reading: Reading, code: str = "") -> str | Fault:
         node = _scalar(at, reading, "text")
-        return node.text if isinstance(node, Scalar) else node
+        if not isinstance(node, Scalar):
+            return node
+        size = len(node.text.encode())
+        if self.longest and size > self.longest:
+            return reading.fault(at, code or DOES_NOT_FIT, f"expected at most {self.longest} octets, found {size}")
+        return node.text
 
     def schema(self, dialect: Dialect) -> dict[str, Any]:
-        return {"type": ["string", "number"]}
+        return {"type": ["string", "number"]} | ({"maxLength": self.longest} if self.longest else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,9 @@ def parse(packet: bytes) -> Query:
     try:
         qname, qtype, qclass, at = _question(packet, counts[0])
         question = packet[HEADER_SIZE:at]
-        sections = []
+        sections, known = [], dict[int, bytes]()
         for count in counts[1:]:
-            records, at = _records(packet, at, count)
+            records, at = _records(packet, at, count, known)
             sections.append(records)
     except (DomainNameError, StructError, IndexError) as error:
         raise FormatError(str(error)) from None
@@ -95,12 +95,12 @@ def _question(packet: bytes, count: int) -> tuple[bytes, int, int, int]:
     return qname, qtype, qclass, at + 4
 
 
-def _records(packet: bytes, at: int, count: int) -> tuple[tuple[Record, ...], int]:
+def _records(packet: bytes, at: int, count: int, known: dict[int, bytes]) -> tuple[tuple[Record, ...], int]:
     if count * 11 > len(packet) - at:
         raise FormatError("more records announced than octets left")
     out = []
     for _ in range(count):
-        owner, fixed = read(packet, at)
+        owner, fixed = read(packet, at, known)
         rtype, rclass, ttl, size = _FIXED.unpack_from(packet, fixed)
         behind = fixed + 10 + size
         if behind > len(packet):

@@ -86,16 +86,22 @@ def canonical_key(name: bytes) -> tuple[bytes, ...]:
     return tuple(reversed(list(labels(name.lower()))))
 
 
-def read(packet: bytes, at: int) -> tuple[bytes, int]:
+def read(packet: bytes, at: int, known: dict[int, bytes] | None = None) -> tuple[bytes, int]:
     """Read a possibly compressed name; return it whole and the offset behind it.
 
     A pointer must point before the name it stands in, and each further one before the last (RFC 1035 section 4.1.4
-    says "prior occurrence"), so the work is bounded by the packet and a loop cannot be written down.
+    says "prior occurrence"), so a loop cannot be written down. Who reads many names of one packet passes a dict: what
+    was found at an offset is `known` from then on, so all of them together cost no more steps than the packet has octets.
     """
-    out = bytearray()
+    out, passed = bytearray(), []
     behind, floor = 0, at
     try:
         while size := packet[at]:
+            if known is not None:
+                if behind and at in known:
+                    out += known[at][:-1]
+                    break
+                passed.append((at, len(out)))
             if size <= MAX_LABEL:
                 out += packet[at : at + 1 + size]
                 at += 1 + size
@@ -111,7 +117,12 @@ def read(packet: bytes, at: int) -> tuple[bytes, int]:
             at = floor = target
     except IndexError:
         raise DomainNameError("a name runs over the end of the packet") from None
-    return bytes(out) + ROOT, behind or at + 1
+    if len(out) >= MAX_NAME:
+        raise DomainNameError("a name is longer than 255 octets")
+    name = bytes(out) + ROOT
+    if known is not None:
+        known.update((place, name[start:]) for place, start in passed)
+    return name, behind or at + 1
 
 
 def split_wire(rdata: bytes, at: int) -> int:

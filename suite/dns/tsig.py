@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from suite.dns import rrtype
 from suite.dns.message import HEADER_SIZE, FormatError
-from suite.dns.name import from_text, split_wire
+from suite.dns.name import DomainNameError, from_text
+from suite.dns.name import read as read_name
 
 if TYPE_CHECKING:
     from suite.dns.message import Query, Record
@@ -91,17 +92,17 @@ def read(record: Record) -> Signature:
     """Take a TSIG record apart; FormatError when a length does not hold or class and TTL are not ANY and 0."""
     data = record.rdata
     try:
-        at = split_wire(data, 0)
+        algorithm, at = read_name(data, 0)
         high, low, fudge = _TIME.unpack_from(data, at)
         mac_at = at + 10
         mac_end = mac_at + _MAC_SIZE.unpack_from(data, at + 8)[0]
         ident, error, other_size = _TAIL.unpack_from(data, mac_end)
-    except (StructError, IndexError):
-        raise FormatError("a TSIG record is cut short") from None
+    except (StructError, DomainNameError):
+        raise FormatError("a TSIG record is cut short or names no algorithm") from None
     if mac_end + 6 + other_size != len(data) or record.rclass != rrtype.CLASS_ANY or record.ttl:
         raise FormatError("a TSIG record's lengths, class or TTL are wrong")
     signed_at, mac, other = high << 32 | low, data[mac_at:mac_end], data[mac_end + 6 :]
-    return Signature(record.owner.lower(), data[:at].lower(), signed_at, fudge, mac, ident, error, other)
+    return Signature(record.owner.lower(), algorithm.lower(), signed_at, fudge, mac, ident, error, other)
 
 
 class Signer:

@@ -198,9 +198,7 @@ class Endpoint:
                 reply = answers.limited(limiter, packet, reply, client)
             if answers.is_logging:
                 answers.note(packet, client, reply)
-            if reply is not None:
-                self._place(index, reply[2:])
-                self._send(index, index + 1)
+            self._reply(index, reply)
         self._take_back(range(count))
 
     def _answer_missed(self, answers: Answers, count: int, keys: list[bytes], missed: Sequence[int]) -> None:
@@ -222,11 +220,14 @@ class Endpoint:
             start = index + 1
         self._send(start, count)
         for index in later:
-            reply = answers.slow(self._packet(index), self._client(index)) if self._port(index) else None
-            if reply is not None:
-                self._place(index, reply[2:])
-                self._send(index, index + 1)
+            self._reply(index, answers.slow(self._packet(index), self._client(index)) if self._port(index) else None)
         self._take_back(missed)
+
+    def _reply(self, index: int, reply: bytes | None) -> None:
+        """Send one reply on its own; one that reached into the next client's slot would be a defect and stays here."""
+        if reply is not None and len(reply) <= self._slot:
+            self._place(index, reply[2:])
+            self._send(index, index + 1)
 
     def _packet(self, index: int) -> bytes:
         at = index * self._slot

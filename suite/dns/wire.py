@@ -130,16 +130,20 @@ def limit_of(request: Request, context: Context) -> int:
 
 
 def write(request: Request, answer: Answer, context: Context) -> bytes:
-    """Write a reply within its limit: whole sets or TC (RFC 2181 section 9); OPT and question always stay."""
-    query, opt = request.query, _opt(request, answer, context)
-    room = limit_of(request, context) - len(opt) - (request.signer.size if request.signer is not None else 0)
+    """Write a reply within its limit: whole sets or TC (RFC 2181 section 9); OPT, question and signature stay.
+
+    Where even these do not fit (three names of 255 octets and no EDNS, say) a header with TC sends the client to TCP.
+    """
+    query, opt, limit = request.query, _opt(request, answer, context), limit_of(request, context)
+    room = limit - len(opt) - (request.signer.size if request.signer is not None else 0)
     writer = Writer(query.qname, query.question)
     counts, truncated = _sections(writer, answer, room)
     flags = flags_of(query, answer, context) | (message.TC if truncated else 0)
     writer.raw(opt)
     counts[2] += bool(opt)
     octets = writer.finish(query.ident, flags, [bool(query.question), *counts])
-    return octets if request.signer is None else request.signer.sign(octets)
+    octets = octets if request.signer is None else request.signer.sign(octets)
+    return octets if len(octets) <= limit else message.HEADER.pack(query.ident, flags | message.TC, 0, 0, 0, 0)
 
 
 def flags_of(query: Query, answer: Answer, context: Context) -> int:

@@ -422,6 +422,7 @@ def test_advertisements_without_names_that_say_the_same_are_refused():
         ("l2: {probe: []}", "expected one of quick, rfc, off, found a list"),
         ("web: {listen: []}", "expected something like 127.0.0.1:53, found a list"),
         ("web: {listen: 8080}", "'8080' is no address and port; write 127.0.0.1:53 or [::1]:53"),
+        ("dns: {nsid: " + 65 * "n" + "}", "expected at most 64 octets, found 65"),
         ("dns: {ttl: 1500ms}", "1500ms is not a whole number of seconds"),
         ("dns: {zones: '*.service'}", "'*.service': a zone has no wildcard"),
         ("dns: {rate-limit: {exempt: lan}}", "'lan' is no network; write 192.0.2.0/24"),
