@@ -123,8 +123,8 @@ class Denials:
 class Entry(NamedTuple):
     """The parts of one reply. Without `denials`, `tail` holds all records; with it, the SOA is the zone's present one.
 
-    `lasts` says how long the whole reply may be kept: until any zone changes (and, for a denied name, only from the second
-    time it is asked), or until its own name does.
+    `lasts` says how long the whole reply may be kept: until any zone changes (and, for a name that is denied or made up by a
+    wildcard, only from the second time it is asked), or until its own name does.
     """
 
     flags: int
@@ -402,7 +402,7 @@ class Compiled:
         if len(self._entries) + len(self._fleeting) >= ENTRY_LIMIT:
             self._forget_all()
         entry = self._entry(name, qtype, question, answer)
-        if entry is not None:
+        if entry is not None and (entry.lasts or self._is_known(name + question)):
             (self._entries if answer.local else self._fleeting)[name + question] = entry
         return entry
 
@@ -419,7 +419,8 @@ class Compiled:
             if counts[-1] != sum(len(rrset.rdatas) for rrset in section):
                 return None
         tail = bytes(writer.octets[HEADER_SIZE + len(name) + 4 :])
-        return Entry(flags, _counts(*counts), tail, None, counter, _STABLE if answer.local else _FLEETING)
+        lasts = _STABLE if answer.local else _FLEETING if _exists(name, answer) else _NEVER
+        return Entry(flags, _counts(*counts), tail, None, counter, lasts)
 
     def _deny_below(self, name: bytes, answer: Answer) -> Entry | None:
         """Remember the closest encloser of a missing name as one that denies."""
@@ -471,6 +472,11 @@ class Compiled:
         self.ready.clear()
         self._entries, self._fleeting = {}, {}
         self._denying_below, self._denying = {}, {}
+
+
+def _exists(name: bytes, answer: Answer) -> bool:
+    """Tell whether a folded name stands in its zone: what a wildcard or DNAME makes up has no end of names."""
+    return answer.zone is not None and answer.zone.get(name) is not None
 
 
 def _is_whole(name: bytes) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from suite.dns.settings import Settings
 
 BUCKETS = 1 << 16
+DEBT = 15
+"""Seconds of its rate that a network can owe: about so long a true client waits after a flood in its network's name."""
 
 Network = tuple[bytes, int]
 
@@ -62,6 +64,7 @@ class RateLimiter:
         self._host_bits = {4: 32 - settings.prefixes[0], 16: 128 - settings.prefixes[1]}
         self._spared = (*(PRIVATE if settings.spares_private else ()), *settings.spared)
         self._salt = salt
+        self._floor = -DEBT * self._rate
         self._owners = array("Q", bytes(8 * BUCKETS))
         self._seconds = array("Q", bytes(8 * BUCKETS))
         self._balances = array("i", bytes(4 * BUCKETS))
@@ -80,9 +83,11 @@ class RateLimiter:
         elif now != self._seconds[index]:
             self._balances[index] = min(self._rate, self._balances[index] + self._rate)
         self._seconds[index] = now
-        left = self._balances[index] = max(self._balances[index] - 1, -0x40000000)
+        left = self._balances[index] - 1
         if left >= 0:
+            self._balances[index] = left
             return Verdict.SEND
+        self._balances[index] = left if left >= self._floor else left + (self._slip or 1)  # slips go on in their order
         return Verdict.SLIP if self._slip and -left % self._slip == 0 else Verdict.DROP
 
 

@@ -21,6 +21,8 @@ _LENGTH_AT = COUNTER_AT + 1 if sys.byteorder == "little" else CARD - 1  # a leng
 KEY_LIMIT = 126
 """Longest packet, its ID aside, that a reply is kept ready for."""
 READY_LIMIT = 65_536
+NAME_LIMIT = 32
+"""Cards of one name: types, flags and sizes that clients really send; all that could be sent are millions."""
 TALLY_LIMIT = 4_096
 NOBODY = 0xFF
 """The counter of no answer."""
@@ -57,12 +59,15 @@ class Ready:
             return
         if len(self.stable) + len(self.fleeting) >= READY_LIMIT:
             self.clear()
+        keys = None if name is None else self._keys.setdefault(name, [])
+        if keys is not None and len(keys) >= NAME_LIMIT:
+            return
         card = (b"\0\0" + body).ljust(COUNTER_AT, b"\0") + bytes([counter]) + _LENGTH.pack(2 + len(body))
-        if name is None:
+        if keys is None:
             self.fleeting[key] = card
         else:
             self.stable[key] = card
-            self._keys.setdefault(name, []).append(key)
+            keys.append(key)
 
     def find(self, key: bytes) -> tuple[bytes, int] | None:
         """Give the reply to a packet, both without ID, and the index of its counter."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from suite.dns.settings import Settings
 
 _BATCHES_PER_TURN = 16
+_STDERR = 2
 _NICENESS = -5
 
 
@@ -138,10 +139,13 @@ class Worker:
 
 
 def _log(line: str) -> None:
-    """Write a line of the query log where this program's other messages go; a log that is full or gone loses it."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(line)
-        sys.stderr.flush()
+    """Write a line of the query log where this program's other messages go; a log that is full, gone or read by nobody loses it.
+
+    A pipe that can be written to has room for PIPE_BUF octets (4,096), more than a line has: nobody waits for its reader.
+    """
+    with suppress(OSError):
+        if select.select((), (_STDERR,), (), 0)[1]:
+            os.write(_STDERR, line.encode())
 
 
 def _unix_seconds() -> int:

@@ -6,18 +6,20 @@ import os
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from dns_running import running
 
 from suite.dns.catalogue import Zones
+from suite.dns.fastpath import Compiled
 from suite.dns.feed import PIECE, ChangeZone, RemoveZone, ReplaceZone, SetState
 from suite.dns.name import from_text
 from suite.dns.nodes import head
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
 from suite.dns.settings import Settings
+from suite.dns.udp import Endpoint, open_socket
 from suite.dns.zone import Zone, ZoneError
 
 ORIGIN = from_text("service.")
@@ -88,6 +90,41 @@ def test_the_query_log_has_a_line_for_each_question_while_it_is_on(rate, capfd):
         "127.0.0.1 udp web.service. A NOERROR",
         "127.0.0.1 tcp w\\010b.service. A NXDOMAIN",
     ]
+
+
+def test_a_query_log_that_nobody_reads_loses_lines_and_no_answer():
+    _unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(full, bytes(4096))
+    os.set_blocking(full, True)
+    kept = os.dup(2)
+    os.dup2(full, 2)
+    try:
+        with running(zones(), processes=False) as here:
+            here.loop.call_soon_threadsafe(here.server.configure, Settings(query_log=True))
+            here.publish(SetState(ready=True, stale=False), revision=2)
+
+            assert here.udp(QUERY)[-4:] == here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
+    finally:
+        os.dup2(kept, 2)
+        for descriptor in (_unread, full, kept):
+            os.close(descriptor)
+
+
+def test_a_reply_that_is_larger_than_its_slot_stays_here():
+    with open_socket("127.0.0.1", 0) as sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(sock.getsockname())
+        client.settimeout(DEADLINE)
+        answers = Compiled(zones(), Settings(udp_size=4096, identity=b"n" * 200), lambda: 1_700_000_000)
+        answers.slow = lambda packet, _: packet[:2] + bytes(5000 if packet[:2] == b"no" else 10)
+        endpoint = Endpoint(sock)
+        for ident in (b"no", b"ok"):
+            client.send(ident + b"\x28" + bytes(9))
+        endpoint.serve(answers)
+
+        assert client.recv(9000) == b"ok" + bytes(10)
 
 
 def test_a_removed_zone_is_refused():

@@ -8,7 +8,7 @@ from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
-from suite.dns.ready import CARD, COUNTER_AT, KEY_LIMIT, NOBODY, READY_LIMIT, Ready, longer
+from suite.dns.ready import CARD, COUNTER_AT, KEY_LIMIT, NAME_LIMIT, NOBODY, READY_LIMIT, Ready, longer
 from suite.dns.rrset import RRset
 from suite.dns.settings import Settings
 from suite.dns.zone import Zone
@@ -76,6 +76,14 @@ def test_the_number_of_replies_is_bounded():
     assert len(ready.stable) + len(ready.fleeting) == 1
 
 
+def test_no_name_has_more_cards_than_clients_have_ways_to_ask():
+    ready = keeping()
+    for size in range(512, 4096):
+        ready.keep(KEY + size.to_bytes(2), BODY, 7, b"\1a\0")
+
+    assert len(ready.stable) == NAME_LIMIT
+
+
 def test_tallied_octets_are_counted_once_and_those_of_nobody_never():
     ready, counts = Ready(), [10, 0, 5]
     ready.tally += bytes([0, 2, 0, NOBODY, 2, 0])
@@ -133,3 +141,16 @@ def test_a_cookie_that_would_not_fit_is_left_to_others():
     card = (b"\0\0" + bytes(range(COUNTER_AT - 2))).ljust(COUNTER_AT) + b"\x07" + (COUNTER_AT).to_bytes(8, "little")
 
     assert (longer(card, bytes(2)) is not None, longer(card, bytes(3))) == (True, None)
+
+
+def test_names_that_a_wildcard_makes_up_take_room_only_when_they_are_asked_again():
+    soa = RRset(ORIGIN, 6, 30, (parse_rdata(6, "ns.service. host.service. 1 2 3 4 5"),))
+    star = RRset(from_text("*.web.service."), 1, 30, (bytes([10, 0, 0, 1]),))
+    compiled = Compiled(Zones.of([Zone.build(ORIGIN, [soa, star])]), Settings(), lambda: 1_700_000_000)
+    replies = [compiled.quick(asked(f"n{number}.web.service."), b"\x7f\0\0\1") for number in range(100)]
+    once = len(compiled.ready.fleeting)
+    again = compiled.quick(asked("n7.web.service."), b"\x7f\0\0\1")
+
+    assert {reply[-4:] for reply in replies} == {bytes([10, 0, 0, 1])}
+    assert (once, len(compiled.ready.fleeting)) == (0, 1)
+    assert again == replies[7]

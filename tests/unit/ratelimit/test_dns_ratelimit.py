@@ -7,7 +7,7 @@ import pytest
 from suite.dns.catalogue import Zones
 from suite.dns.cookie import server_cookie
 from suite.dns.fastpath import Compiled
-from suite.dns.ratelimit import RateLimiter, Verdict, slipped
+from suite.dns.ratelimit import DEBT, RateLimiter, Verdict, slipped
 from suite.dns.settings import Settings
 
 NOW = 1_700_000_000
@@ -90,6 +90,26 @@ def test_a_quiet_client_starts_afresh():
         limit.admit(ABROAD, DATA, NOW)
 
     assert limit.admit(ABROAD, DATA, NOW + 5) is Verdict.SEND
+
+
+def test_the_debt_of_a_network_that_others_spoofed_is_soon_paid():
+    limit = limiter(rate=10)
+    for second in range(10):
+        for _ in range(10_000):
+            limit.admit(ABROAD, DATA, NOW + second)
+
+    verdicts = [limit.admit(ABROAD, DATA, NOW + 9 + second) for second in range(1, DEBT + 4)]
+
+    assert verdicts[-1] is Verdict.SEND
+
+
+@pytest.mark.parametrize(("slip", "share"), [(1, 1.0), (2, 0.5), (3, 1 / 3), (0, 0.0)])
+def test_in_the_deepest_debt_slips_go_on_in_their_order(slip, share):
+    limit = limiter(rate=1, slip=slip)
+    verdicts = [limit.admit(ABROAD, DATA, NOW) for _ in range(1_201)][-600:]
+
+    assert verdicts.count(Verdict.SLIP) == round(600 * share)
+    assert Verdict.SEND not in verdicts
 
 
 def test_a_slipped_reply_is_a_truncated_one_no_longer_than_the_query():
