@@ -204,15 +204,24 @@ class ZonePlanner:
         for label in looked_at:
             if not self._labels.get(label):
                 self._labels.pop(label, None)
-                sources["label", label, ""] = Wanted()
-                continue
-            inside = [(origin, _label_zone(label)[:-1] + origin) for origin in self._scheme.zones]
-            claims = [found for place in inside if (found := self._claims.at(*place))]
-            records = [record for each in claims for record in each[winner(each)]]
-            why = next(filter(None, map(self._note, inside)), "")
-            apex = apex_of(_label_zone(label), self._snapshot)
-            sources["label", label, ""] = _joined(apex, wanted_by_label(label.encode(), records, why))
+            sources["label", label, ""] = self._said_alone(label)
         return sources
+
+    def _said_alone(self, label: str) -> Wanted:
+        """What a name of one label says as a zone of its own; nothing where nobody who asks for that has it in a zone.
+
+        Where several have it, each in another zone, the best claim decides as it does of one name.
+        """
+        apex = _label_zone(label)
+        inside = [(origin, apex[:-1] + origin) for origin in self._scheme.zones]
+        claimed = [(place, claims) for place in inside if (claims := self._claims.at(*place))]
+        had = [(place, claims, winner(claims)) for place, claims in claimed]
+        mine = [each for each in had if each[2] in self._labels.get(label, ())]
+        if not mine:
+            return _NOTHING
+        place, claims, holder = min(mine, key=lambda each: (min(map(strength, each[1][each[2]])), each[2], each[0]))
+        said = wanted_by_label(label.encode(), claims[holder], self._note(place) or "")
+        return _joined(apex_of(apex, self._snapshot), said) if said.records else _NOTHING
 
     def _label_at(self, zone: bytes, owner: bytes) -> str:
         """The label of a name directly below its zone; empty where that is no name of one label here."""

@@ -27,6 +27,8 @@ from suite.nameserver.reverse import ReverseZones
 MAX_TXT = 255
 BELOW = ", below whose name it stands"
 """Why a name belongs to a Service that did not ask for it."""
+OTHERS_ZONES = frozenset({"arpa", "com", "edu", "gov", "int", "invalid", "local", "mil", "net", "onion", "org"})
+"""Zones of others that everybody asks for (RFC 6761, RFC 6762, RFC 7686): no name of one label hides what is in them."""
 _NEVER_AT_APEX = frozenset({rrtype.CNAME, rrtype.DNAME, rrtype.NS, rrtype.SOA})
 """What the name of a one-name zone may have elsewhere, but not as a zone (RFC 1034 section 3.6.2)."""
 
@@ -180,14 +182,31 @@ def is_published(service: Service) -> bool:
 
 def single_labels(service: Service) -> list[str]:
     """Names the Service asks for that have one label: each is also a zone of its own, for clients without a search list."""
-    return [text for text in service.wished_names if text and "." not in text.rstrip(".")]
+    return [text for text in service.wished_names if _may_stand_alone(text.rstrip("."))]
 
 
 def single_aliases(host: StaticHost, scheme: Scheme) -> list[str]:
     """Aliases of one label: written so, or directly in the first zone, where the configuration puts a bare name."""
-    first = "." + name.to_text(scheme.zones[0])
-    inside = [text.lower().removesuffix(first).rstrip(".") for text in host.aliases]
-    return [text for text in inside if text and "." not in text]
+    inside = [_inside_first(text, scheme) for text in host.aliases]
+    return [text for text in inside if _may_stand_alone(text)]
+
+
+def _inside_first(text: str, scheme: Scheme) -> str:
+    """A name as people write it, without the first zone at its end."""
+    return text.lower().removesuffix("." + name.to_text(scheme.zones[0])).rstrip(".")
+
+
+def _may_stand_alone(text: str) -> bool:
+    """Whether a wish makes a zone of one label that is nobody else's."""
+    return bool(text) and "." not in text and text.lower() not in OTHERS_ZONES
+
+
+def _never_alone(label: str, owner: bytes) -> tuple[Refusal, ...]:
+    """Why a wish of one label does not answer without its zone, when that is a zone of others."""
+    if label not in OTHERS_ZONES:
+        return ()
+    why = f"{label}. is a zone of others, so it answers as {name.to_text(owner)} alone"
+    return (Refusal(Reason.NAME_NOT_GRANTED, why),)
 
 
 def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Wanted:
@@ -199,7 +218,7 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
     why = "" if addresses else _why_nothing_followed(host.service, snapshot)
     records: list[Record] = []
     notes: list[Note] = []
-    refusals = []
+    refusals: list[Refusal] = []
     for text in dict.fromkeys(
         (host.name, *host.aliases)
     ):  # its own name of one label may be an alias: then that is a zone
@@ -208,6 +227,7 @@ def wanted_by_host(host: StaticHost, snapshot: Snapshot, scheme: Scheme) -> Want
         except DomainNameError as error:
             refusals.append(Refusal(Reason.NAME_NOT_GRANTED, str(error)))
             continue
+        refusals += _never_alone(_inside_first(text, scheme), owner) if text in host.aliases else ()
         is_leased = host.service is not None
         records += _addresses(zone, owner, ttl, addresses, Rank.CONFIGURED, is_leased=is_leased)
         if why:
@@ -332,6 +352,7 @@ def _hostnames(
         rank = _rank(place, owner, service.ref.namespace, scheme)
         if rank is not None:
             granted.append((place, owner, rank, service.asks_since(text)))
+            refused += _never_alone(text.rstrip(".").lower(), owner)
         else:
             refused.append(
                 Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {service.ref} claim {text!r}")

@@ -6,7 +6,7 @@ import pytest
 from rpds import HashTrieMap
 from zone_worlds import NOW, load_balancer, records, snapshot_of
 
-from suite.dns import name
+from suite.dns import name, rrtype
 from suite.model.address import parse_address
 from suite.model.configuration import NameGrant, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
@@ -184,6 +184,53 @@ def test_a_name_without_a_grant_is_refused_but_one_below_the_own_namespace_is_no
     assert planner.plan(snapshot).refused[service.ref][0].reason is Reason.NAME_NOT_GRANTED
     assert "www.shop.service. A 10.0.42.5" in records(snapshot)
     assert not [line for line in records(snapshot) if line.startswith("www.service.")]
+
+
+def test_a_wish_that_is_not_granted_makes_no_zone_of_one_name_either() -> None:
+    web = load_balancer("web", hostnames=("notgranted", "absolute.", "taken"))
+    taken = StaticRecord("taken", "A", "192.0.2.1")
+    snapshot = snapshot_of(web, leases={"web": "10.0.42.5"}, claims=(NameGrant(("taken",), ("*",)),), records=(taken,))
+    planner = ZonePlanner()
+
+    assert len(planner.plan(snapshot).refused[web.ref]) == 3
+    assert set(planner.zones) == {b"\x07service\0", name.from_text("42.0.10.in-addr.arpa.")}
+
+
+def test_a_zone_of_one_name_comes_and_goes_with_the_name_inside() -> None:
+    planner = ZonePlanner()
+    first, second = (load_balancer(each, hostnames=("board",), claimed=(("board", n),)) for n, each in enumerate("ab"))
+    both = snapshot_of(first, second, leases={"a": "10.0.42.1", "b": "10.0.42.2"})
+    seen = []
+    for gone in ((), (first.ref,), (first.ref, second.ref)):
+        left = replace(both, services=HashTrieMap({each.ref: each for each in (first, second) if each.ref not in gone}))
+        planner.plan(left, (first.ref, second.ref))
+        seen.append(
+            [
+                rrset.rdatas
+                for zone in planner.zones.values()
+                if zone.origin == b"\x05board\0"
+                for rrset in zone.rrsets()
+                if rrset.rtype == rrtype.A
+            ]
+        )
+
+    assert seen == [[(bytes((10, 0, 42, 1)),)], [(bytes((10, 0, 42, 2)),)], []]
+
+
+@pytest.mark.parametrize("text", ["arpa", "Com", "local"])
+def test_a_name_of_one_label_that_is_a_zone_of_others_answers_inside_the_zone_alone(text: str) -> None:
+    web, host = (
+        load_balancer("web", hostnames=(text,)),
+        StaticHost("nas", (parse_address("192.0.2.9"),), aliases=(text,)),
+    )
+    why = f"{text.lower()}. is a zone of others, so it answers as {text}.service. alone"
+    planner = ZonePlanner()
+    plans = [planner.plan(each) for each in (snapshot_of(web, leases={"web": "10.0.42.5"}), snapshot_of(hosts=(host,)))]
+
+    assert plans[0].refused == {web.ref: (Refusal(Reason.NAME_NOT_GRANTED, why),)}
+    assert plans[1].static == {"static host nas": (Refusal(Reason.NAME_NOT_GRANTED, why),)}
+    assert name.from_text(f"{text}.").lower() not in planner.zones
+    assert any(line.startswith(f"{text}.service. A ") for line in records(planner.snapshot))
 
 
 def test_an_alias_that_the_configuration_put_into_the_first_zone_is_a_zone_of_its_own_too() -> None:
