@@ -20,3 +20,11 @@ def without_collector() -> Iterator[None]:
             gc.freeze()  # and unfreeze: all of it counts as old, without a walk over it
             gc.unfreeze()
             gc.enable()
+
+
+def keep_for_good() -> None:
+    """Let the collector walk no more over what there is now: it takes 60 ms for 5,000 Services, in which nothing else is done.
+
+    For once, when a program has taken in what it goes on from; cycles that are garbage by then stay for ever.
+    """
+    gc.freeze()

@@ -5,6 +5,7 @@ newest is the file's own time, which costs no write of its content.
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,8 @@ from suite.store.remote.reader import Known, read
 
 NAME = "snapshot.last"
 UNKNOWN_AGE = float("inf")
+PIECE, REST = 32, 0.001
+"""Lines that are made at a stretch, and the seconds of rest after them."""
 _CHECKSUM = b'["sha256",[],"'
 
 
@@ -66,11 +69,19 @@ def recall(path: Path, now: float) -> tuple[Known, float]:
 def _content(known: Known) -> Iterator[bytes]:
     """Everything but the checksum; written twice rather than held in memory."""
     snapshot = known.snapshot
-    number = lines.digest_text(lines.total(map(lines.weight, lines.base_lines(snapshot))))
+    number = lines.digest_text(lines.total(map(lines.weight, _at_ease(lines.base_lines(snapshot)))))
     header = Header(
         "base", snapshot.epoch, snapshot.revision, snapshot.at, number, lines.FORMAT, __version__, ahead=known.ahead
     )
-    yield from whole(header, lines.base_lines(snapshot), known.secrets)
+    yield from whole(header, _at_ease(lines.base_lines(snapshot)), known.secrets)
+
+
+def _at_ease(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same with a rest now and then, for others in this process have something to answer meanwhile."""
+    for number, text in enumerate(texts):
+        if number % PIECE == 0:
+            time.sleep(REST)
+        yield text
 
 
 def _checked(content: Iterable[bytes]) -> Iterator[bytes]:
