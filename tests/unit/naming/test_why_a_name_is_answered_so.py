@@ -41,6 +41,17 @@ def test_who_lost_a_name_is_told_and_since_when_each_asked() -> None:
     ]
 
 
+def test_a_static_record_at_the_name_of_a_zone_has_it_beside_the_zone() -> None:
+    found = told(snapshot_of(records=(StaticRecord("service.", "MX", "10 mail.lan."),)), "service.")
+
+    assert found[1:] == [
+        ("holder", "zone service., by its canonical name"),
+        ("holder", "static record service, as an operator wrote it"),
+        ("row", "dns.zones of the configuration"),
+        ("row", "dns.records of the configuration"),
+    ]
+
+
 def test_who_asked_for_a_name_below_that_of_a_service_is_told() -> None:
     thief = load_balancer("evil/thief", hostnames=("login.coffee.default",))
     found = told(snapshot_of(load_balancer("coffee"), thief), "login.coffee.default.service.")
