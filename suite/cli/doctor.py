@@ -46,7 +46,7 @@ COLUMNS = ("check", "severity", "text", "fix")
 )
 @click.option(
     "--forwarder-kind",
-    type=click.Choice(["dnsmasq", "unbound", "bind", "knot-resolver", "pdns-recursor", "dnsdist"]),
+    type=click.Choice(["dnsmasq", "unbound", "bind", "knot-resolver", "pdns-recursor", "dnsdist", "smartdns"]),
     help="What it is, where it does not say so itself.",
 )
 @format_option
@@ -84,7 +84,7 @@ def command(
         for each in findings:
             click.echo(f"{paint(f'{each.severity.value:<7}')}  {each.check:<13}  {each.text}")
             if each.fix and each.severity is not Severity.OK:
-                click.echo(f"{'':<24}fix: {each.fix}")
+                click.echo("\n".join(f"{'':<24}{line}" for line in f"fix: {each.fix}".split("\n")))
     else:
         show(findings, COLUMNS, output)
     worst = {finding.severity for finding in findings}

@@ -10,7 +10,7 @@ A forwarder can lose our good answers in five ways, and each looks the same to w
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suite.cli.finding import Finding, Severity
 from suite.cli.forwarder_lines import Cure, Place, Product, line_for
@@ -19,6 +19,15 @@ from suite.model.configuration import Listen
 PAGE = "docs/forwarders.md has the lines"
 _BOGUS = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 11, 12})
 """Extended errors of validators (RFC 8914 section 4)."""
+
+_REBINDING = {
+    (Product.BIND, "SERVFAIL"): ": rebind protection (deny-answer-addresses)",
+    (Product.KNOT_RESOLVER, "REFUSED"): ": rebind protection (module rebinding)",
+}
+"""Those that refuse the whole answer where others take the address out."""
+
+_NOTHING_BUILT_IN = frozenset({Product.DNSDIST, Product.SMARTDNS})
+"""Those without zones of their own, whose denials come from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ class Remark:
 
     text: str
     fix: str
+    """Several lines where it takes several."""
 
 
 def check_forwarders(facts: NameFacts) -> Iterable[Finding]:
@@ -143,8 +153,7 @@ def _about_address(heard: Heard, subject: Subject) -> Iterable[Remark]:
         yield Remark(f"{text}: a cached answer, or a record of its own", _line(heard, subject, Cure.FLUSH))
     else:
         text = f"{heard.place} answers {said.rcode or 'nothing'} for {name}, although zone {subject.zone} comes through"
-        if heard.product is Product.BIND and said.rcode == "SERVFAIL":
-            text += ": rebind protection (deny-answer-addresses)"
+        text += _REBINDING.get((heard.product, said.rcode), "")
         yield Remark(text, _line(heard, subject, Cure.REBIND))
 
 
@@ -154,11 +163,13 @@ def _about_pointer(heard: Heard, subject: Subject) -> Iterable[Remark]:
         return
     if _comes_from_us(heard.pointer_unchecked):
         text = f"{heard.place} validates the reverse zone {subject.reverse_zone} away ({said.rcode or 'no answer'})"
-    elif said.rcode == "NXDOMAIN" and said.denied_by == subject.reverse_zone:
+        yield Remark(text, _line(heard, replace(subject, zone=subject.reverse_zone), Cure.INSECURE))
+        return
+    if said.rcode == "NXDOMAIN" and said.denied_by == subject.reverse_zone:
         text = f"{heard.place} remembers that {subject.addresses[0]} has no name; it has one now"
         yield Remark(text, f"in {said.lasts} s it asks again by itself")
         return
-    elif said.rcode == "NXDOMAIN":
+    if said.rcode == "NXDOMAIN" and heard.product not in _NOTHING_BUILT_IN:
         text = (
             f"{heard.place} answers for {subject.addresses[0]} itself, with an empty built-in reverse zone (RFC 6303)"
         )

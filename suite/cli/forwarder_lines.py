@@ -20,6 +20,7 @@ class Product(StrEnum):
     KNOT_RESOLVER = "knot-resolver"
     PDNS_RECURSOR = "pdns-recursor"
     DNSDIST = "dnsdist"
+    SMARTDNS = "smartdns"
     UNKNOWN = "unknown"
 
 
@@ -57,10 +58,20 @@ NAMES = {
 _PORT = {Product.DNSMASQ: "#", Product.UNBOUND: "@", Product.BIND: " port ", Product.KNOT_RESOLVER: "@"}
 """What stands before a port that is not 53; a colon elsewhere."""
 
+_UNBOUND_ZONE = 'stub-zone: name: "{zone}" stub-addr: {server}'
 _BIND_ZONE = 'zone "{zone}" {{ type forward; forward only; forwarders {{ {server}; }}; }};'
-_PDNS_ZONE = "forward-zones={zone}={server}"
-_KRESD_ZONE = "policy.add(policy.suffix(policy.STUB('{server}'), policy.todnames({{'{zone}.'}})))"
-_DNSDIST_ZONE = 'newServer({{address="{server}", pool="suite"}}); addAction("{zone}.", PoolAction("suite"))'
+_PDNS_ZONE = "forward-zones={zone}={server}  # += where such a line stands above"
+_PDNS_ZONE_MORE = "forward-zones+={zone}={server}  # = where none stands above"
+_KRESD_ZONE = """\
+ours = policy.todnames({{'{zone}.'}})  -- these lines above other policies
+policy.add(policy.suffix(policy.FLAGS({{'NO_CACHE'}}), ours))
+policy.add(policy.suffix(policy.STUB({{'{server}'}}), ours))"""
+_DNSDIST_ZONE = """\
+newServer({{address="{server}", pool="suite", checkName="{zone}.", checkType="SOA"}})
+addAction("{zone}.", PoolAction("suite"))"""
+_SMARTDNS_ZONE = """\
+server {server} -group suite -exclude-default-group
+domain-rules /{zone}/ -nameserver suite -speed-check-mode none"""
 
 LINES: dict[tuple[Product, Cure], str] = {
     (Product.DNSMASQ, Cure.FORWARD): "server=/{zone}/{server}",
@@ -68,27 +79,27 @@ LINES: dict[tuple[Product, Cure], str] = {
     (Product.DNSMASQ, Cure.INSECURE): "server=/{zone}/{server}",
     (Product.DNSMASQ, Cure.REVERSE): "server=/{zone}/{server}",
     (Product.DNSMASQ, Cure.FLUSH): "killall -HUP dnsmasq",
-    (Product.UNBOUND, Cure.FORWARD): 'stub-zone: {{ name: "{zone}" stub-addr: {server} }}',
-    (Product.UNBOUND, Cure.REBIND): 'private-domain: "{zone}"',
-    (Product.UNBOUND, Cure.INSECURE): 'domain-insecure: "{zone}"',
+    (Product.UNBOUND, Cure.FORWARD): _UNBOUND_ZONE,
+    (Product.UNBOUND, Cure.REBIND): 'server: private-domain: "{zone}"',
+    (Product.UNBOUND, Cure.INSECURE): 'server: domain-insecure: "{zone}"',
     (
         Product.UNBOUND,
         Cure.REVERSE,
-    ): 'local-zone: "{zone}." transparent, domain-insecure: "{zone}", stub-zone: {{ name: "{zone}" stub-addr: {server} }}',
+    ): f'server: local-zone: "{{zone}}." transparent domain-insecure: "{{zone}}"\n{_UNBOUND_ZONE}',
     (Product.UNBOUND, Cure.FLUSH): "unbound-control flush_zone {zone}",
     (Product.BIND, Cure.FORWARD): _BIND_ZONE,
-    (Product.BIND, Cure.REBIND): 'deny-answer-addresses {{ ...; }} except-from {{ "{zone}"; }};',
-    (Product.BIND, Cure.INSECURE): 'validate-except {{ "{zone}"; }};',
-    (Product.BIND, Cure.REVERSE): f'disable-empty-zone "{{empty}}"; {_BIND_ZONE}',
+    (Product.BIND, Cure.REBIND): 'in options, behind deny-answer-addresses {{ ... }}: except-from {{ "{zone}"; }}',
+    (Product.BIND, Cure.INSECURE): 'in options: validate-except {{ "{zone}"; }};',
+    (Product.BIND, Cure.REVERSE): f'in options: disable-empty-zone "{{empty}}";\nbeside them: {_BIND_ZONE}',
     (Product.BIND, Cure.FLUSH): "rndc flushtree {zone}",
     (Product.KNOT_RESOLVER, Cure.FORWARD): _KRESD_ZONE,
-    (Product.KNOT_RESOLVER, Cure.REBIND): "modules.unload('rebinding')",
-    (Product.KNOT_RESOLVER, Cure.INSECURE): "trust_anchors.set_insecure({{'{zone}.'}})",
+    (Product.KNOT_RESOLVER, Cure.REBIND): "modules.unload('rebinding')  -- the module knows no exceptions",
+    (Product.KNOT_RESOLVER, Cure.INSECURE): _KRESD_ZONE,
     (Product.KNOT_RESOLVER, Cure.REVERSE): _KRESD_ZONE,
     (Product.KNOT_RESOLVER, Cure.FLUSH): "cache.clear('{zone}.')",
     (Product.PDNS_RECURSOR, Cure.FORWARD): _PDNS_ZONE,
-    (Product.PDNS_RECURSOR, Cure.INSECURE): "rec_control add-nta {zone}",
-    (Product.PDNS_RECURSOR, Cure.REVERSE): f"serve-rfc1918=no, {_PDNS_ZONE}",
+    (Product.PDNS_RECURSOR, Cure.INSECURE): 'in the file of lua-config-file: addNTA("{zone}", "the suite")',
+    (Product.PDNS_RECURSOR, Cure.REVERSE): _PDNS_ZONE_MORE,
     (Product.PDNS_RECURSOR, Cure.FLUSH): "rec_control wipe-cache {zone}$",
     (Product.DNSDIST, Cure.FORWARD): _DNSDIST_ZONE,
     (Product.DNSDIST, Cure.REVERSE): _DNSDIST_ZONE,
@@ -96,8 +107,14 @@ LINES: dict[tuple[Product, Cure], str] = {
         Product.DNSDIST,
         Cure.FLUSH,
     ): 'getPool("suite"):getCache():expungeByName(newDNSName("{zone}."), DNSQType.ANY, true)',
+    (Product.SMARTDNS, Cure.FORWARD): _SMARTDNS_ZONE,
+    (Product.SMARTDNS, Cure.REBIND): "without ignore-ip and blacklist-ip for this address, which know no exceptions",
+    (Product.SMARTDNS, Cure.REVERSE): _SMARTDNS_ZONE,
+    (Product.SMARTDNS, Cure.FLUSH): "cache-size 0",
 }
-"""The line for each product and cure; doubled braces are the product's own."""
+"""The line for each product and cure, or the lines, as they may be added; doubled braces are the product's own.
+
+A forwarder that cannot have a fault has no line against it: dnsdist and SmartDNS do not validate, PowerDNS Recursor and dnsdist let every address through."""
 
 
 def product_of(version: str) -> Product:

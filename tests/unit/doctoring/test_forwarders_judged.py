@@ -53,32 +53,32 @@ def test_nobody_is_judged_where_nothing_has_a_name():
         pytest.param(
             {"soa": NOT_THERE, "soa_unchecked": NOT_THERE},
             "192.168.1.1:53 does not forward zone service to 192.168.1.53:53 (NXDOMAIN)",
-            'unbound: stub-zone: { name: "service" stub-addr: 192.168.1.53 }',
+            'unbound: stub-zone: name: "service" stub-addr: 192.168.1.53',
             id="not-forwarded",
         ),
         pytest.param(
             {"soa": Said("SERVFAIL", errors=(9,))},
             "192.168.1.1:53 validates, and the signed root proves that zone service does not exist (SERVFAIL)",
-            'unbound: domain-insecure: "service"',
+            'unbound: server: domain-insecure: "service"',
             id="validated-away",
         ),
         pytest.param(
             {"soa": replace(NOT_THERE, is_authentic=True), "soa_unchecked": replace(NOT_THERE, is_authentic=True)},
             "192.168.1.1:53 validates, and the signed root proves that zone service does not exist (NXDOMAIN)",
-            'unbound: domain-insecure: "service"',
+            'unbound: server: domain-insecure: "service"',
             id="denied-by-the-root",
         ),
         pytest.param(
             {"soa": Said(), "soa_unchecked": Said(), "address": Said(), "pointer": Said()},
             "192.168.1.1:53 does not answer for zone service",
             "does it forward to 192.168.1.53:53, and may it reach that? "
-            'unbound: stub-zone: { name: "service" stub-addr: 192.168.1.53 }',
+            'unbound: stub-zone: name: "service" stub-addr: 192.168.1.53',
             id="silent",
         ),
         pytest.param(
             {"address": Said("NOERROR")},
             "192.168.1.1:53 takes the address out of the answer for coffee.default.service: rebind protection",
-            'unbound: private-domain: "service"',
+            'unbound: server: private-domain: "service"',
             id="rebind",
         ),
         pytest.param(
@@ -96,9 +96,29 @@ def test_nobody_is_judged_where_nothing_has_a_name():
         pytest.param(
             {"pointer": Said("NXDOMAIN", denied_by="10.in-addr.arpa.")},
             "192.168.1.1:53 answers for 10.0.42.1 itself, with an empty built-in reverse zone (RFC 6303)",
-            'unbound: local-zone: "42.0.10.in-addr.arpa." transparent, domain-insecure: "42.0.10.in-addr.arpa", '
-            'stub-zone: { name: "42.0.10.in-addr.arpa" stub-addr: 192.168.1.53 }',
+            'unbound: server: local-zone: "42.0.10.in-addr.arpa." transparent domain-insecure: "42.0.10.in-addr.arpa"\n'
+            'stub-zone: name: "42.0.10.in-addr.arpa" stub-addr: 192.168.1.53',
             id="built-in-reverse-zone",
+        ),
+        pytest.param(
+            {"pointer": Said("SERVFAIL"), "pointer_unchecked": POINTER},
+            "192.168.1.1:53 validates the reverse zone 42.0.10.in-addr.arpa. away (SERVFAIL)",
+            'unbound: server: domain-insecure: "42.0.10.in-addr.arpa"',
+            id="reverse-zone-validated-away",
+        ),
+        pytest.param(
+            {"product": Product.KNOT_RESOLVER, "address": Said("REFUSED")},
+            "192.168.1.1:53 answers REFUSED for coffee.default.service, although zone service. comes through: "
+            "rebind protection (module rebinding)",
+            "knot-resolver: modules.unload('rebinding')  -- the module knows no exceptions",
+            id="rebind-refused",
+        ),
+        pytest.param(
+            {"product": Product.SMARTDNS, "pointer": Said("NXDOMAIN", denied_by="1.42.0.10.in-addr.arpa.", lasts=60)},
+            "192.168.1.1:53 does not forward the reverse zone 42.0.10.in-addr.arpa. (NXDOMAIN)",
+            "smartdns: server 192.168.1.53 -group suite -exclude-default-group\n"
+            "domain-rules /42.0.10.in-addr.arpa/ -nameserver suite -speed-check-mode none",
+            id="denied-where-nothing-is-built-in",
         ),
         pytest.param(
             {"pointer": Said("NXDOMAIN", denied_by="42.0.10.in-addr.arpa.", lasts=3)},
@@ -150,9 +170,9 @@ def test_a_product_is_known_by_its_version(version, product):
     ("product", "line"),
     [
         (Product.DNSMASQ, "server=/service/192.168.1.53#1053"),
-        (Product.UNBOUND, 'stub-zone: { name: "service" stub-addr: 192.168.1.53@1053 }'),
+        (Product.UNBOUND, 'stub-zone: name: "service" stub-addr: 192.168.1.53@1053'),
         (Product.BIND, 'zone "service" { type forward; forward only; forwarders { 192.168.1.53 port 1053; }; };'),
-        (Product.PDNS_RECURSOR, "forward-zones=service=192.168.1.53:1053"),
+        (Product.PDNS_RECURSOR, "forward-zones=service=192.168.1.53:1053  # += where such a line stands above"),
     ],
 )
 def test_each_product_writes_a_port_its_own_way(product, line):
@@ -172,7 +192,7 @@ def test_each_product_writes_a_port_its_own_way(product, line):
 def test_the_built_in_zone_of_bind_is_the_one_that_hides_ours(reverse_zone, built_in):
     line = line_for(Product.BIND, Cure.REVERSE, Place("service", SUITE, reverse_zone))
 
-    assert line.startswith(f'disable-empty-zone "{built_in}"; zone "{reverse_zone}"')
+    assert line.startswith(f'in options: disable-empty-zone "{built_in}";\nbeside them: zone "{reverse_zone}"')
 
 
 def test_the_resolvers_of_a_machine_are_read_as_they_stand():
