@@ -250,7 +250,9 @@ def check_layer2(facts: Facts) -> Iterable[Finding]:
 
 
 def check_ports(facts: Facts) -> Iterable[Finding]:
-    """The places where DNS is to listen are free and may be bound."""
+    """The places where DNS is to listen are free and may be bound, where this machine is one that answers."""
+    if not facts.has_role("nameserver"):
+        return
     for listen in facts.configuration.dns.listen:
         if listen.port < facts.unprivileged_port and not facts.capabilities >> CAP_NET_BIND_SERVICE & 1:
             fix = "give the service CAP_NET_BIND_SERVICE, or listen on a port above 1023"

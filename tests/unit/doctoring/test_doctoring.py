@@ -161,6 +161,23 @@ def test_a_low_port_needs_a_privilege():
 
 
 @pytest.mark.parametrize(
+    ("configured", "running", "is_missed"),
+    [
+        pytest.param(("controller", "web"), (), False, id="the-configuration-has-no-nameserver"),
+        pytest.param(("controller", "nameserver"), ("controller", "web"), False, id="the-running-suite-has-none"),
+        pytest.param(("controller", "web"), ("nameserver",), True, id="the-running-suite-has-one"),
+    ],
+)
+def test_ports_for_names_are_looked_at_only_where_a_nameserver_runs(configured, running, is_missed):
+    dns = DnsSettings(listen=(Listen(ip_address("10.0.0.1"), 53),))
+    configuration = replace(CONFIGURATION, dns=dns, roles=configured)
+
+    assert [check for check, *_ in trouble(configuration=configuration, running=frozenset(running))] == [
+        "ports"
+    ] * is_missed
+
+
+@pytest.mark.parametrize(
     ("ours", "theirs", "clashes"),
     [
         pytest.param("127.0.0.1", "127.0.0.1", True, id="same"),
