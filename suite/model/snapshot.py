@@ -63,11 +63,11 @@ class Snapshot:
     def leased(self, ref: ServiceRef) -> list[Address]:
         """The addresses of a Service's bound leases, IPv4 first; costs less than :meth:`bound` at a start."""
         held: Address | list[Address] | tuple[Lease, ...] | None = standing(self.holdings, ref)
-        if held is None:
-            return []
         if isinstance(held, tuple):
             return [lease.address for lease in self.bound(ref)]
-        return sorted(held, key=_family) if isinstance(held, list) else [held]
+        if isinstance(held, list):
+            return sorted(held, key=_family)
+        return [] if held is None else [held]
 
     def is_drained(self, node: str) -> bool:
         """Whether a node is to announce nothing.

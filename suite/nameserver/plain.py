@@ -25,7 +25,8 @@ def placing(
     """
     leased, add, ttl, zone = snapshot.leased, claims.add_folded, scheme.ttl, scheme.zones[0]
     alone = {family: nodes.head(rtype, ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
-    heads = {families: nodes.service_head(ttl, size) for families, size in _SIZES.items()}
+    heads = {4: nodes.service_head(ttl, 4), 6: nodes.service_head(ttl, 16)}
+    both = nodes.service_head(ttl, 20)
     pointer = nodes.head(rrtype.PTR, ttl, leased=True)
     find = scheme.reverse.find if scheme.configuration.dns.reverse else lambda _: None
 
@@ -35,23 +36,19 @@ def placing(
         canonical = plain_name(ref, zone) if addresses else b""
         if not canonical or size + len(canonical) > name.MAX_NAME:
             return False
-        if len(addresses) == 1 and not ports:
-            head = alone[addresses[0].version]
+        if len(addresses) == 1:  # as nearly always, so in few steps
+            asked = (heads if ports else alone)[addresses[0].version] + addresses[0].packed
+        elif [each.version for each in addresses] == [4, 6]:
+            asked = both + addresses[0].packed + addresses[1].packed
         else:
-            head = heads.get(tuple(each.version for each in addresses), b"")
-        if not head:
             return False
-        add(zone, canonical, head + b"".join(each.packed for each in addresses) + below)
+        add(zone, canonical, asked + below)
         for address in addresses:
             if (reverse := find(address)) is not None:
                 add(reverse.origin, reverse.owner(address), pointer + canonical)
         return True
 
     return place
-
-
-_SIZES: dict[tuple[int, ...], int] = {(4,): 4, (6,): 16, (4, 6): 20}
-"""Octets of addresses by their families."""
 
 
 @lru_cache(4096)

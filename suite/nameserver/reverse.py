@@ -13,6 +13,7 @@ from suite.model.pool import Pool
 from suite.model.reverse import is_classless, reverse_networks, reverse_origin
 
 _OCTETS = tuple(name.from_labels([str(octet).encode()])[:-1] for octet in range(256))
+_BITS = {4: 32, 6: 128}
 _NIBBLES = tuple(b"\x01%x\x01%x" % (octet & 0xF, octet >> 4) for octet in range(256))
 
 
@@ -62,10 +63,10 @@ class ReverseZones:
 
     def find(self, address: Address) -> ReverseZone | None:
         """The zone of ``address``; None when no pool holds it."""
-        number = int(address)
-        for length in self._lengths[address.version]:
-            drop = address.max_prefixlen - length
-            zone = self._by_prefix.get((address.version, length, number >> drop << drop))
+        number, family = int(address), address.version
+        for length in self._lengths[family]:
+            drop = _BITS[family] - length
+            zone = self._by_prefix.get((family, length, number >> drop << drop))
             if zone is not None:
                 return zone
         return None
