@@ -110,7 +110,7 @@ def changes(folder: Path, options: argparse.Namespace) -> None:
         end(list(servers.values()))
     changing, calm, nsd = (shown(found[name]) for name in ("changing", "calm", "nsd"))
     text = f"p99 {changing} at {CALM:,}/s with 50 changes a second, {calm} without, NSD {nsd}"
-    say("changes", text, "2 ms", is_met=min(found["changing"]) < 2)
+    say("changes", text, "2 ms, the median", is_met=statistics.median(found["changing"]) < 2)
 
 
 def odd(folder: Path, options: argparse.Namespace) -> None:
