@@ -1,4 +1,4 @@
-"""Asking the database for the serials of what is about to be served (``versions`` says why).
+"""Asking the database, or the controller that has it, for the serials of what is about to be served (``versions`` says why).
 
 A database that does not answer stops nothing: then the serial is the revision, as where there are no secondaries, and the
 version is asked for when the zone changes next.

@@ -238,6 +238,23 @@ def test_it_serves_an_address_beside_the_socket(serving):
         assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_no_answer_waits_for_an_acknowledgement_of_its_first_half():
+    async def accepted():
+        ready = asyncio.get_running_loop().create_future()
+        with open_tcp(Listen(ip_address("127.0.0.1"), 0)) as listener:
+            server = await asyncio.start_server(lambda _, writer: ready.set_result(writer), sock=listener)
+            async with server:
+                _, client = await asyncio.open_connection(*listener.getsockname())
+                writer = await ready
+                option = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                for each in (client, writer):
+                    each.close()
+                    await each.wait_closed()
+        return option
+
+    assert asyncio.run(accepted()) != 0
+
+
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: suite\r\n\r\nGET /"]
 )

@@ -1,8 +1,7 @@
-"""Which content each serial of a zone stood for, kept on the disk of a nameserver that has no database to ask.
+"""Which content each serial of a zone stood for, kept on the disk of a nameserver that has no database of its own.
 
 It does what ``store.zone_versions`` does, in a file beside the last good snapshot: after a restart equal content keeps its
-serial, other content gets one that this server never served, and secondaries go on by the differences.  Serials are
-revisions of the controller's database, so servers of one controller agree as far as they saw the same revisions.
+serial, other content gets one that this server never served, and secondaries go on by the differences.
 
 The file is one line per version, written before the version is served; a line that was cut off by a power failure is
 skipped.  ``asked_versions`` keeps here what the controller gave, and asks here while it is away.  Only what changes a zone that may be transferred writes one.
