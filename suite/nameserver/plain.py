@@ -23,6 +23,7 @@ def placing(
 
     It can where the Service has one address, or one of each family, and makes names that need no look at their letters.
     """
+    is_sole = not scheme.pool_zones and not any(name.is_below(each, scheme.zones[0]) for each in scheme.zones[1:])
     leased, add, ttl, zone = snapshot.leased, claims.add_folded, scheme.ttl, scheme.zones[0]
     alone = {family: nodes.head(rtype, ttl, leased=True) for family, rtype in _ADDRESS_TYPES.items()}
     heads = {4: nodes.service_head(ttl, 4), 6: nodes.service_head(ttl, 16)}
@@ -31,7 +32,7 @@ def placing(
     find = scheme.reverse.find if scheme.configuration.dns.reverse else lambda _: None
 
     def place(ref: ServiceRef, ports: tuple[NamedPort, ...]) -> bool:
-        addresses = [] if scheme.pool_zones else leased(ref)
+        addresses = leased(ref) if is_sole else []
         below, size = _below(ports)
         canonical = plain_name(ref, zone) if addresses else b""
         if not canonical or size + len(canonical) > name.MAX_NAME:

@@ -440,11 +440,12 @@ def scheme_of(configuration: Configuration) -> Scheme:
     every = tuple(dict.fromkeys((*zones, *pool_zones.values())))
     grants = configuration.dns.claims
 
-    def may_claim(inside: str, namespace: str) -> bool:
-        if inside in NEVER_GRANTED:
+    def may_claim(inside: Iterable[str], namespace: str) -> bool:
+        texts = list(inside)
+        if "" in texts or not NEVER_GRANTED.isdisjoint(texts):
             return False
         return any(
-            any(fnmatchcase(inside, pattern.lower()) for pattern in grant.names)
+            any(fnmatchcase(text, pattern.lower()) for pattern in grant.names for text in texts)
             and any(fnmatchcase(namespace, pattern) for pattern in grant.namespaces)
             for grant in grants
         )

@@ -81,8 +81,8 @@ class Scheme:
     """Forward zones, folded, the default one first."""
     pool_zones: dict[str, bytes]
     reverse: ReverseZones
-    may_claim: Callable[[str, str], bool]
-    """(name inside its zone, namespace) -> whether the configuration grants it."""
+    may_claim: Callable[[Iterable[str], str], bool]
+    """(the name inside each zone that it lies in, namespace) -> whether the configuration grants it."""
 
     @property
     def ttl(self) -> int:
@@ -93,6 +93,10 @@ class Scheme:
         """The zone of Services with addresses from this pool."""
         return self.pool_zones.get(pool, self.zones[0])
 
+    def above(self, owner: bytes) -> list[bytes]:
+        """The forward zones that a folded name lies in or is, the longest first: in that one it stands."""
+        return [each for each in name.ancestors(owner) if each in self.zones]
+
     def around(self, owner: bytes) -> bytes | None:
         """The nearest zone, forward or of a pool in reverse, that a folded name lies in or is; None where there is none."""
         reverse = self.reverse.origins if self.configuration.dns.reverse else ()
@@ -101,16 +105,17 @@ class Scheme:
     def place(self, text: str, zone: bytes) -> tuple[bytes, bytes]:
         """(zone, owner) of a name as people write it: inside one of our zones when it ends in one, else below ``zone``.
 
+        Where zones of ours lie below each other, a name stands in the longest that it lies in.
+
         Raises:
             DomainNameError: it is no name, or it is absolute and in no zone of ours.
         """
         owner = name.from_text(text.rstrip(".") + ".")
-        for origin in sorted(self.zones, key=len, reverse=True):
-            if owner != origin and name.is_below(owner.lower(), origin):
-                return origin, owner
-        if text.endswith("."):
-            raise DomainNameError(f"{text} is in none of the zones served here")
-        return zone, name.from_text(text, zone)
+        if self.above(owner.lower()) in ([], [owner.lower()]):
+            if text.endswith("."):
+                raise DomainNameError(f"{text} is in none of the zones served here")
+            owner = name.from_text(text, zone)
+        return self.above(owner.lower())[0], owner
 
 
 def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> Wanted:
@@ -118,11 +123,12 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
     if not is_published(service):
         return Wanted()
     leases = snapshot.bound(service.ref)
-    zone = scheme.zone_of(leases[0].pool if leases else service.pool)
+    below = scheme.zone_of(leases[0].pool if leases else service.pool)
     try:
-        canonical = name.from_labels([service.ref.name.encode(), service.ref.namespace.encode()])[:-1] + zone
+        canonical = name.from_labels([service.ref.name.encode(), service.ref.namespace.encode()])[:-1] + below
     except DomainNameError as error:
         return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"{service.ref} makes no name: {error}"),))
+    zone = scheme.above(canonical.lower())[0]
     ttl = scheme.ttl if service.ttl is None else service.ttl
     if service.type is ServiceType.EXTERNAL_NAME:
         return _external(service, zone, canonical, ttl)
@@ -141,7 +147,7 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         records += [_reason(zone, owner, ttl, why, Rank.CANONICAL) for owner in own]
         notes += [(zone, owner.lower(), why) for owner in own]
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
-    names, refusals = _hostnames(service, zone, scheme)
+    names, refusals = _hostnames(service, below, scheme)
     names, occupied = _free(names, service, snapshot, scheme)
     refusals += occupied
     for place, owner, rank, since in names:
@@ -169,8 +175,7 @@ def named_above(service: Service, snapshot: Snapshot, scheme: Scheme) -> set[Ser
     leases = snapshot.bound(service.ref)
     zone = scheme.zone_of(leases[0].pool if leases else service.pool)
     names, _ = _hostnames(service, zone, scheme)
-    above = {_above(place, owner) for place, owner, rank, _ in names if rank is Rank.GRANTED}
-    return {ref for ref in above if ref is not None}
+    return {ref for _, owner, rank, _ in names if rank is Rank.GRANTED for ref, _ in _above(owner, scheme)}
 
 
 def is_published(service: Service) -> bool:
@@ -247,7 +252,7 @@ def wanted_by_record(record: StaticRecord, scheme: Scheme) -> Wanted:
         zone, owner = (around, whole) if around is not None else scheme.place(record.name, scheme.zones[0])
         owner = zone if owner.lower() == zone else owner
         rtype = rrtype.type_from_text(record.type)
-        rdata = parse_rdata(rtype, record.value, zone if zone in scheme.zones else scheme.zones[0])
+        rdata = parse_rdata(rtype, record.value, around if around in scheme.zones else scheme.zones[0])
     except (DomainNameError, RdataError, ValueError) as error:
         return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"{record.name} {record.type}: {error}"),))
     ttl = scheme.ttl if record.ttl is None else record.ttl
@@ -349,7 +354,7 @@ def _hostnames(
         except DomainNameError as error:
             refused.append(Refusal(Reason.NAME_NOT_GRANTED, f"{text!r}: {error}"))
             continue
-        rank = _rank(place, owner, service.ref.namespace, scheme)
+        rank = _rank(owner, service.ref.namespace, scheme)
         if rank is not None:
             granted.append((place, owner, rank, service.asks_since(text)))
             refused += _never_alone(text.rstrip(".").lower(), owner)
@@ -369,7 +374,7 @@ def _routed(
             place, owner = scheme.place(asked.text, zone)
         except DomainNameError:
             continue
-        rank = _rank(place, owner, asked.namespace, scheme)
+        rank = _rank(owner, asked.namespace, scheme)
         if rank is not None:
             yield place, owner, rank, service.asks_since(asked.text)
         else:
@@ -384,23 +389,27 @@ def _free(
     free: list[tuple[bytes, bytes, Rank, int]] = []
     taken: list[Refusal] = []
     for each in names:
-        place, owner, rank, _ = each
-        above = _above(place, owner) if rank is Rank.GRANTED else None
-        if above is None or above == service.ref or not _is_named(above, place, snapshot, scheme):
+        _, owner, rank, _ = each
+        above = _above(owner, scheme) if rank is Rank.GRANTED else []
+        named = (ref for ref, zone in above if ref != service.ref and _is_named(ref, zone, snapshot, scheme))
+        holder = next(named, None)
+        if holder is None:
             free.append(each)
         else:
-            holder = f"service {above.namespace}/{above.name}"
-            taken.append(Refusal(Reason.NAME_TAKEN, f"{name.to_text(owner.lower())} belongs to {holder}{BELOW}"))
+            whose = f"service {holder.namespace}/{holder.name}{BELOW}"
+            taken.append(Refusal(Reason.NAME_TAKEN, f"{name.to_text(owner.lower())} belongs to {whose}"))
     return free, taken
 
 
-def _above(place: bytes, owner: bytes) -> ServiceRef | None:
-    """The Service with the canonical name above ``owner``, should there be one; None where no such name can stand above."""
-    labels = list(name.labels(owner.lower()[: len(owner) - len(place)] + name.ROOT))
-    if len(labels) < 3:
-        return None
-    first, namespace = (each.decode(errors="replace") for each in labels[-2:])
-    return ServiceRef(namespace, first)
+def _above(owner: bytes, scheme: Scheme) -> list[tuple[ServiceRef, bytes]]:
+    """The Services, each with its zone, that would have canonical names above ``owner``, should there be any."""
+    found: list[tuple[ServiceRef, bytes]] = []
+    for zone in scheme.above(owner.lower()):
+        labels = list(name.labels(owner.lower()[: len(owner) - len(zone)] + name.ROOT))
+        if len(labels) > 2:
+            first, namespace = (each.decode(errors="replace") for each in labels[-2:])
+            found.append((ServiceRef(namespace, first), zone))
+    return found
 
 
 def _is_named(ref: ServiceRef, zone: bytes, snapshot: Snapshot, scheme: Scheme) -> bool:
@@ -412,12 +421,15 @@ def _is_named(ref: ServiceRef, zone: bytes, snapshot: Snapshot, scheme: Scheme) 
     return scheme.zone_of(leases[0].pool if leases else service.pool) == zone
 
 
-def _rank(place: bytes, owner: bytes, namespace: str, scheme: Scheme) -> Rank | None:
-    """How good a claim from ``namespace`` is to a name; None where the configuration does not grant it."""
-    own = name.from_labels([namespace.encode()])[:-1].lower() + place
-    if owner.lower() != own and name.is_below(owner.lower(), own):
+def _rank(owner: bytes, namespace: str, scheme: Scheme) -> Rank | None:
+    """How good a claim from ``namespace`` is to a name; None where the configuration does not grant it.
+
+    It is judged by what stands before each zone of ours that it lies in: below each it may be a name that is never granted.
+    """
+    above, label = scheme.above(owner.lower()), name.from_labels([namespace.encode()])[:-1].lower()
+    if any(owner.lower() != label + zone and name.is_below(owner.lower(), label + zone) for zone in above):
         return Rank.OWN_NAMESPACE
-    inside = name.to_text(owner[: -len(place)] + name.ROOT).rstrip(".").lower()
+    inside = [name.to_text(owner[: -len(zone)] + name.ROOT).rstrip(".").lower() for zone in above]
     return Rank.GRANTED if scheme.may_claim(inside, namespace) else None
 
 

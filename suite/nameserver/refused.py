@@ -56,6 +56,8 @@ class Asking:
     def __init__(self) -> None:
         self._snapshot = Snapshot()
         self._configuration = Configuration()
+        self._inner: tuple[str, ...] = ()
+        """Zones that lie below others: a name in one of these may be a Service's own in another."""
         self._planner: ZonePlanner | None = None
         self._services: HashTrieMap[ServiceRef, Service] = HashTrieMap()
         self._asks: dict[ServiceRef, frozenset[ServiceRef]] = {}
@@ -68,8 +70,13 @@ class Asking:
         """What ``snapshot`` refuses; ``touched`` names the Services that differ from the last one, None for any."""
         before, self._snapshot = self._snapshot, snapshot
         is_anew = touched is None or snapshot.epoch != before.epoch
+        inner = self._inner
+        if snapshot.configuration is not before.configuration:
+            self._inner = _inner_of(snapshot.configuration)
+        is_anew = is_anew or inner != self._inner
         if touched is None or is_anew:
-            looked_at = self._look_at_all(before)
+            is_same = snapshot.services is before.services and inner == self._inner
+            looked_at = set() if is_same else self._look_at_all()
         else:
             looked_at = self._look_at(ref for ref in touched if self._matters(ref))
         if snapshot.configuration is not before.configuration:
@@ -98,10 +105,8 @@ class Asking:
         service = self._snapshot.services.get(ref)
         return service is not None and may_be_refused(service)
 
-    def _look_at_all(self, before: Snapshot) -> set[ServiceRef]:
+    def _look_at_all(self) -> set[ServiceRef]:
         """Begin anew with the Services there are; nodes that come and go change none."""
-        if self._snapshot.services is before.services:
-            return set()
         self._asks, self._asked, self._services = {}, {}, HashTrieMap()
         found = glances(self._snapshot.services)
         return self._look_at([ref for ref, seen in found if isinstance(seen, Service) and may_be_refused(seen)])
@@ -111,7 +116,7 @@ class Asking:
         looked_at: set[ServiceRef] = set()
         for ref in refs:
             service = self._snapshot.services.get(ref)
-            wanted = named_by(service) if service is not None and may_be_refused(service) else None
+            wanted = named_by(service, self._inner) if service is not None and may_be_refused(service) else None
             looked_at |= {ref, *(self._asks.get(ref, frozenset()) ^ (wanted or frozenset()))}
             self._note(ref, wanted)
         for ref in looked_at:
@@ -137,18 +142,25 @@ def may_be_refused(service: Service) -> bool:
     return is_published(service) and (bool(service.wished_names) or service.type is ServiceType.EXTERNAL_NAME)
 
 
-def named_by(service: Service) -> frozenset[ServiceRef]:
+def named_by(service: Service, inner: Iterable[str] = ()) -> frozenset[ServiceRef]:
     """The Services, whether there are any or not, whose own names stand in the names that this one asks for.
 
-    In whichever zone: any two labels side by side may be a Service's and its namespace's.
+    In whichever zone: any two labels side by side may be a Service's and its namespace's, with those of the zones ``inner``
+    of others.
     """
+    wished = [text.rstrip(".") for text in service.wished_names]
     found: set[ServiceRef] = set()
-    for text in service.wished_names:
+    for text in (*wished, *(f"{text}.{zone}" for text in wished for zone in inner)):
         try:
-            labels = [
-                each.decode(errors="replace") for each in name.labels(name.from_text(f"{text.rstrip('.')}.").lower())
-            ]
+            labels = [each.decode(errors="replace") for each in name.labels(name.from_text(f"{text}.").lower())]
         except DomainNameError:
             continue
         found.update(ServiceRef(second, first) for first, second in pairwise(labels))
     return frozenset(found)
+
+
+def _inner_of(configuration: Configuration) -> tuple[str, ...]:
+    """The zones that lie below others of the configuration, without a dot at the end."""
+    zones = dict.fromkeys((*configuration.dns.zones, *(pool.zone for pool in configuration.pools if pool.zone)))
+    texts = [text.rstrip(".").lower() for text in zones]
+    return tuple(inner for inner in texts if any(inner.endswith(f".{outer}") for outer in texts))

@@ -108,8 +108,12 @@ def advance(snapshot: Snapshot, step: object) -> tuple[Snapshot, ServiceRef]:
     return replace(snapshot, holdings=snapshot.holdings.update({ref: leases})), ref
 
 
-def configured(pointers: tuple[StaticRecord, ...]) -> Configuration:
-    dns = replace(CONFIGURATION.dns, records=(*RECORDS, *pointers))
+ZONES = st.sampled_from([("service",), ("service", "a.service", "y.b.service")])
+"""The last two are a namespace's and a Service's own names in the first."""
+
+
+def configured(pointers: tuple[StaticRecord, ...] = (), zones: tuple[str, ...] = ("service",)) -> Configuration:
+    dns = replace(CONFIGURATION.dns, records=(*RECORDS, *pointers), zones=zones)
     return replace(CONFIGURATION, dns=dns)
 
 
@@ -123,12 +127,12 @@ def served(planner: ZonePlanner) -> dict[bytes, set[object]]:
 
 
 @settings(max_examples=chances(40), deadline=None)
-@given(steps, written)
+@given(steps, written, ZONES)
 def test_step_by_step_and_all_at_once_come_to_the_same_zones(
-    changes: list[object], pointers: tuple[StaticRecord, ...]
+    changes: list[object], pointers: tuple[StaticRecord, ...], zones: tuple[str, ...]
 ) -> None:
     follower = ZonePlanner()
-    snapshot = Snapshot("e", 1, NOW, configured(pointers))
+    snapshot = Snapshot("e", 1, NOW, configured(pointers, zones))
     followed = follower.plan(snapshot)
 
     for step in changes:
@@ -176,11 +180,11 @@ def test_a_second_look_at_everything_comes_to_what_a_fresh_one_does(
 
 
 @settings(max_examples=chances(40), deadline=None)
-@given(steps, steps)
+@given(steps, steps, ZONES)
 def test_services_that_are_still_folded_have_the_names_they_would_have(
-    changes: list[object], more: list[object]
+    changes: list[object], more: list[object], zones: tuple[str, ...]
 ) -> None:
-    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    snapshot = Snapshot("e", 1, NOW, configured(zones=zones))
     for step in changes:
         snapshot, _ = advance(snapshot, step)
     write, read = folder(Service), TypeAdapter(Service).validate_json
@@ -221,7 +225,9 @@ contested = st.lists(
             Service,
             ref=st.sampled_from(REFS),
             type=st.just(ServiceType.LOAD_BALANCER),
-            hostnames=st.sampled_from([(), ("x.a",), ("w.x.a", "www"), ("W.y.b", "y.b.service"), ("x.a", "www")]),
+            hostnames=st.sampled_from(
+                [(), ("x.a",), ("w.x.a", "www"), ("W.y.b", "y.b.service"), ("x.a", "www"), ("x", "a")]
+            ),
             publish=st.sampled_from([None, None, False]),
         ),
         st.sampled_from(REFS),
@@ -232,10 +238,12 @@ contested = st.lists(
 
 
 @settings(max_examples=chances(40), deadline=None)
-@given(contested, st.integers(0, 12))
-def test_a_plan_of_those_who_may_be_refused_refuses_what_the_whole_one_does(changes: list[object], jump: int) -> None:
+@given(contested, st.integers(0, 12), ZONES)
+def test_a_plan_of_those_who_may_be_refused_refuses_what_the_whole_one_does(
+    changes: list[object], jump: int, zones: tuple[str, ...]
+) -> None:
     asking, planner = Asking(), ZonePlanner()
-    snapshot = Snapshot("e", 1, NOW, CONFIGURATION)
+    snapshot = Snapshot("e", 1, NOW, configured(zones=zones))
     asking.follow(snapshot)
     planner.plan(snapshot)
 

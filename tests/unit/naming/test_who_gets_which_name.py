@@ -7,13 +7,16 @@ from rpds import HashTrieMap
 from zone_worlds import NOW, load_balancer, records, snapshot_of
 
 from suite.dns import name, rrtype
-from suite.model.address import parse_address
+from suite.model.address import parse_address, parse_range
 from suite.model.configuration import NameGrant, StaticHost, StaticRecord
 from suite.model.lease import Lease, LeaseState
 from suite.model.node import Node
+from suite.model.pool import Pool
 from suite.model.refusal import Reason, Refusal
 from suite.model.service import Endpoint, Endpoints, Port, Service, ServiceRef, ServiceType
+from suite.model.snapshot import Snapshot
 from suite.nameserver.plan import ZonePlanner
+from suite.nameserver.refused import Asking
 
 COFFEE = ServiceRef("default", "coffee")
 
@@ -311,3 +314,48 @@ def test_one_changed_service_costs_one_change_and_raises_the_serial_to_its_revis
     changed = {name.to_text(update.origin): len(update.changes) for update in updates if hasattr(update, "changes")}
     assert changed == {"service.": 2, "42.0.10.in-addr.arpa.": 1}
     assert planner.zones[b"\x07service\x00"].serial == 9
+
+
+def inside_one_another(*services: Service, **world) -> Snapshot:
+    """A zone below the first one, and a pool whose Services have their names there."""
+    snapshot = snapshot_of(*services, zones=("service", "lab.service"), **world)
+    pools = (*snapshot.configuration.pools, Pool("lab", (parse_range("10.0.43.0/24"),), zone="lab.service"))
+    return replace(snapshot, configuration=replace(snapshot.configuration, pools=pools))
+
+
+def test_a_name_stands_in_the_longest_zone_it_lies_in_and_the_canonical_one_wins_there() -> None:
+    host, record = StaticHost("inl.lab", (parse_address("192.0.2.1"),)), StaticRecord("h.lab", "A", "192.0.2.2")
+    services, leases = (
+        (load_balancer("lab/inl"), load_balancer("lab/h")),
+        {"lab/inl": "10.0.42.1", "lab/h": "10.0.42.2"},
+    )
+    snapshot = inside_one_another(*services, leases=leases, hosts=(host,), records=(record,), reverse=False)
+    planner = ZonePlanner()
+    told = planner.plan(snapshot).static
+
+    assert records(snapshot) == {"inl.lab.service. A 10.0.42.1", "h.lab.service. A 10.0.42.2"}
+    assert len(planner.zones[b"\x03lab\x07service\0"].nodes) == 3
+    assert {who: each[0].message for who, each in told.items()} == {
+        "static host inl.lab": "inl.lab.service. belongs to service lab/inl",
+        "static record h.lab": "h.lab.service. belongs to service lab/h",
+    }
+
+
+def test_in_zones_below_each_other_a_stranger_s_wish_is_judged_by_its_full_name() -> None:
+    thief = load_balancer("evil/thief", hostnames=("h", "login.h", "free"), pool="lab")
+    other = load_balancer("evil/other", hostnames=("wpad.lab", "lab"))
+    own = load_balancer("lab/h", hostnames=("www.lab",))
+    grants = (NameGrant(("h", "login.h", "free", "wpad*", "lab"), ("*",)),)
+    snapshot = inside_one_another(thief, other, own, claims=grants)
+    refused = ZonePlanner().plan(snapshot).refused
+
+    assert {line.split()[0] for line in records(snapshot)} == {
+        "thief.evil.lab.service.",
+        "free.lab.service.",
+        "free.",
+        "other.evil.service.",
+        "h.lab.service.",
+        "www.lab.service.",
+    }
+    assert {ref.name: len(each) for ref, each in refused.items()} == {"thief": 2, "other": 2}
+    assert refused == Asking().follow(snapshot)
