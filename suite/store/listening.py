@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Connection
 
+from suite.store import hearsay
 from suite.store.database import Database, Transaction
 from suite.store.faults import translated
 
-CHANNELS = ("suite_head", "suite_clean")
+CHANNELS = ("suite_head", hearsay.CHANNEL)
 """What a trigger says of each commit, and what ``hearsay`` passes on."""
 
 
