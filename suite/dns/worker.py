@@ -53,7 +53,7 @@ class Worker:
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._is_running = True
-        self._moderation = Moderation()
+        self._moderation = Moderation(BATCH)
         self._verbs: dict[str, Callable[..., None]] = {
             "names": self._pieces.add, "update": self._update, "settings": self._configure, "take": self._take,
             "count": self._count, "stop": self._stop,
@@ -72,13 +72,14 @@ class Worker:
 
     def _serve(self, endpoint: Endpoint) -> None:
         """Serve while batches come full; less than that, epoll says sooner than a try whether more is waiting."""
-        count = 0
+        total = 0
         for _ in range(_BATCHES_PER_TURN):
             count = endpoint.serve(self._answers)
+            total += count
             if count < BATCH:
                 break
-        if count:
-            self._gather(count)
+        if total:
+            self._gather(total)
 
     def _gather(self, count: int) -> None:
         """Let questions gather where there are many; who waits for them then must not interrupt those who ask."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from suite.dns.moderation import GATHERED, LONGEST, Moderation
+from suite.dns.moderation import GATHERED, LONG, SHORT, Moderation
 
 
 def after_looks(count: int, apart: float, looks: int = 100) -> tuple[Moderation, float]:
     """A worker that found `count` questions each `apart` seconds; with what it does after the last look."""
-    moderation, pause = Moderation(), 0.0
+    moderation, pause = Moderation(64), 0.0
     for number in range(1, looks + 1):
         pause = moderation.pause(count, number * apart)
     return moderation, pause
@@ -20,15 +20,30 @@ def test_few_questions_are_answered_at_once():
 
 
 def test_many_are_let_gather_for_as_long_as_their_rate_needs():
-    _, pause = after_looks(count=24, apart=240e-6)
+    _, pause = after_looks(count=GATHERED - 2, apart=(GATHERED - 2) * 10e-6)
 
-    assert round(pause * 1e6) == (GATHERED - 24) * 10
+    assert round(pause * 1e6) == 2 * 10
 
 
 def test_no_question_waits_longer_than_the_bound():
     _, pause = after_looks(count=2, apart=60e-6)
 
-    assert pause == LONGEST
+    assert pause == SHORT
+
+
+def test_where_questions_are_late_anyway_more_may_gather():
+    moderation, now = after_looks(count=2, apart=60e-6)[0], 101 * 60e-6
+    moderation.pause(64, now)
+
+    assert moderation.pause(2, now + 60e-6) == LONG
+
+
+def test_what_was_late_once_is_forgotten():
+    moderation, now = after_looks(count=2, apart=60e-6)[0], 101 * 60e-6
+    moderation.pause(64, now)
+    pauses = [moderation.pause(2, now + number * 60e-6) for number in range(1, 1_000)]
+
+    assert pauses[-1] == SHORT
 
 
 def test_a_look_that_found_enough_is_followed_by_the_next():
