@@ -154,15 +154,17 @@ def import_zone(file: Path, target: Target, origin: str, skip_refused: bool, rea
             )
         return found.changes
 
-    changes, snapshot = carry_out(target, decide)
+    _, snapshot = carry_out(target, decide)
     await_names(target, snapshot, wait)
-    _tell_import(changes, found)
+    _tell_import(found)
 
 
-def _tell_import(changes: "Changes", found: "Import | None") -> None:
+def _tell_import(found: "Import | None") -> None:
     refused = found.refused if found else ()
     known = found.known if found else 0
-    click.echo(f"{len(changes.records)} imported, {known} were there already, {len(refused)} refused")
+    renewed = f" ({found.renewed} of them with another TTL before)" if found and found.renewed else ""
+    imported = len(found.kept) - known if found else 0
+    click.echo(f"{imported} imported{renewed}, {known} were there already, {len(refused)} refused")
     if refused:
         click.echo("\n".join(refused), err=True)
         raise click.exceptions.Exit(int(Exit.PROBLEM))
@@ -208,7 +210,8 @@ def write_zone(origin: str, target: Target) -> None:
 
 def _read_text(file: Path) -> str:
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return octets.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Fault(f"the file cannot be read: {reason}", where=str(file), code=Exit.USAGE) from None

@@ -19,10 +19,15 @@ from dnslib.buffer import BufferError as DnslibError
 from dnslib.dns import DNSError
 
 from suite.dns import rrtype, svcb
+from suite.dns.international import in_ascii
 from suite.dns.name import ROOT, from_text, read, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+SPACES = frozenset(" \t\r\n")
+"""What parts words (RFC 1035 section 5.1): not all that Unicode calls a space."""
 
 
 class RdataError(ValueError):
@@ -118,7 +123,7 @@ def tokens(text: str) -> Iterator[tuple[str, bool]]:
     """Split text into words and quoted strings (True); escapes stay, quotes go. RdataError for an open quote."""
     at = 0
     while at < len(text):
-        if text[at].isspace():
+        if text[at] in SPACES:
             at += 1
             continue
         is_quoted = text[at] == '"'
@@ -132,7 +137,7 @@ def _token_end(text: str, at: int, is_quoted: bool) -> int:
         if text[at] == "\\":
             at += 2
             continue
-        if (text[at] == '"') if is_quoted else text[at].isspace():
+        if (text[at] == '"') if is_quoted else text[at] in SPACES:
             return at
         # A key="value" pair of SVCB holds its quotes inside a word.
         at = _token_end(text, at + 1, is_quoted=True) if text[at] == '"' else at
@@ -285,7 +290,7 @@ def _need(octets: bytes, size: int) -> None:
         raise RdataError("record data is cut short")
 
 
-_NAME = _Field(lambda words, origin: from_text(words.next("a name"), origin), _show_name)
+_NAME = _Field(lambda words, origin: from_text(in_ascii(words.next("a name")), origin), _show_name)
 _STRING = _Field(lambda words, _: _string(words.next("a string")), _show_string)
 _TAG = _Field(lambda words, _: _string(words.next("a tag")), lambda octets, at: _bare(_show_string(octets, at)))
 _STRINGS = _Field(_parse_strings, _show_strings)

@@ -8,6 +8,8 @@ from suite.dns import rrtype
 from suite.dns.name import split_wire
 
 MAX_TTL = 0x7FFFFFFF
+MAX_SET = 64_000
+"""Octets that a set may have in an answer, so that header, question, EDNS and the longest signature fit into the 65,535 of a message too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ def target(rtype: int, rdata: bytes) -> bytes | None:
     """Return the name the record points to, or None when its type points nowhere."""
     at = _TARGET_AT.get(rtype)
     return None if at is None else rdata[at : split_wire(rdata, at)]
+
+
+def size_of(rdata: bytes) -> int:
+    """Octets of one record in an answer: a pointer to its name, type, class, TTL and length, and the data."""
+    return 12 + len(rdata)
 
 
 def soa_serial(rdata: bytes) -> int:

@@ -1,27 +1,30 @@
 """Zone files (RFC 1035 section 5, RFC 2308 section 4 for $TTL): read with every refused line named, and written.
 
 A line that cannot be used becomes a Refused value with its number; the others are read all the same, so a person can
-mend a file in one go. $INCLUDE and $GENERATE are refused: a file read here stands for itself.
+mend a file in one go. $INCLUDE and $GENERATE are refused: a file read here stands for itself. A line ends with LF or CRLF and with nothing else:
+form feeds and the line ends that Unicode knows are octets like others.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from suite.dns import rrtype
+from suite.dns.international import in_ascii
 from suite.dns.name import ROOT, canonical_key, from_text, is_below, to_text
-from suite.dns.rdata import format_rdata, parse_rdata
-from suite.dns.rrset import MAX_TTL, RRset
+from suite.dns.rdata import SPACES, format_rdata, parse_rdata
+from suite.dns.rrset import MAX_SET, MAX_TTL, RRset, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+_SPACES = "".join(SPACES)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _TTL = re.compile(r"(?:\d+[smhdw]?)+", re.IGNORECASE | re.ASCII)
 _TTL_PART = re.compile(r"(\d+)([smhdw]?)", re.IGNORECASE | re.ASCII)
-_WORD = re.compile(r'\s*((?:\\.|"(?:\\.|[^"\\])*"|[^\s"\\])+)', re.DOTALL)
+_WORD = re.compile(r'[ \t\r\n]*((?:\\.|"(?:\\.|[^"\\])*"|[^ \t\r\n"\\])+)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a zone file gave: record sets in the order of the file, and the lines that were refused."""
+    """What a zone file gave: record sets in the order of the file, the lines that were refused, and where each record stands."""
 
     rrsets: tuple[RRset, ...]
     refused: tuple[Refused, ...]
+    lines: Mapping[tuple[bytes, int, bytes], int] = field(default_factory=dict)
+    """Numbers of lines by folded name, type and data."""
 
 
 def read(text: str, origin: bytes, ttl: int = 3600) -> Reading:
@@ -47,10 +52,10 @@ def read(text: str, origin: bytes, ttl: int = 3600) -> Reading:
     refused = []
     for number, line, starts_blank, is_whole in _entries(text):
         try:
-            reader.entry(line, starts_blank=starts_blank, is_whole=is_whole)
+            reader.entry(number, line, starts_blank=starts_blank, is_whole=is_whole)
         except ValueError as error:
             refused.append(Refused(number, line.strip(), str(error)))
-    return Reading(tuple(reader.found.values()), tuple(refused))
+    return Reading(tuple(reader.found.values()), tuple(refused), reader.lines)
 
 
 def write(rrsets: Iterable[RRset], origin: bytes) -> Iterator[str]:
@@ -77,11 +82,13 @@ class _Reader:
 
     def __init__(self, origin: bytes, ttl: int) -> None:
         self.found: dict[tuple[bytes, int], RRset] = {}
+        self.lines: dict[tuple[bytes, int, bytes], int] = {}
+        self._sizes: dict[tuple[bytes, int], int] = {}
         self._top = self._origin = origin
         self._ttl = ttl
         self._owner: bytes | None = None
 
-    def entry(self, line: str, *, starts_blank: bool, is_whole: bool) -> None:
+    def entry(self, number: int, line: str, *, starts_blank: bool, is_whole: bool) -> None:
         if not is_whole:
             raise ValueError("a parenthesis is never closed")
         words = _split(line)
@@ -90,22 +97,22 @@ class _Reader:
             return
         if not starts_blank:
             self._owner = None  # a refused owner must not leave its records to the one before
-            self._owner = from_text(words[0], self._origin)
+            self._owner = from_text(in_ascii(words[0]), self._origin)
             line = line[line.index(words[0]) + len(words[0]) :]
         if self._owner is None:
             raise ValueError("the record has no owner")
-        self._record(self._owner, line)
+        self._record(number, self._owner, line)
 
     def _directive(self, words: list[str]) -> None:
         directive = words[0].upper()
         if directive not in {"$ORIGIN", "$TTL"} or len(words) != 2:
             raise ValueError(f"{words[0]} is not read here")
         if directive == "$ORIGIN":
-            self._origin = from_text(words[1], self._origin)
+            self._origin = from_text(in_ascii(words[1]), self._origin)
         else:
             self._ttl = parse_ttl(words[1])
 
-    def _record(self, owner: bytes, line: str) -> None:
+    def _record(self, number: int, owner: bytes, line: str) -> None:
         ttl, rtype, data = self._head(line)
         if not is_below(owner.lower(), self._top.lower()):
             raise ValueError(f"{to_text(owner)} is not in zone {to_text(self._top)}")
@@ -115,10 +122,22 @@ class _Reader:
         ttl = self._ttl if ttl is None else ttl
         key = owner.lower(), rtype
         old = self.found.get(key)
+        if old is None or rdata not in old.rdatas:
+            self._make_room(key, rdata)
+            self.lines[(*key, rdata)] = number
         if old is None:
             self.found[key] = RRset(owner, rtype, ttl, (rdata,))
         elif rdata not in old.rdatas:
             self.found[key] = replace(old, rdatas=(*old.rdatas, rdata), ttl=min(ttl, old.ttl))
+
+    def _make_room(self, key: tuple[bytes, int], rdata: bytes) -> None:
+        """Refuse a record with which its set would fit into no answer, not even over TCP."""
+        size = self._sizes.get(key, 0) + size_of(rdata)
+        if size > MAX_SET:
+            raise ValueError(
+                f"{size} octets of {rrtype.type_to_text(key[1])} records at one name; an answer has room for {MAX_SET}"
+            )
+        self._sizes[key] = size
 
     @staticmethod
     def _head(line: str) -> tuple[int | None, int, str]:
@@ -131,7 +150,7 @@ class _Reader:
             elif word.upper() in {"CH", "HS", "CS"}:
                 raise ValueError(f"class {word} is not served")
             elif word.upper() not in {"IN", "CLASS1"}:
-                return ttl, rrtype.type_from_text(word), line[at:].strip()
+                return ttl, rrtype.type_from_text(word), line[at:].strip(_SPACES)
         raise ValueError("the record has no type")
 
 
@@ -139,16 +158,16 @@ def _entries(text: str) -> Iterator[tuple[int, str, bool, bool]]:
     """Join lines within parentheses and drop comments; give the first line's number, whether it starts blank, whether it ends."""
     depth, start = 0, 0
     parts: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not depth:
             start, parts = number, []
         kept, depth = _without_comment(line, depth)
         parts.append(kept)
-        if depth <= 0 and " ".join(parts).strip():
-            yield start, " ".join(parts), parts[0][:1].isspace(), True
+        if depth <= 0 and " ".join(parts).strip(_SPACES):
+            yield start, " ".join(parts), parts[0][:1] in SPACES, True
             depth = 0
     if depth > 0:
-        yield start, " ".join(parts), parts[0][:1].isspace(), False
+        yield start, " ".join(parts), parts[0][:1] in SPACES, False
 
 
 def _without_comment(line: str, depth: int) -> tuple[str, int]:

@@ -127,3 +127,26 @@ def test_an_open_parenthesis_at_the_end_is_refused():
     reading = read("a A 10.0.0.1\nb TXT ( x\ny", ORIGIN)
 
     assert ([refused.line for refused in reading.refused], len(reading.rrsets)) == ([2], 1)
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u0085", "\f", "\v", "\u00a0"])
+def test_only_a_line_feed_ends_a_line_and_only_blanks_part_words(odd):
+    reading = read(f'a TXT "one{odd}two"\r\nb TXT one{odd}two\nc A 10.0.0\n', ORIGIN)
+
+    assert [parse[1:] for rrset in reading.rrsets for parse in rrset.rdatas] == [f"one{odd}two".encode()] * 2
+    assert [refused.line for refused in reading.refused] == [3]
+
+
+@pytest.mark.parametrize("text", ["utfnam\u00e9 A 10.0.0.1", "x CNAME utfnam\u00e9", "$ORIGIN utfnam\u00e9"])
+def test_a_name_in_other_letters_is_refused_with_what_to_write(text):
+    (refused,) = read(text, ORIGIN).refused
+
+    assert "write xn--utfnam-gva (RFC 5891), or utfnam\\195\\169 where these octets are meant" in refused.reason
+
+
+def test_a_record_that_fits_into_no_answer_is_refused():
+    strings = " ".join(["x" * 255] * 249)
+    reading = read(f"a TXT {strings}\nb TXT {strings} {'x' * 250}\n", ORIGIN)
+
+    assert [rrset.name for rrset in reading.rrsets] == [from_text("a", ORIGIN)]
+    assert reading.refused[0].reason == "64007 octets of TXT records at one name; an answer has room for 64000"
