@@ -101,8 +101,9 @@ def refresh(tx: Transaction, old: Snapshot) -> Snapshot:
 
 def news(tx: Transaction, old: Snapshot) -> News | None:
     """What differs from ``old`` by now, in a transaction of its own on a connection that is in none; None without news."""
-    looked = _begin_and_look(tx, old)
-    found = _news(tx, old, *looked)
+    head, changed = _begin_and_look(tx, old)
+    is_behind = head.epoch == old.epoch and head.revision < old.revision  # as a replica of the server may be
+    found = None if is_behind else _news(tx, old, head, changed)
     tx.execute("ROLLBACK")
     return found
 

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -35,6 +36,14 @@ def test_a_commit_between_two_waits_is_told_by_the_second(db):
 
     assert waiting.news(lambda: first, timeout=0).snapshot == after
     assert waiting.news(lambda: after, timeout=0) is None
+
+
+def test_a_database_that_lags_behind_has_no_news(db):
+    store = db.open()
+    snapshot = store.read()
+    ahead = replace(snapshot, revision=snapshot.revision + 1)
+
+    assert store.news(lambda: ahead, timeout=0) is None
 
 
 def test_news_of_a_service_name_it_alone(db):
