@@ -19,6 +19,7 @@ Claims: TypeAlias = dict[Source, list[Record]]
 Touched: TypeAlias = dict[bytes, set[bytes]]
 """Folded owner names by folded zone."""
 
+_STATIC = frozenset({"host", "record"})
 _FOLDABLE = frozenset({rrtype.A, rrtype.AAAA, rrtype.PTR})
 
 
@@ -150,12 +151,24 @@ def strength(record: Record) -> tuple[int, int]:
 
 
 def holders(claims: Claims) -> list[Source]:
-    """Who gets a name: the best claim, and at an address that several Services lease each of them with its pointer."""
+    """Who gets a name: the best claim, and with it at an address that several Services lease each of them with its pointer.
+
+    Static hosts and records are one operator's word and stand beside each other; but an alias is alone (RFC 1034 section 3.6.2).
+    """
     best = winner(claims)
+    if best[0] in _STATIC:
+        return [best, *sorted(source for source in claims if source != best and _is_beside(claims, source, best))]
     if not _is_leased_pointer(claims[best]):
         return [best]
     others = (source for source in claims if source != best and _is_leased_pointer(claims[source]))
     return [best, *sorted(others)]
+
+
+def _is_beside(claims: Claims, source: Source, best: Source) -> bool:
+    """Whether a source has a name together with a static host or record that has it."""
+    return source[0] in _STATIC and not any(
+        record.rtype == rrtype.CNAME for each in (source, best) for record in claims[each]
+    )
 
 
 def _is_leased_pointer(records: list[Record]) -> bool:

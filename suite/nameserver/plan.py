@@ -219,8 +219,9 @@ class ZonePlanner:
         mine = [each for each in had if each[2] in self._labels.get(label, ())]
         if not mine:
             return _NOTHING
-        place, claims, holder = min(mine, key=lambda each: (min(map(strength, each[1][each[2]])), each[2], each[0]))
-        said = wanted_by_label(label.encode(), claims[holder], self._note(place) or "")
+        place, claims, _ = min(mine, key=lambda each: (min(map(strength, each[1][each[2]])), each[2], each[0]))
+        records = [record for source in holders(claims) for record in claims[source]]
+        said = wanted_by_label(label.encode(), records, self._note(place) or "")
         return _joined(apex_of(apex, self._snapshot), said) if said.records else _NOTHING
 
     def _label_at(self, zone: bytes, owner: bytes) -> str:
