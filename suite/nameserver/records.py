@@ -29,6 +29,7 @@ BELOW = ", below whose name it stands"
 """Why a name belongs to a Service that did not ask for it."""
 OTHERS_ZONES = frozenset({"arpa", "com", "edu", "gov", "int", "invalid", "local", "mil", "net", "onion", "org"})
 """Zones of others that everybody asks for (RFC 6761, RFC 6762, RFC 7686): no name of one label hides what is in them."""
+_NO_ALIAS = "does not answer without its zone too: it is an alias, and no zone has a CNAME at its name"
 _NEVER_AT_APEX = frozenset({rrtype.CNAME, rrtype.DNAME, rrtype.NS, rrtype.SOA})
 """What the name of a one-name zone may have elsewhere, but not as a zone (RFC 1034 section 3.6.2)."""
 
@@ -131,7 +132,7 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
     zone = scheme.above(canonical.lower())[0]
     ttl = scheme.ttl if service.ttl is None else service.ttl
     if service.type is ServiceType.EXTERNAL_NAME:
-        return _external(service, zone, canonical, ttl)
+        return _external(service, canonical, ttl, snapshot, scheme)
     addresses: list[Address] = [lease.address for lease in leases]
     if not addresses and not service.wants_address:
         addresses = _published_addresses(service, snapshot)
@@ -139,7 +140,8 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
     if service.wildcard:
         star = b"\x01*" + canonical
         records += _addresses(zone, star, ttl, addresses, Rank.CANONICAL, is_leased=bool(leases))
-    records += _services(service, zone, canonical, ttl)
+    if addresses or _may_have_address(service):
+        records += _services(service, zone, canonical, ttl)
     notes: list[Note] = []
     why = "" if addresses else _why_none(service, snapshot)
     if why:
@@ -147,9 +149,7 @@ def wanted_by_service(service: Service, snapshot: Snapshot, scheme: Scheme) -> W
         records += [_reason(zone, owner, ttl, why, Rank.CANONICAL) for owner in own]
         notes += [(zone, owner.lower(), why) for owner in own]
     records += _pointers(leases_addresses=addresses if leases else [], target=canonical, ttl=ttl, scheme=scheme)
-    names, refusals = _hostnames(service, below, scheme)
-    names, occupied = _free(names, service, snapshot, scheme)
-    refusals += occupied
+    names, refusals = _granted(service, below, snapshot, scheme)
     for place, owner, rank, since in names:
         asked = list(_addresses(place, owner, ttl, addresses, rank, is_leased=bool(leases)))
         if why:
@@ -300,18 +300,44 @@ def _pointers(leases_addresses: list[Address], target: bytes, ttl: int, scheme: 
             yield Record(zone.origin, zone.owner(address), rrtype.PTR, ttl, target, is_leased=True)
 
 
-def _external(service: Service, zone: bytes, canonical: bytes, ttl: int) -> Wanted:
-    """ExternalName: a CNAME, or its address where it is written as one (kubectl lets people do that)."""
-    text = service.external_name
+def _external(service: Service, canonical: bytes, ttl: int, snapshot: Snapshot, scheme: Scheme) -> Wanted:
+    """ExternalName: each of its names says what stands elsewhere, and its ports lead there."""
+    try:
+        rtype, rdata = _elsewhere(service.external_name)
+    except DomainNameError as error:
+        return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"externalName of {service.ref}: {error}"),))
+    zone, is_alias = scheme.above(canonical.lower())[0], rtype == rrtype.CNAME
+    own = (canonical, b"\x01*" + canonical) if service.wildcard else (canonical,)
+    names, refusals = _granted(service, scheme.zone_of(service.pool), snapshot, scheme)
+    records = [Record(zone, owner, rtype, ttl, rdata) for owner in own]
+    ports = _services(service, zone, canonical, ttl)
+    if is_alias:  # no alias may be what SRV leads to
+        ports = (port._replace(rdata=port.rdata.removesuffix(canonical) + rdata) for port in ports)
+    records += ports
+    records += [Record(at, owner, rtype, ttl, rdata, rank=rank, since=since) for at, owner, rank, since in names]
+    if is_alias:
+        short = {_label_zone(label) for label in single_labels(service)}
+        alone = [owner for at, owner, _, _ in names if owner.lower().removesuffix(at) + name.ROOT in short]
+        refusals += [Refusal(Reason.NAME_NOT_GRANTED, f"{name.to_text(each)} {_NO_ALIAS}") for each in alone]
+    return Wanted(tuple(records), (), tuple(refusals))
+
+
+def _label_zone(label: str) -> bytes:
+    octets = label.rstrip(".").lower().encode()
+    return bytes([len(octets)]) + octets + name.ROOT
+
+
+def _elsewhere(text: str) -> tuple[int, bytes]:
+    """Type and content of what an ``externalName`` says: a name, or an address (kubectl lets people write one).
+
+    Raises:
+        DomainNameError: it is neither.
+    """
     try:
         address = ip_address(text)
     except ValueError:
-        try:
-            target = name.from_text(text.rstrip(".") + ".")
-        except DomainNameError as error:
-            return Wanted(refusals=(Refusal(Reason.NAME_NOT_GRANTED, f"externalName of {service.ref}: {error}"),))
-        return Wanted((Record(zone, canonical, rrtype.CNAME, ttl, target),))
-    return Wanted(tuple(_addresses(zone, canonical, ttl, [address], Rank.CANONICAL, is_leased=False)))
+        return rrtype.CNAME, name.from_text(text.rstrip(".") + ".")
+    return rrtype.A if address.version == 4 else rrtype.AAAA, address.packed
 
 
 def _published_addresses(service: Service, snapshot: Snapshot) -> list[Address]:
@@ -327,10 +353,17 @@ def _published_addresses(service: Service, snapshot: Snapshot) -> list[Address]:
     return [address for node in nodes if node for address in node.addresses]
 
 
+def _may_have_address(service: Service) -> bool:
+    """Whether there is an address outside its cluster that it may have some time."""
+    return service.type is not ServiceType.CLUSTER_IP or service.is_headless
+
+
 def _why_none(service: Service, snapshot: Snapshot) -> str:
     refusal = snapshot.refusals.get(service.ref)
     if refusal is not None:
         return refusal.message
+    if not _may_have_address(service):
+        return "a ClusterIP is an address inside its cluster alone; make the Service headless, a NodePort or a LoadBalancer"
     return "its address is on its way" if service.wants_address else "nothing serves it now"
 
 
@@ -363,6 +396,15 @@ def _hostnames(
                 Refusal(Reason.NAME_NOT_GRANTED, f"no grant in dns.claims lets {service.ref} claim {text!r}")
             )
     return [*granted, *_routed(service, zone, scheme, refused)], refused
+
+
+def _granted(
+    service: Service, zone: bytes, snapshot: Snapshot, scheme: Scheme
+) -> tuple[list[tuple[bytes, bytes, Rank, int]], list[Refusal]]:
+    """Those of its names that no stranger's Service stands above, and why it may not have the others."""
+    names, refused = _hostnames(service, zone, scheme)
+    free, taken = _free(names, service, snapshot, scheme)
+    return free, [*refused, *taken]
 
 
 def _routed(

@@ -94,6 +94,52 @@ def test_an_external_name_is_an_alias() -> None:
     assert records(snapshot_of(service)) == {"coffee.default.service. CNAME shop.example.com."}
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "said", "port"),
+    [
+        ("shop.example.com", "CNAME shop.example.com.", "shop.example.com."),
+        ("10.9.9.9", "A 10.9.9.9", "ext.default.service."),
+    ],
+)
+def test_every_name_of_an_external_name_leads_elsewhere_as_its_own_does(elsewhere: str, said: str, port: str) -> None:
+    asked = ("extalias", "extra.default")
+    service = Service(
+        ServiceRef("default", "ext"),
+        type=ServiceType.EXTERNAL_NAME,
+        external_name=elsewhere,
+        hostnames=asked,
+        wildcard=True,
+        ports=(Port(80, "TCP", "http"),),
+    )
+    alone = {f"extalias. {said}"} if said.startswith("A ") else set()
+
+    assert records(snapshot_of(service)) == alone | {
+        f"ext.default.service. {said}",
+        f"*.ext.default.service. {said}",
+        f"extalias.service. {said}",
+        f"extra.default.service. {said}",
+        f"_http._tcp.ext.default.service. SRV 0 100 80 {port}",
+    }
+
+
+def test_an_alias_of_one_label_that_is_no_zone_as_it_leads_elsewhere_is_told_so() -> None:
+    service = Service(COFFEE, type=ServiceType.EXTERNAL_NAME, external_name="shop.example.com", hostnames=("extalias",))
+    planner = ZonePlanner()
+    why = "does not answer without its zone too: it is an alias, and no zone has a CNAME at its name"
+
+    assert planner.plan(snapshot_of(service)).refused == {
+        COFFEE: (Refusal(Reason.NAME_NOT_GRANTED, f"extalias.service. {why}"),)
+    }
+    assert b"\x08extalias\0" not in planner.zones
+
+
+def test_a_published_cluster_ip_is_told_that_it_has_no_address_to_publish_and_its_ports_lead_nowhere() -> None:
+    service = Service(COFFEE, publish=True, ports=(Port(80, "TCP", "http"),))
+    why = "a ClusterIP is an address inside its cluster alone; make the Service headless, a NodePort or a LoadBalancer"
+
+    assert records(snapshot_of(service)) == {f'coffee.default.service. TXT "no address: {why}"'}
+
+
 def test_a_cluster_ip_service_is_published_only_when_it_asks() -> None:
     quiet = Service(COFFEE)
     loud = Service(ServiceRef("default", "tea"), publish=True, is_headless=True)
