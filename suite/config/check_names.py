@@ -1,7 +1,10 @@
 """Checks of names: zones, hosts, and the promise that no answer of ours outlives its address."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from suite.config.draft import Draft, Placed
 from suite.config.shape import Reading
@@ -12,14 +15,25 @@ from suite.model.configuration import StaticHost, StaticRecord
 from suite.model.promise import CLOCK_MARGIN, SHORTEST_EXPIRE, cooling_needed, used_for
 from suite.model.reverse import is_reverse, meant_classless, reverse_origins
 
+if TYPE_CHECKING:
+    from suite.dns.coexistence import Coexistence
+
+
+class _Row(NamedTuple):
+    """A record as it will be served, and where it was written."""
+
+    placed: Placed[StaticRecord]
+    owner: bytes
+    rtype: int
+    octets: bytes
+
 
 def check_names(draft: Draft, reading: Reading) -> None:
     """Everything about names that needs the pools and the other names."""
     _check_zones(draft, reading)
     _check_promise(draft, reading)
     origins = _reverse_origins(draft)
-    for record in draft.records:
-        _check_record(draft, record, origins, reading)
+    _check_together(draft, [_check_record(draft, record, origins, reading) for record in draft.records], reading)
     seen: dict[str, Placed[StaticHost]] = {}
     for host in draft.hosts:
         for index, address in enumerate(host.value.addresses):
@@ -117,8 +131,12 @@ def _is_within(name: str, origins: frozenset[str]) -> bool:
     return any(".".join(labels[first:]) in origins for first in range(len(labels) if origins else 0))
 
 
-def _check_record(draft: Draft, placed: Placed[StaticRecord], origins: frozenset[str], reading: Reading) -> None:
-    """A record's value must be one of its type (RFC 1035 section 5; RFC 3597 for types without a name)."""
+def _check_record(draft: Draft, placed: Placed[StaticRecord], origins: frozenset[str], reading: Reading) -> _Row | None:
+    """A record's value must be one of its type (RFC 1035 section 5; RFC 3597 for types without a name).
+
+    Returns its name, folded, with type and octets; None where it is none.
+    """
+    from suite.dns.international import in_ascii
     from suite.dns.name import from_text
     from suite.dns.rdata import parse_rdata
     from suite.dns.rrtype import AAAA, META, SOA, A, type_from_text
@@ -128,19 +146,58 @@ def _check_record(draft: Draft, placed: Placed[StaticRecord], origins: frozenset
     zone = zone_of(record.name, zones) or (zones[0] if _is_within(record.name, origins) else None)
     if zone is None:
         reading.fault(placed.place("name"), "record.outside_zones", _outside(draft, record.name))
-        return
+        return None
+    try:
+        owner = from_text(in_ascii(record.name)).lower()
+    except ValueError as fault:
+        reading.fault(placed.place("name"), "record.bad_name", str(fault))
+        return None
     try:
         rtype = type_from_text(record.type)
     except ValueError as fault:
         reading.fault(placed.place("type"), "record.bad_type", str(fault))
-        return
+        return None
     if rtype in META or rtype == SOA:
         reading.fault(placed.place("type"), "record.bad_type", f"{record.type} records are not written by hand")
-        return
+        return None
     try:
         octets = parse_rdata(rtype, record.value, from_text(zone))
     except ValueError as fault:
         reading.fault(placed.place("value"), "record.bad_value", str(fault))
-    else:
-        if rtype in {A, AAAA} and len(octets) in {4, 16}:
-            _check_leased(draft, ip_address(octets), placed.place("value"), reading)
+        return None
+    if rtype in {A, AAAA}:
+        _check_leased(draft, ip_address(octets), placed.place("value"), reading)
+    return _Row(placed, owner, rtype, octets)
+
+
+def _check_together(draft: Draft, found: Iterable[_Row | None], reading: Reading) -> None:
+    """Hosts and records of one name are served together; what cannot stand beside the others is a fault that names them."""
+    if not draft.records:
+        return
+    from suite.dns.coexistence import CUTS, Coexistence
+
+    rows, beside = [row for row in found if row is not None], Coexistence()
+    for host in draft.hosts:
+        _add_host(beside, host)
+    for row in rows:
+        beside.expect(row.owner, row.rtype, row.octets)
+    for row in sorted(rows, key=lambda row: row.rtype not in CUTS):
+        record, line = row.placed.value, row.placed.at.line
+        why = beside.objection(row.owner, row.rtype, row.octets)
+        if why:
+            reading.fault(row.placed.place("type"), "record.conflict", f"{record.name} {record.type}: {why}")
+        else:
+            beside.add(row.owner, row.rtype, row.octets, f"the {record.type} record of line {line}")
+
+
+def _add_host(beside: "Coexistence", host: Placed[StaticHost]) -> None:
+    """The addresses that a host has or will have at its names."""
+    from suite.dns.name import DomainNameError, from_text
+    from suite.dns.rrtype import AAAA, A
+
+    addresses = [(A if each.version == 4 else AAAA, each.packed) for each in host.value.addresses]
+    for text in (host.value.name, *host.value.aliases):
+        with suppress(DomainNameError):
+            owner = from_text(text).lower()
+            for rtype, octets in addresses or ((A, bytes(4)),):
+                beside.add(owner, rtype, octets, f"host {host.value.name} (line {host.at.line})")

@@ -302,10 +302,47 @@ def test_a_configuration_with_an_error_is_none_at_all():
         ("{name: x, type: 'A B', value: y}", "record.bad_type"),
         ("{name: x.example., type: TXT, value: y}", "record.outside_zones"),
         ("{name: x, type: TXT}", "record.missing_value"),
+        (r"{name: x, type: MX, value: '\# 2 000a'}", "record.bad_value"),
+        ("{name: '*.x', type: NS, value: ns}", "record.conflict"),
+        (f"{{name: x, type: TXT, value: {' '.join(['x' * 255] * 250)}}}", "record.conflict"),
     ],
 )
 def test_records(record, code):
     assert errors(POOLS + f"dns: {{records: [{record}]}}")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "why"),
+    [
+        (
+            "{name: nas, type: TXT, value: x}, {name: nas, type: CNAME, value: x}",
+            "dns.records[1].type",
+            "nas.service. CNAME: a name with a CNAME has no other records; host nas.service. (line 4) has nas.service.",
+        ),
+        (
+            "{name: c, type: CNAME, value: x}, {name: c, type: A, value: 192.0.2.1}",
+            "dns.records[1].type",
+            "c.service. A: a name with a CNAME has no other records; the CNAME record of line 4 has c.service.",
+        ),
+        (
+            "{name: a.d, type: TXT, value: x}, {name: d, type: NS, value: ns.d}, {name: ns.d, type: A, value: 192.0.2.1}",
+            "dns.records[0].type",
+            "a.d.service. TXT: the delegation of d.service. hides it: resolvers ask elsewhere",
+        ),
+    ],
+)
+def test_a_record_that_cannot_stand_beside_the_others_is_refused_where_it_was_written(written, path, why):
+    hosts = "hosts: [{name: nas, addresses: [192.0.2.5]}]"
+    (problem,) = load(read_text(POOLS + f"dns: {{{hosts}, records: [{written}]}}")).problems
+
+    assert (problem.path, problem.message) == (path, why)
+
+
+def test_a_host_and_records_of_other_types_may_have_one_name():
+    hosts = "hosts: [{name: nas, addresses: [192.0.2.5]}]"
+    written = "{name: nas, type: TXT, value: x}, {name: nas, type: A, value: 192.0.2.6}"
+
+    assert errors(POOLS + f"dns: {{{hosts}, records: [{written}]}}") == []
 
 
 @pytest.mark.parametrize(
