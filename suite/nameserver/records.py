@@ -14,7 +14,7 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
-from suite.dns import name, rrtype
+from suite.dns import name, nodes, rrtype
 from suite.dns.name import DomainNameError
 from suite.dns.rdata import RdataError, parse_rdata
 from suite.model.address import Address
@@ -288,7 +288,7 @@ def _services(service: Service, zone: bytes, canonical: bytes, ttl: int) -> Iter
         if port.name:
             owner = name.from_labels([f"_{port.name}".encode(), f"_{port.protocol.lower()}".encode()])[:-1] + canonical
             number = port.node_port if service.type is ServiceType.NODE_PORT else port.port
-            yield Record(zone, owner, rrtype.SRV, ttl, b"\x00\x00\x00\x64" + number.to_bytes(2, "big") + canonical)
+            yield Record(zone, owner, rrtype.SRV, ttl, nodes.SRV_HEAD + number.to_bytes(2) + canonical)
 
 
 def _pointers(leases_addresses: list[Address], target: bytes, ttl: int, scheme: Scheme) -> Iterator[Record]:
