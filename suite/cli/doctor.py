@@ -46,7 +46,9 @@ COLUMNS = ("check", "severity", "text", "fix")
 )
 @click.option(
     "--forwarder-kind",
-    type=click.Choice(["dnsmasq", "unbound", "bind", "knot-resolver", "pdns-recursor", "dnsdist", "smartdns"]),
+    type=click.Choice(
+        ["dnsmasq", "unbound", "bind", "knot-resolver", "pdns-recursor", "dnsdist", "smartdns", "dnscache"]
+    ),
     help="What it is, where it does not say so itself.",
 )
 @format_option

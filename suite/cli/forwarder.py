@@ -26,7 +26,7 @@ _REBINDING = {
 }
 """Those that refuse the whole answer where others take the address out."""
 
-_NOTHING_BUILT_IN = frozenset({Product.DNSDIST, Product.SMARTDNS})
+_NOTHING_BUILT_IN = frozenset({Product.DNSDIST, Product.SMARTDNS, Product.DNSCACHE})
 """Those without zones of their own, whose denials come from elsewhere."""
 
 

@@ -21,6 +21,8 @@ class Product(StrEnum):
     PDNS_RECURSOR = "pdns-recursor"
     DNSDIST = "dnsdist"
     SMARTDNS = "smartdns"
+    DNSCACHE = "dnscache"
+    """And dqcache, which has the same files."""
     UNKNOWN = "unknown"
 
 
@@ -69,6 +71,7 @@ policy.add(policy.suffix(policy.STUB({{'{server}'}}), ours))"""
 _DNSDIST_ZONE = """\
 newServer({{address="{server}", pool="suite", checkName="{zone}.", checkType="SOA"}})
 addAction("{zone}.", PoolAction("suite"))"""
+_DNSCACHE_ZONE = "echo {server} > servers/{zone}  # in its ROOT, and a restart"
 _SMARTDNS_ZONE = """\
 server {server} -group suite -exclude-default-group
 domain-rules /{zone}/ -nameserver suite -speed-check-mode none"""
@@ -111,10 +114,14 @@ LINES: dict[tuple[Product, Cure], str] = {
     (Product.SMARTDNS, Cure.REBIND): "without ignore-ip and blacklist-ip for this address, which know no exceptions",
     (Product.SMARTDNS, Cure.REVERSE): _SMARTDNS_ZONE,
     (Product.SMARTDNS, Cure.FLUSH): "cache-size 0",
+    (Product.DNSCACHE, Cure.FORWARD): _DNSCACHE_ZONE,
+    (Product.DNSCACHE, Cure.REVERSE): _DNSCACHE_ZONE,
+    (Product.DNSCACHE, Cure.FLUSH): "a restart",
 }
 """The line for each product and cure, or the lines, as they may be added; doubled braces are the product's own.
 
-A forwarder that cannot have a fault has no line against it: dnsdist and SmartDNS do not validate, PowerDNS Recursor and dnsdist let every address through."""
+A forwarder that cannot have a fault has no line against it: dnsdist, SmartDNS and
+dnscache do not validate, PowerDNS Recursor, dnsdist and dnscache let every address through."""
 
 
 def product_of(version: str) -> Product:

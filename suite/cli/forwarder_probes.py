@@ -69,13 +69,13 @@ def is_answering(server: Listen, zone: str) -> bool:
 
 async def _hear(place: Listen, subject: Subject, kind: Product | None) -> Heard:
     """What fails is asked again without validation; not at the same time, because dnsmasq takes that for one question."""
-    version, soa, address, pointer = await asyncio.gather(
-        _version(place),
+    product, soa, address, pointer = await asyncio.gather(
+        _product(place, kind),
         _ask(place, subject.zone, rrtype.SOA),
         _ask(place, subject.name, rrtype.type_from_text(subject.rtype)),
         _ask(place, subject.reverse_name, rrtype.PTR),
     )
-    heard = Heard(place, kind or product_of(version), soa=soa, address=address, pointer=pointer)
+    heard = Heard(place, product, soa=soa, address=address, pointer=pointer)
     if not any(said.rcode for said in (soa, address, pointer)):
         return heard
     soa, pointer = await asyncio.gather(
@@ -110,14 +110,17 @@ def _said(reply: "Reply", rtype: str) -> Said:
     )
 
 
-async def _version(place: Listen) -> str:
+async def _product(place: Listen, kind: Product | None) -> Product:
+    """What it is; asked only where nobody has said it."""
     from suite.cli.resolver import ask
 
+    if kind is not None:
+        return kind
     try:
         reply = await ask(place, _VERSION, rrtype.TXT, PATIENCE, flags=message.RD, qclass=rrtype.CH, tries=TRIES)
     except OSError:
-        return ""
-    return next((row.data.strip('"') for row in reply.answers), "")
+        return Product.UNKNOWN
+    return product_of(next((row.data.strip('"') for row in reply.answers), ""))
 
 
 def subject_of(snapshot: "Snapshot", server: Listen) -> Subject | None:

@@ -7,19 +7,32 @@ serves: the TTL of what was asked before the change, or the negative TTL of its 
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import dns.message
 import dns.query
 import dns.rdatatype
 import pytest
+from dns_running import running
 from fix_netns import eventually, require_tools
-from forwarders_running import FRONTS, PAGE, started
-from suite_running import RunningSuite, ask, is_installed, running_suite
+from forwarders_running import FRONTS, PAGE, fill_root, started
+from suite_running import RunningSuite, ask, daemon, is_installed, running_suite
+
+from suite.cli.forwarder import Subject, judge
+from suite.cli.forwarder_lines import Product
+from suite.cli.forwarder_probes import hear
+from suite.dns.catalogue import Zones
+from suite.dns.name import from_text
+from suite.dns.rdata import parse_rdata
+from suite.dns.rrset import RRset
+from suite.dns.zone import Zone
+from suite.model.configuration import Listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +43,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.peer
 
-MARGIN = 2.5
+MARGIN = 4.0
 """Seconds over the TTL: caches count in whole seconds (1 s), and the machine may be busy."""
 STARTING = 20.0
 """Seconds that a forwarder may take from its start to its first answer."""
@@ -41,6 +54,11 @@ Question = tuple[str, str]
 Answer = tuple[str, list[str]]
 COFFEE, TEA = ("coffee.default.service", "A"), ("tea.default.service", "A")
 FIRST, SECOND = ("20.42.0.10.in-addr.arpa", "PTR"), ("21.42.0.10.in-addr.arpa", "PTR")
+SOA, NS = (parse_rdata(*each, from_text(".")) for each in ((6, ". . 1 60 10 80 5"), (2, "ns.")))
+ROOT_ALONE = Zones.of(
+    [Zone.build(from_text("."), [RRset(from_text("."), 6, 5, (SOA,)), RRset(from_text("."), 2, 5, (NS,))])]
+)
+"""A root where no zone is but itself."""
 POINTER, DENIED = ("NOERROR", ["tea.default.service."]), ("NXDOMAIN", [])
 
 
@@ -181,6 +199,38 @@ def test_smartdns_with_its_cache_denies_a_new_name_longer_than_the_zone_allows(a
     require_tools("smartdns")
 
     assert f"{TEA}: {DENIED}, not {('NOERROR', ['10.0.42.20'])}" in any_port.late[KEEPER]
+
+
+@pytest.mark.net
+@pytest.mark.parametrize("name", ["dnscache", "dqcache"])
+def test_a_forwarder_of_port_53_is_mended_by_the_lines_that_the_doctor_prints(
+    name: str, port_53: Lab, tmp_path: Path
+) -> None:
+    require_tools(name)
+    tmp_path.chmod(0o777)
+    address = "127.0.0.9"
+    here, place = Listen(ip_address("127.0.0.1"), 53), Listen(ip_address(address), 53)
+    names = "coffee.default.service.", "service.", "A", ("10.0.42.1",)
+    about = Subject(*names, here, "1.42.0.10.in-addr.arpa.", "42.0.10.in-addr.arpa.")
+    fill_root(tmp_path / "root", "echo 127.0.0.99 > servers/@")
+    told = []
+    for _ in range(3):
+        command = [part.format(work=tmp_path, address=address) for part in FRONTS[name].command]
+        root = running(ROOT_ALONE, processes=False, listen=[("127.0.0.99", 53)])
+        with port_53.entered(), root, daemon(command, tmp_path):
+            assert eventually(
+                lambda: ask(53, "1.0.0.127.in-addr.arpa", "PTR", address=address)[0] == "NOERROR", STARTING
+            )
+            (heard,) = hear([place], about, Product.DNSCACHE)
+        told.append([remark.text for remark in judge(heard, about)])
+        for remark in judge(heard, about):
+            subprocess.run(["sh", "-ec", remark.fix.partition("dnscache: ")[2]], cwd=tmp_path / "root", check=True)
+
+    assert told == [
+        ["127.0.0.9:53 does not forward zone service to 127.0.0.1:53 (NXDOMAIN)"],
+        ["127.0.0.9:53 does not forward the reverse zone 42.0.10.in-addr.arpa. (NXDOMAIN)"],
+        [],
+    ]
 
 
 def test_every_forwarder_of_the_page_is_tested_or_says_that_it_is_not() -> None:
