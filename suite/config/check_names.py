@@ -57,6 +57,13 @@ def _check_zones(draft: Draft, reading: Reading) -> None:
         if zone.endswith((".local.", "local.")) and zone.split(".")[-2] == "local" and at is not None:
             message = f"{zone} belongs to multicast DNS (RFC 6762); most computers will not ask us; better home.arpa or internal"
             reading.warn(at.at(index), "dns.local_zone", message)
+    dns = draft.settings.dns
+    nowhere = not dns.addresses and all(each.address.is_unspecified for each in dns.listen)
+    servers = draft.settings_at.get("dns.name_servers")
+    for index, server in enumerate(dns.name_servers if servers is not None and nowhere else ()):
+        if servers is not None and (inside := zone_of(server, zones)) is not None:
+            message = f"{server} lies in {inside}, and nothing says at which address it is; give dns.addresses"
+            reading.warn(servers.at(index), "dns.name_server_nowhere", message)
     for pool in draft.pools:
         if pool.value.zone and pool.value.zone not in zones:
             reading.fault(pool.place("zone"), "pool.unknown_zone", f"dns.zones has no {pool.value.zone}")

@@ -13,7 +13,7 @@ from suite.nameserver.records import Rank, Record, Wanted
 
 
 def apex_of(origin: bytes, snapshot: Snapshot) -> Wanted:
-    """SOA and NS of a zone, and the address of its name server where that lies inside the zone."""
+    """SOA and NS of a zone, and the addresses of the name servers that stand in it."""
     configuration = snapshot.configuration
     dns = configuration.dns
     forward = name.from_text(dns.zones[0]).lower()
@@ -22,14 +22,13 @@ def apex_of(origin: bytes, snapshot: Snapshot) -> Wanted:
     except DomainNameError:
         servers = []
     servers = servers or [b"\x02ns" + forward]
-    contact = name.from_text(dns.contact.replace("@", ".").rstrip(".") + ".") if "." in dns.contact else None
-    mailbox = contact or name.from_text(dns.contact, forward)
+    mailbox = _mailbox(dns.contact, forward)
     numbers = (snapshot.revision, REFRESH, RETRY, expire_of(configuration), dns.negative_ttl)
     soa = servers[0] + mailbox + b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)
     records = [Record(origin, origin, rrtype.SOA, dns.ttl, soa, is_leased=bool(dns.transfer_acl))]
     for server in servers:
         records.append(Record(origin, origin, rrtype.NS, dns.ttl, server))
-        if origin == forward and name.is_below(server.lower(), origin):
+        if origin == _home(server.lower(), configuration):
             records += [
                 Record(
                     origin,
@@ -42,6 +41,23 @@ def apex_of(origin: bytes, snapshot: Snapshot) -> Wanted:
                 for each in _reached_at(configuration)
             ]
     return Wanted(tuple(records))
+
+
+def _home(server: bytes, configuration: Configuration) -> bytes | None:
+    """The zone of ours that a folded name stands in: the longest one; None where it is somebody else's."""
+    zones = {name.from_text(text).lower() for text in configuration.dns.zones}
+    return next((above for above in name.ancestors(server) if above in zones), None)
+
+
+def _mailbox(contact: str, forward: bytes) -> bytes:
+    """A mail address as a name: all before the ``@`` is one label, dots included (RFC 1035 section 8)."""
+    local, _, domain = contact.rpartition("@")
+    try:
+        if local:
+            return name.from_labels([local.encode(), *name.labels(name.from_text(domain.rstrip(".") + "."))])
+        return name.from_text(contact.rstrip(".") + "." if "." in contact else contact, forward)
+    except DomainNameError:
+        return b"\x0ahostmaster" + forward
 
 
 def expire_of(configuration: Configuration) -> int:

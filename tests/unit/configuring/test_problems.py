@@ -202,6 +202,7 @@ def test_an_excluded_address_of_a_pool_may_be_a_host():
     ("text", "code"),
     [
         ("dns: {zones: home.local}", "dns.local_zone"),
+        ("dns: {zones: [service, lab.home.arpa], name-servers: ns1.lab.home.arpa.}", "dns.name_server_nowhere"),
         (POOLS + "reservations: [{address: 192.0.2.1}]", "reservation.outside"),
         ("dns: {hosts: [{name: x, service: coffee, aliases: x.service}]}", "host.alias_is_name"),
         ("{apiVersion: v1, kind: Namespace, metadata: {name: metallb-system}}", "document.skipped"),
