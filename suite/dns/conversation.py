@@ -4,8 +4,8 @@ What can be answered at once leaves at once, also past a transfer that began bef
 keep the order of the questions (RFC 7766 section 6.2.1.1).  Transfers share what is left of each turn, one message after
 the other, so none of them stands still and none holds up another.
 
-Everything is bounded: a turn by `QUESTIONS`, and by `TURN` octets and one message, running transfers by `STREAMS`; a question that finds no
-room stays in the buffer, and `is_full` says when the buffer needs no more octets to make a whole question.
+Everything is bounded: a turn by `SECONDS`, by `QUESTIONS`, and by `TURN` octets and one message, running transfers by `STREAMS`; a question
+that finds no room stays in the buffer, and `is_full` says when the buffer needs no more octets to make a whole question.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ STREAMS = 8
 """Transfers of one connection that run side by side; with more, the next question waits until one has ended."""
 QUESTIONS = 256
 """Questions that one turn answers or passes over; the next turn goes on with the others."""
+SECONDS = 0.001
+"""A turn begins to answer no question later than that: some cost a hundred times as much as others."""
 TURN = 0x10000
 BUSY_IDLE = 2.0
 """Seconds that a connection may idle when three quarters of all are taken."""
@@ -34,13 +36,16 @@ _LONGEST = _LENGTH + 0xFFFF
 
 
 class Conversation:
-    """The two directions of one connection. `converse(packet, client)` gives the replies to one message."""
+    """The two directions of one connection.
 
-    def __init__(self, converse: Converse, client: bytes) -> None:
-        self._converse, self._client = converse, client
+    `converse(packet, client)` gives the replies to one message, `clock` the seconds of a steady clock.
+    """
+
+    def __init__(self, converse: Converse, client: bytes, clock: Callable[[], float]) -> None:
+        self._converse, self._client, self._clock = converse, client, clock
         self._buffer = bytearray()
         self._streams: deque[Iterator[bytes]] = deque()
-        self._answered = 0
+        self._answered, self._until = 0, 0.0
         self.is_unfinished = False
         """Whether the last turn left something to say."""
         self.is_broken = False
@@ -68,15 +73,15 @@ class Conversation:
     def turn(self) -> bytes:
         """Give the next framed replies, at most `TURN` octets and one message; `is_unfinished` tells whether there are more."""
         out = bytearray()
-        self._answered = 0
+        self._answered, self._until = 0, self._clock() + SECONDS
         while True:
             self._answer(out)
             if not self._streams:
                 break
             self._go_on(out)
-            if len(out) >= TURN:
+            if len(out) >= TURN or self._clock() >= self._until:
                 break
-        self.is_unfinished = self.is_streaming or len(out) >= TURN or self._answered >= QUESTIONS
+        self.is_unfinished = self.is_streaming or len(out) >= TURN or self._is_over()
         return bytes(out)
 
     def end(self) -> None:
@@ -84,9 +89,13 @@ class Conversation:
         self._streams.clear()
         self._buffer.clear()
 
+    def _is_over(self) -> bool:
+        """Whether this turn has answered enough; one question is answered in any case."""
+        return self._answered >= QUESTIONS or (self._answered > 0 and self._clock() >= self._until)
+
     def _answer(self, out: bytearray) -> None:
         """Answer the questions that wait, and begin their transfers, while there is room."""
-        while len(out) < TURN and self._answered < QUESTIONS and len(self._streams) < STREAMS:
+        while len(out) < TURN and len(self._streams) < STREAMS and not self._is_over():
             packet = self._next_packet()
             if packet is None:
                 return

@@ -74,7 +74,7 @@ def one(octets: bytes) -> set[str]:
 
 def converse(octets: bytes) -> None:
     """The octets as a client's stream in two segments: it ends, and what is said is whole messages."""
-    talk = Conversation(TCP.converse, CLIENT)
+    talk = Conversation(TCP.converse, CLIENT, lambda: 0.0)
     said, half = b"", len(octets) // 2
     for segment in (octets[:half], octets[half:]):
         talk.feed(segment)

@@ -173,13 +173,29 @@ def served_of(place: tuple[str, int], sources: list[str]) -> list[bool]:
         return [is_answered(sock) for sock in socks]
 
 
-def test_no_more_connections_than_the_limit_are_served_however_many_clients_share_them(hasty):
+def test_where_all_connections_are_taken_a_newcomer_gets_that_of_who_has_most(hasty):
     sources = ["127.0.0.1"] * 6 + ["127.0.0.2"] * 3
     deadline = time.monotonic() + PATIENCE
-    while (served := served_of(hasty.address(), sources)) != [True] * 8 + [False] and time.monotonic() < deadline:
+    while (served := served_of(hasty.address(), sources)) != [False] + [True] * 8 and time.monotonic() < deadline:
         time.sleep(0.1)  # connections of the tests before this one may still be open
 
-    assert served == [True] * 8 + [False]
+    assert served == [False] + [True] * 8
+
+
+def test_who_asks_one_question_is_answered_before_ten_thousand_slow_ones_of_another_client():
+    slow = (
+        query(1)[:12] + b"\1a" * 110 + b"\7service\0\x12\x34\0\1"
+    )  # a deep name and a rare type: nothing is kept ready
+    with running(zones(), processes=False) as here, ExitStack() as opened:
+        for _ in range(40):
+            opened.enter_context(here.connect()).sendall(framed(*[slow] * 250))
+        other = opened.enter_context(socket.create_connection(here.address(), 60, source_address=("127.0.0.2", 0)))
+        other.sendall(framed(query(7)))
+        receive(other)
+
+        answered = sum(count for name, count in here.run(here.server.counts()).items() if name.startswith("tcp"))
+
+    assert answered < 10_000
 
 
 def test_a_transfer_comes_whole(patient):

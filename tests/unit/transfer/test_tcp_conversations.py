@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from suite.dns.conversation import QUESTIONS, STREAMS, TURN, Conversation, idle_seconds
@@ -28,8 +30,8 @@ def answered(packet: bytes, client: bytes):
     return (packet[:2] + b"answer of a plain question",)
 
 
-def conversation(*packets: bytes) -> Conversation:
-    made = Conversation(answered, CLIENT)
+def conversation(*packets: bytes, clock=lambda: 0.0) -> Conversation:
+    made = Conversation(answered, CLIENT, clock)
     made.feed(framed(*packets))
     return made
 
@@ -102,6 +104,28 @@ def test_questions_that_deserve_silence_cost_a_turn_no_more_than_others():
     first, was_unfinished, second = talk.turn(), talk.is_unfinished, talk.turn()
 
     assert (first, was_unfinished, idents(second), talk.is_unfinished) == (b"", True, [9], False)
+
+
+def test_a_turn_ends_with_the_question_during_which_its_millisecond_is_over():
+    seconds = iter((0.0, 0.0003, 0.0009, 0.0012, 0.0012, 5.0))
+    talk = conversation(*(question(number) for number in range(5)), clock=lambda: next(seconds, 5.0))
+
+    assert (idents(talk.turn()), talk.is_unfinished) == ([0, 1, 2], True)
+
+
+def test_however_slow_the_questions_each_turn_answers_one():
+    seconds = count()
+    talk = conversation(*(question(number) for number in range(3)), clock=lambda: float(next(seconds)))
+
+    assert all_of(talk) == [0, 1, 2]
+
+
+def test_a_transfer_goes_on_in_a_turn_that_slow_questions_fill():
+    seconds = count()
+    talk = conversation(question(7, b"transfer"), *(question(1) for _ in range(9)), clock=lambda: float(next(seconds)))
+
+    assert idents(talk.turn()) == [7]
+    assert idents(talk.turn()) == [1, 7]
 
 
 def test_no_number_of_questions_makes_a_transfer_stand_still():

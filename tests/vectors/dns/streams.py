@@ -47,7 +47,7 @@ class Unplugged:
     """The server's end as octets in and octets out, no socket between."""
 
     def __init__(self, compiled: Compiled, client: bytes) -> None:
-        self._conversation = Conversation(compiled.converse, client)
+        self._conversation = Conversation(compiled.converse, client, lambda: 0.0)
         self._said = bytearray()
         self._is_ended = False
 
