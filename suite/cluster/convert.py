@@ -296,16 +296,19 @@ def _node(key: Key, document: Mapping[str, Any], _: bool) -> tuple[Node, tuple[P
         name=key.name,
         labels=_pairs(_mapping(document, "metadata"), "labels", "metadata.labels"),
         addresses=tuple(_node_addresses(status)),
-        network_unavailable=any(
-            isinstance(each, dict) and each.get("type") == "NetworkUnavailable" and str(each.get("status")) == "True"
-            for each in conditions
-        ),
+        network_unavailable="True" in _statuses(conditions, "NetworkUnavailable"),
+        is_unready=any(status != "True" for status in _statuses(conditions, "Ready")),
         is_cordoned=spec.get("unschedulable") is True,
         is_being_removed=any(
             isinstance(each, dict) and each.get("key") == REMOVAL_TAINT for each in _list(spec, "taints", "spec.taints")
         ),
     )
     return node, ()
+
+
+def _statuses(conditions: list[Any], kind: str) -> list[str]:
+    """What the conditions of one type say: True, False or Unknown."""
+    return [str(each.get("status")) for each in conditions if isinstance(each, dict) and each.get("type") == kind]
 
 
 def _node_addresses(status: Mapping[str, Any]) -> Iterator[Address]:

@@ -29,6 +29,9 @@ class Node:
     is_occupied: bool = False
     """A speaker of another load balancer, for which ours stand by, runs on it."""
 
+    is_unready: bool = False
+    """Its condition Ready is there and not True; only names of NodePort Services ask for it."""
+
     @property
     def is_excluded(self) -> bool:
         """Whether the label that excludes it from external load balancers is present (with any value)."""

@@ -350,7 +350,7 @@ def _published_addresses(service: Service, snapshot: Snapshot) -> list[Address]:
         return []
     names = {each.node for each in ready} if known else set(snapshot.nodes.keys())
     nodes = [snapshot.nodes.get(each) for each in sorted(names)]
-    return [address for node in nodes if node for address in node.addresses]
+    return [address for node in nodes if node and not node.is_unready for address in node.addresses]
 
 
 def _may_have_address(service: Service) -> bool:

@@ -127,6 +127,20 @@ def test_a_node_that_takes_no_pods_is_cordoned(spec, is_cordoned):
     assert made.value == Node("n", is_cordoned=is_cordoned)
 
 
+@pytest.mark.parametrize(("status", "is_unready"), [("True", False), ("False", True), ("Unknown", True), (None, False)])
+def test_a_node_whose_kubelet_says_so_or_nothing_more_is_not_ready(status, is_unready):
+    conditions = [
+        {"type": "MemoryPressure", "status": "False"},
+        *([{"type": "Ready", "status": status}] if status else []),
+    ]
+    document = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"conditions": conditions}}
+
+    made = convert(document, in_cluster=True)
+
+    assert made is not None
+    assert made.value == Node("n", is_unready=is_unready)
+
+
 @pytest.mark.parametrize(("key", "is_removed"), [("ToBeDeletedByClusterAutoscaler", True), ("dedicated", False)])
 def test_a_node_that_the_cluster_removes_says_so_by_its_taint(key, is_removed):
     spec = {"taints": [{"key": key, "effect": "NoSchedule"}]}

@@ -163,6 +163,21 @@ def test_a_published_node_port_service_leads_to_the_nodes_that_serve_it() -> Non
     }
 
 
+@pytest.mark.parametrize(
+    "endpoints", [(), (Endpoint("10.244.0.7", "n1"), Endpoint("10.244.0.8", "n2"))], ids=["none known", "on both"]
+)
+def test_a_node_that_is_not_ready_serves_nothing_while_a_cordoned_one_does(endpoints: tuple[Endpoint, ...]) -> None:
+    service = Service(COFFEE, type=ServiceType.NODE_PORT, publish=True)
+    nodes = (
+        Node("n1", (), (parse_address("10.0.10.1"),), is_cordoned=True),
+        Node("n2", (), (parse_address("10.0.10.2"),), is_unready=True),
+    )
+    known = HashTrieMap({COFFEE: Endpoints(COFFEE, endpoints)} if endpoints else {})
+    snapshot = replace(snapshot_of(service), nodes=HashTrieMap({each.name: each for each in nodes}), endpoints=known)
+
+    assert records(snapshot) == {"coffee.default.service. A 10.0.10.1"}
+
+
 def test_the_canonical_name_wins_over_whoever_else_asks_for_it() -> None:
     thief = load_balancer("evil/thief", hostnames=("coffee.default",))
     snapshot = snapshot_of(load_balancer("coffee"), thief, leases={"coffee": "10.0.42.0", "evil/thief": "10.0.42.1"})
