@@ -115,7 +115,17 @@ def names_of(snapshot: Snapshot, service: Service, pool: Pool | None = None) -> 
         return ()
     zone = (pool.zone if pool and pool.zone else zones[0]).rstrip(".") + "."
     own = f"{service.ref.name}.{service.ref.namespace}.{zone}"
-    return (own, *(name if name.endswith(".") else f"{name}.{zone}" for name in service.wished_names))
+    every = (*zones, zone)
+    return tuple(
+        {full.lower(): full for full in (own, *(_whole(text, zone, every) for text in service.wished_names))}.values()
+    )
+
+
+def _whole(text: str, zone: str, zones: tuple[str, ...]) -> str:
+    """A name as people write it, whole: as it is where it ends in a zone of ours, else below ``zone``."""
+    whole = text.rstrip(".") + "."
+    is_inside = any(whole.lower().endswith("." + each.rstrip(".").lower() + ".") for each in zones)
+    return whole if is_inside or text.endswith(".") else f"{text}.{zone}"
 
 
 def selects_pool(advertisement: L2Advertisement | BgpAdvertisement, pool: Pool) -> bool:
