@@ -26,7 +26,7 @@ from suite.dns.message import HEADER_SIZE, UNWRITABLE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
 from suite.dns.ready import READY_LIMIT, Ready, longer
-from suite.dns.settings import Context
+from suite.dns.settings import Context, Transfers
 from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
 
@@ -177,7 +177,8 @@ class Compiled:
         """Make updates visible to the very next query."""
         old, self.zones = self.zones, feed.apply(self.zones, updates)
         if self.transport == "tcp":
-            self.journal = feed.record(self.journal, old, self.zones, updates)
+            is_copied = self.settings.transfers != Transfers()
+            self.journal = feed.record(self.journal, old, self.zones, updates) if is_copied else Journal()
         changes = [update for update in updates if isinstance(update, ChangeZone)]
         if len(changes) < len(updates) or any(rrset.rtype in _CUTS for update in changes for rrset in update.changes):
             self._forget_all()

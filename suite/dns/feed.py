@@ -98,15 +98,20 @@ def record(journal: Journal, old: Zones, new: Zones, updates: Iterable[Update]) 
                 before, after = old.by_origin.get(origin.lower()), new.by_origin.get(origin.lower())
                 if before is not None and after is not None and before.serial != after.serial:
                     keys = ((rrset.name.lower(), rrset.rtype) for rrset in changes)
-                    journal = journal.with_difference(after.origin, difference(before, after, keys))
+                    journal = journal.with_difference(
+                        after.origin, difference(before, after, keys), after.nodes.standing_count
+                    )
             case SetHistory(origin, differences):
                 journal = journal.without(origin.lower())
+                served = new.by_origin.get(origin.lower())
                 for entry in differences:
-                    journal = journal.with_difference(origin.lower(), entry)
+                    journal = journal.with_difference(
+                        origin.lower(), entry, 0 if served is None else served.nodes.standing_count
+                    )
             case ReplaceZone(zone):
                 before = old.by_origin.get(zone.origin)
                 if before is not None and before.serial != zone.serial:
-                    journal = journal.with_difference(zone.origin, between(before, zone))
+                    journal = journal.with_difference(zone.origin, between(before, zone), zone.nodes.standing_count)
             case RemoveZone(origin):
                 journal = journal.without(origin.lower())
     return journal
@@ -141,8 +146,12 @@ def _changes_only(zones: Zones, update: Update) -> Update:
 def whole(zones: Zones, journal: Journal) -> list[Update]:
     """Give the updates that turn an empty catalogue and journal into these."""
     replaced = [ReplaceZone(zone) for zone in zones.by_origin.values()]
-    history = [SetHistory(origin, entries) for origin, entries in journal.by_origin.items()]
-    return [*replaced, *history, SetState(zones.ready, zones.stale)]
+    return [*replaced, *histories(journal), SetState(zones.ready, zones.stale)]
+
+
+def histories(journal: Journal) -> list[Update]:
+    """Give the updates that turn an empty journal into this one."""
+    return [SetHistory(origin, entries) for origin, entries in journal.by_origin.items()]
 
 
 def frames(revision: int, updates: Iterable[Update], piece: int = PIECE) -> Iterator[bytes]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEPT = 1_000
 """Differences kept for each zone; a secondary further behind gets the whole zone."""
+SETS = 2 * KEPT
+"""Record sets that these may hold in any case: each changes one set at least, which is there as it was and as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Difference:
     new_soa: RRset
     removed: tuple[RRset, ...]
     added: tuple[RRset, ...]
+
+    @property
+    def sets(self) -> int:
+        """How many record sets it holds."""
+        return len(self.removed) + len(self.added)
 
     @property
     def old_serial(self) -> int:
@@ -82,19 +89,28 @@ def _only(here: RRset | None, there: RRset | None) -> list[RRset]:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Differences by folded origin, oldest first."""
+    """Differences by folded origin, oldest first, and how many record sets they hold together."""
 
     by_origin: HashTrieMap[bytes, tuple[Difference, ...]] = HashTrieMap()  # noqa: RUF009 - immutable
+    sets: HashTrieMap[bytes, int] = HashTrieMap()  # noqa: RUF009 - immutable
 
-    def with_difference(self, origin: bytes, entry: Difference, kept: int = KEPT) -> Journal:
-        """Append one; a gap in the serials drops what came before it."""
-        old = self.by_origin.get(origin, ())
+    def with_difference(self, origin: bytes, entry: Difference, most: int = 0) -> Journal:
+        """Append one; a gap in the serials drops what came before it.
+
+        The oldest go while all hold more than `most` record sets (as its zone has names: copying it is cheaper then, RFC 1995
+        section 5), or more than `SETS` where that is more.
+        """
+        old, held = self.by_origin.get(origin, ()), self.sets.get(origin, 0) + entry.sets
         if old and old[-1].new_serial != entry.old_serial:
-            old = ()
-        return Journal(self.by_origin.insert(origin, (*old, entry)[-kept:]))
+            old, held = (), entry.sets
+        entries, first = (*old, entry), 0
+        while first < len(entries) and (len(entries) - first > KEPT or held > max(most, SETS)):
+            held -= entries[first].sets
+            first += 1
+        return Journal(self.by_origin.insert(origin, entries[first:]), self.sets.insert(origin, held))
 
     def without(self, origin: bytes) -> Journal:
-        return Journal(self.by_origin.discard(origin))
+        return Journal(self.by_origin.discard(origin), self.sets.discard(origin))
 
     def since(self, origin: bytes, have: int, now: int) -> tuple[Difference, ...] | None:
         """Return the differences that lead from one serial to another; None when they are not all here."""

@@ -16,7 +16,7 @@ from suite.dns import rrtype
 from suite.dns.catalogue import Zones
 from suite.dns.fastpath import Compiled
 from suite.dns.feed import ChangeZone, ReplaceZone, SetState, pack, record, unpack, whole
-from suite.dns.journal import Journal
+from suite.dns.journal import Difference, Journal
 from suite.dns.name import from_text
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
@@ -183,3 +183,48 @@ def test_a_gap_in_the_serials_forgets_what_came_before():
     journal = record(journal, Zones.of([zone(7)]), Zones.of([zone(8)]), [ReplaceZone(zone(8))])
 
     assert [entry.old_serial for entry in journal.by_origin[ORIGIN]] == [7]
+
+
+def a_set(number: int) -> RRset:
+    return RRset(from_text(f"n{number}.service."), 1, 30, (number.to_bytes(4),))
+
+
+def a_step(old: int, count: int) -> Difference:
+    """A difference that adds so many record sets."""
+    soas = (zone(serial).soa for serial in (old, old + 1))
+    return Difference(*soas, (), tuple(a_set(number) for number in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("most", "left"), [(0, [3]), (3_000, [2, 3]), (9_000, [1, 2, 3])], ids=["small-zone", "larger", "largest"]
+)
+def test_the_oldest_differences_go_while_all_hold_more_than_the_zone(most, left):
+    journal = Journal()
+    for old in (1, 2, 3):
+        journal = journal.with_difference(ORIGIN, a_step(old, 1_500), most)
+
+    assert [entry.old_serial for entry in journal.by_origin[ORIGIN]] == left
+
+
+def test_a_difference_larger_than_its_zone_is_kept_nowhere():
+    journal = Journal().with_difference(ORIGIN, a_step(1, 2_001))
+
+    assert journal.since(ORIGIN, 1, 2) is None
+
+
+def test_where_nobody_may_transfer_no_differences_are_kept():
+    compiled = Compiled(Zones(), Settings(), lambda: NOW, "tcp")
+    compiled.apply([ReplaceZone(zone(1)), SetState(ready=True, stale=False)])
+
+    compiled.apply([ChangeZone(ORIGIN, (rrset("web", "A", "10.0.0.1"),), 2)])
+
+    assert len(compiled.journal.by_origin) == 0
+
+
+def test_who_may_transfer_from_now_on_gets_differences_from_now_on(server):
+    for serial, settings in ((4, Settings()), (5, Settings(transfers=LAN))):
+        server.configure(settings)
+        server.apply([ChangeZone(ORIGIN, (rrset("web", "A", f"10.0.0.{serial}"),), serial)])
+
+    assert len(lines(ask(server, "IXFR", serial=3))) == 6
+    assert [SOA.format(4) in lines(ask(server, "IXFR", serial=4))] == [True]
