@@ -116,9 +116,7 @@ def names_of(snapshot: Snapshot, service: Service, pool: Pool | None = None) -> 
     zone = (pool.zone if pool and pool.zone else zones[0]).rstrip(".") + "."
     own = f"{service.ref.name}.{service.ref.namespace}.{zone}"
     every = (*zones, zone)
-    return tuple(
-        {full.lower(): full for full in (own, *(_whole(text, zone, every) for text in service.wished_names))}.values()
-    )
+    return tuple(dict.fromkeys((own, *(_whole(text, zone, every).lower() for text in service.wished_names))))
 
 
 def _whole(text: str, zone: str, zones: tuple[str, ...]) -> str:

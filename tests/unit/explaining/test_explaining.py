@@ -460,11 +460,11 @@ def test_without_a_zone_there_is_no_name():
 
 
 def test_a_name_that_ends_in_a_zone_stands_as_it_is_and_none_is_told_twice() -> None:
-    asked = ("y.default.service", "Y.default", "coffee.default.service.", "deep.lab.service")
-    coffee = replace(COFFEE, hostnames=asked)
+    asked = ("y.default.service", "Y.default", "coffee.default.service.", "lab")
+    coffee = service(COFFEE, hostnames=asked)
 
     assert names_of(snapshot(), coffee) == (
         "coffee.default.service.",
         "y.default.service.",
-        "deep.lab.service.",
+        "lab.service.",
     )
