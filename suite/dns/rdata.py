@@ -18,12 +18,12 @@ from dnslib import QTYPE, RD, RDMAP, DNSBuffer
 from dnslib.buffer import BufferError as DnslibError
 from dnslib.dns import DNSError
 
-from suite.dns import rrtype, svcb
+from suite.dns import rare_types, rrtype, svcb
 from suite.dns.international import in_ascii
 from suite.dns.name import ROOT, from_text, read, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 SPACES = frozenset(" \t\r\n")
@@ -75,6 +75,7 @@ def parse_rdata(rtype: int, text: str, origin: bytes = ROOT) -> bytes:
             return octets
         if rtype in _FIELDS:
             octets = b"".join(field.parse(words, origin) for field in _FIELDS[rtype])
+            _check_whole(rtype, octets)
         else:
             octets = _parse_dnslib(rtype, words.rest(), origin)
         words.end()
@@ -93,11 +94,27 @@ def check_rdata(rtype: int, octets: bytes) -> None:
         words = Tokens(_shown(rtype, octets))
         again = b"".join(field.parse(words, ROOT) for field in _FIELDS[rtype])
         words.end()
+        _check_whole(rtype, again)
     except (IndexError, ValueError) as error:
         reason = "they are cut short" if isinstance(error, IndexError) else str(error)
         raise RdataError(f"these octets are no {rrtype.type_to_text(rtype)} record: {reason}") from None
     if again != octets:
         raise RdataError(f"these octets are no {rrtype.type_to_text(rtype)} record")
+
+
+def _check_whole(rtype: int, octets: bytes) -> None:
+    """What no field can tell alone: a digest has the length of its kind, an alias has no parameters (RFC 9460 section 2.4.2)."""
+    if rtype in _DIGESTS:
+        at, behind, lengths = _DIGESTS[rtype]
+        length, found = lengths.get(octets[at]), len(octets) - behind
+        if length == 0:
+            raise RdataError("digests of kind 0 are reserved")
+        if found != (length or max(found, _SHORTEST.get(rtype, 0))):
+            raise RdataError(f"a digest of this kind has {length or _SHORTEST[rtype]} octets, not {found}")
+    if rtype == 63 and not octets[4]:
+        raise RdataError("scheme 0 is reserved")
+    if rtype in {rrtype.SVCB, rrtype.HTTPS} and octets[:2] == bytes(2) and read(octets, 2)[1] < len(octets):
+        raise RdataError("a record of priority 0 is an alias and has no parameters")
 
 
 def format_rdata(rtype: int, octets: bytes) -> str:
@@ -199,7 +216,9 @@ def _parse_dnslib(rtype: int, words: list[str], origin: bytes) -> bytes:
     mnemonic = QTYPE.forward.get(rtype, "")
     rdata = RDMAP.get(mnemonic, RD)
     if rdata is RD:
-        raise RdataError(f"{rrtype.type_to_text(rtype)} is written in the generic form of RFC 3597")
+        raise RdataError(
+            f"{rrtype.type_to_text(rtype)} is written in the generic form: \\# 2 0a00 (RFC 3597 section 5)"
+        )
     buffer = DNSBuffer()
     try:
         rdata.fromZone(words, to_text(origin)).pack(buffer)
@@ -232,6 +251,22 @@ def _address(what: str, size: int) -> _Field:
     return _Field(lambda words, _: family(words.next(what)).packed, show)
 
 
+def _named(what: str, size: int, names: Mapping[str, int]) -> _Field:
+    """A number that may be written by its name."""
+    return _Field(lambda words, _: rare_types.number(words.next(what), size, names), _number(what, size).show)
+
+
+def _groups(separator: str, digits: int, count: int) -> _Field:
+    """Octets as groups of hexadecimal digits."""
+    size = digits * count // 2
+
+    def show(octets: bytes, at: int) -> tuple[str, int]:
+        _need(octets, at + size)
+        return rare_types.shown_groups(octets[at : at + size], separator, digits), at + size
+
+    return _Field(lambda words, _: rare_types.groups(words.next("a number"), separator, digits, count), show)
+
+
 def _show_name(octets: bytes, at: int) -> tuple[str, int]:
     if at >= len(octets):
         raise RdataError("a name is missing")
@@ -252,6 +287,13 @@ def _parse_strings(words: Tokens, _: bytes) -> bytes:
     return b"".join(_string(text) for text in [words.next("a string"), *words.rest()])
 
 
+def _parse_one_or_two(words: Tokens, _: bytes) -> bytes:
+    first, second = words.next("a string"), words.rest()
+    if len(second) > 1:
+        raise RdataError(f"{second[1]!r} is too much")
+    return _string(first) + b"".join(_not_empty("the subaddress", unescape(text)) and _string(text) for text in second)
+
+
 def _show_string(octets: bytes, at: int) -> tuple[str, int]:
     behind = at + 1 + octets[at]
     _need(octets, behind)
@@ -261,6 +303,19 @@ def _show_string(octets: bytes, at: int) -> tuple[str, int]:
 def _bare(shown: tuple[str, int]) -> tuple[str, int]:
     """Take the quotes off, as the tag of a CAA record stands (RFC 8659 section 4.1)."""
     return shown[0][1:-1], shown[1]
+
+
+def _tag(text: str) -> bytes:
+    """The tag of a CAA record: letters and digits (RFC 8659 section 4.1)."""
+    if not (text.isascii() and text.isalnum()):
+        raise RdataError(f"{text!r} is no tag of letters and digits")
+    return _string(text)
+
+
+def _not_empty(what: str, octets: bytes) -> bytes:
+    if not octets:
+        raise RdataError(f"{what} is empty")
+    return octets
 
 
 def _show_strings(octets: bytes, at: int) -> tuple[str, int]:
@@ -292,14 +347,27 @@ def _need(octets: bytes, size: int) -> None:
 
 _NAME = _Field(lambda words, origin: from_text(in_ascii(words.next("a name")), origin), _show_name)
 _STRING = _Field(lambda words, _: _string(words.next("a string")), _show_string)
-_TAG = _Field(lambda words, _: _string(words.next("a tag")), lambda octets, at: _bare(_show_string(octets, at)))
+_TAG = _Field(lambda words, _: _tag(words.next("a tag")), lambda octets, at: _bare(_show_string(octets, at)))
 _STRINGS = _Field(_parse_strings, _show_strings)
+_ONE_OR_TWO = _Field(_parse_one_or_two, _show_strings)
 _HEX = _Field(_parse_hex, lambda octets, at: (octets[at:].hex(), len(octets)))
 _BASE64 = _Field(_parse_base64, lambda octets, at: (base64.b64encode(octets[at:]).decode(), len(octets)))
 _LONG = _Field(lambda words, _: unescape(words.next("a value")), lambda octets, at: (quote(octets[at:]), len(octets)))
+_TARGET = _Field(lambda words, _: _not_empty("a target", unescape(words.next("a target"))), _LONG.show)
 _PARAMETERS = _Field(
     lambda words, _: svcb.parse([(text, unescape) for text in words.rest()]),
     lambda octets, at: (svcb.show(octets[at:]), len(octets)),
+)
+_CERTIFICATE = (
+    _named("type", 2, rare_types.CERTIFICATES), _number("key tag", 2), _named("algorithm", 1, rare_types.ALGORITHMS), _BASE64,
+)  # fmt: skip
+_APL = _Field(
+    lambda words, _: rare_types.prefixes(words.rest()),
+    lambda octets, at: (rare_types.shown_prefixes(octets[at:]), len(octets)),
+)
+_HIP = _Field(
+    lambda words, origin: rare_types.host_identity(words.rest(), origin),
+    lambda octets, at: (rare_types.shown_host_identity(octets[at:]), len(octets)),
 )
 _V4, _V6 = _address("an IPv4 address", 4), _address("an IPv6 address", 16)
 _SERVICE = (_number("priority", 2), _NAME, _PARAMETERS)
@@ -322,20 +390,45 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     rrtype.HINFO: (_STRING, _STRING),
     17: (_NAME, _NAME),
     18: (_number("subtype", 2), _NAME),
+    19: (_STRING,),
+    20: (_ONE_OR_TWO,),
+    21: (_number("preference", 2), _NAME),
+    25: _KEY,
+    26: (_number("preference", 2), _NAME, _NAME),
     rrtype.NAPTR: (_number("order", 2), _number("preference", 2), _STRING, _STRING, _STRING, _NAME),
     36: (_number("preference", 2), _NAME),
+    37: _CERTIFICATE,
+    42: (_APL,),
     44: (_number("algorithm", 1), _number("type", 1), _HEX),
     49: (_BASE64,),
     61: (_BASE64,),
     rrtype.DS: _DIGEST,
+    55: (_HIP,),
     59: _DIGEST,
     rrtype.DNSKEY: _KEY,
     60: _KEY,
     rrtype.TLSA: _MATCHING,
     53: _MATCHING,
     63: (_number("serial", 4), _number("scheme", 1), _number("algorithm", 1), _HEX),
+    104: (_number("preference", 2), _groups(":", 4, 4)),
+    105: (_number("preference", 2), _V4),
+    106: (_number("preference", 2), _groups(":", 4, 4)),
+    107: (_number("preference", 2), _NAME),
+    108: (_groups("-", 2, 6),),
+    109: (_groups("-", 2, 8),),
     rrtype.SVCB: _SERVICE,
     rrtype.HTTPS: _SERVICE,
-    256: (_number("priority", 2), _number("weight", 2), _LONG),
+    256: (_number("priority", 2), _number("weight", 2), _TARGET),
     rrtype.CAA: (_number("flags", 1), _TAG, _LONG),
 }
+
+_DIGESTS: dict[int, tuple[int, int, dict[int, int]]] = {
+    rrtype.DS: (3, 4, {0: 0, 1: 20, 2: 32, 3: 32, 4: 48}),
+    44: (1, 2, {1: 20, 2: 32}),
+    rrtype.TLSA: (2, 3, {1: 32, 2: 64}),
+    53: (2, 3, {1: 32, 2: 64}),
+    59: (3, 4, {0: 1, 1: 20, 2: 32, 3: 32, 4: 48}),
+    63: (5, 6, {0: 0, 1: 48, 2: 64}),
+}
+"""Where the kind of a digest stands, where the digest begins, and how long it is by kind, 0 for none (RFC 4034, 4255, 6698, 8078, 8976)."""
+_SHORTEST = {63: 12}

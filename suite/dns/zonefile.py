@@ -150,8 +150,17 @@ class _Reader:
             elif word.upper() in {"CH", "HS", "CS"}:
                 raise ValueError(f"class {word} is not served")
             elif word.upper() not in {"IN", "CLASS1"}:
-                return ttl, rrtype.type_from_text(word), line[at:].strip(_SPACES)
+                return ttl, _type(word), line[at:].strip(_SPACES)
         raise ValueError("the record has no type")
+
+
+def _type(word: str) -> int:
+    try:
+        return rrtype.type_from_text(word)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; one without a name here is written by its number: TYPE65280 \\# 2 0a00 (RFC 3597)"
+        ) from None
 
 
 def _entries(text: str) -> Iterator[tuple[int, str, bool, bool]]:

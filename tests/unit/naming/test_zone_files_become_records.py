@@ -165,7 +165,7 @@ def test_what_a_delegation_hides_is_refused(text: str, fault: str) -> None:
 
 
 def test_addresses_of_the_servers_of_a_delegation_are_taken() -> None:
-    found = taken("ns.delg A 192.0.2.1\nns.delg AAAA 2001:db8::1\ndelg NS ns.delg\ndelg DS 1 13 2 00\n")
+    found = taken("ns.delg A 192.0.2.1\nns.delg AAAA 2001:db8::1\ndelg NS ns.delg\ndelg DS 1 13 2 " + "00" * 32)
 
     assert (found.refused, len(found.changes.records)) == ((), 4)
 

@@ -22,7 +22,11 @@ RECORDS = [
     ("URI", '10 1 "https://example.net/"'), ("SPF", '"v=spf1 -all"'), ("DNSKEY", "257 3 13 AwEAAQ=="),
     ("HTTPS", '1 . alpn="h2,h3" port="8443" ipv4hint="10.0.0.1" ipv6hint="2001:db8::1"'), ("SVCB", "0 a.service."),
     ("HTTPS", '1 a.service. mandatory="alpn" alpn="h2" no-default-alpn ech="AAQAAAAA" key65400="x"'),
-    ("TYPE65280", "\\# 3 00ff10"), ("LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m"),
+    ("CERT", "PKIX 2 RSASHA256 AAAA"), ("APL", "1:10.0.0.0/8 !1:10.1.0.0/16 2:2001:db8::/32"), ("EUI48", "00-00-5e-00-53-2a"),
+    ("EUI64", "00-00-5e-ef-10-00-00-2a"), ("HIP", "2 200100107b1a74df365639cc39f1d578 AwEAAQ== rvs.service. rvs2.service."),
+    ("L32", "10 10.1.2.0"), ("L64", "10 2001:0db8:1140:1000"), ("NID", "10 0014:4fff:ff20:ee64"), ("LP", "10 l64.service."),
+    ("PX", "1 a.service. b.service."), ("X25", '"311061700956"'), ("ISDN", '"150862028003217" "004"'), ("ISDN", '"150862028003217"'),
+    ("RT", "10 a.service."), ("KEY", "256 3 8 AwEAAQ=="), ("TYPE65280", "\\# 3 00ff10"), ("LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m"),
 ]  # fmt: skip
 
 
@@ -50,7 +54,9 @@ def test_data_written_out_is_read_back(rtype, text):
         ("A", "10.0.0"), ("A", "10.0.0.1 2"), ("A", ""), ("AAAA", "10.0.0.1"), ("MX", "65536 a."), ("MX", "x a."), ("SRV", "1 2 3"),
         ("TXT", '"open'), ("TXT", "x" * 256), ("TXT", ""), ("SSHFP", "1 1 0g"), ("DHCID", "!"), ("A", "\\# 4 0a0000"), ("A", "\\# x"),
         ("HTTPS", "1 . alpn=h2 alpn=h3"), ("HTTPS", "1 . port=65536"), ("HTTPS", "1 . no-default-alpn"), ("HTTPS", "1 . mandatory=port"),
-        ("HTTPS", "1 . key65535=x"), ("NS", "a..b."), ("TYPE65280", "0a"), ("TXT", "\\"), ("TXT", "\\256"), ("LOC", "nowhere"),
+        ("CERT", "PKIX 2"), ("CERT", "NONE 2 3 AAAA"), ("APL", "3:10.0.0.0/8"), ("APL", "1:10.0.0.0/33"), ("APL", "10.0.0.0/8"),
+        ("EUI48", "00-00-5e-00-53"), ("EUI64", "0-0-5e-0-53-2a-0-0"), ("HIP", "2 20010010"), ("HIP", "2 2001 !"), ("NID", "10 14:4fff:ff20"),
+        ("NID", "10 :4fff:ff20:ee64"), ("L32", "10 x"), ("ISDN", '"1" "2" "3"'), ("HTTPS", "1 . key65535=x"), ("NS", "a..b."), ("TYPE65280", "0a"), ("TXT", "\\"), ("TXT", "\\256"), ("LOC", "nowhere"),
     ],
 )  # fmt: skip
 def test_text_that_is_no_such_data_is_refused(rtype, text):
