@@ -163,8 +163,12 @@ class ZonePlanner:
             written[source] = _joined(written.get(source), wanted_by_record(record, scheme))
         yield from written.items()
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
+        pointed: dict[bytes, list[Record]] = {}
+        for origin, owner, target in scheme.reverse.aliases() if configuration.dns.reverse else ():
+            pointed.setdefault(origin, []).append(Record(origin, owner, rrtype.CNAME, scheme.ttl, target))
         for origin in served:
-            yield ("zone", name.to_text(origin), ""), apex_of(origin, self._snapshot)
+            also = Wanted(tuple(pointed.get(origin, ())))
+            yield ("zone", name.to_text(origin), ""), _joined(apex_of(origin, self._snapshot), also)
 
     def _of(self, refs: set[ServiceRef]) -> dict[Source, Wanted]:
         """What the sources that depend on these Services ask for now."""

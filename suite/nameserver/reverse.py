@@ -3,7 +3,7 @@
 ``suite.model.reverse`` tells where a range is cut and what the zones are called; here they are octets, as zones need them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,3 +70,20 @@ class ReverseZones:
             if zone is not None:
                 return zone
         return None
+
+    def aliases(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """(zone, name, where it leads): the usual names, in zones of ours, of addresses whose pointers stand in classless ones.
+
+        RFC 2317 section 4 wants these CNAMEs of whoever has the parent zone; where another pool makes that ours, it is us.
+        """
+        for zone in self.zones:
+            outer = self._whole(zone.network) if zone.is_classless else None
+            for address in zone.network if outer is not None else ():
+                if outer is not None and self.find(address) is zone:
+                    yield outer.origin, outer.owner(address), zone.owner(address)
+
+    def _whole(self, network: Network) -> ReverseZone | None:
+        """The zone of ours, cut at an octet, that a classless one lies in; None where it is somebody else's."""
+        wider = (each for each in self.zones if each.network.version == 4 and not each.is_classless)
+        around = (each for each in wider if network.network_address in each.network)
+        return max(around, key=lambda each: each.network.prefixlen, default=None)

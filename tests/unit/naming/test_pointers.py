@@ -164,3 +164,13 @@ def test_who_has_a_pointer_and_who_was_refused_it_is_explained() -> None:
         ("holder", "static record 1.42.0.10.in-addr.arpa, as an operator wrote it"),
         ("row", "dns.records of the configuration"),
     ]
+
+
+def test_a_zone_of_ours_leads_to_the_pointers_of_a_classless_one_inside_it() -> None:
+    snapshot = snapshot_of(load_balancer("coffee"), leases={"coffee": "192.0.2.241"})
+    served = pointers(with_pools(snapshot, "192.0.2.240/28", "192.0.2.10-192.0.2.20"))
+    everything = records(with_pools(snapshot, "192.0.2.240/28", "192.0.2.10-192.0.2.20"))
+
+    assert served == {"241.240/28.2.0.192.in-addr.arpa. PTR coffee.default.service."}
+    assert "241.2.0.192.in-addr.arpa. CNAME 241.240/28.2.0.192.in-addr.arpa." in everything
+    assert len([line for line in everything if " CNAME " in line]) == 16
