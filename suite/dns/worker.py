@@ -53,7 +53,7 @@ class Worker:
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
         self._is_running = True
-        self._moderation = Moderation(BATCH)
+        self._moderation = Moderation()
         self._verbs: dict[str, Callable[..., None]] = {
             "names": self._pieces.add, "update": self._update, "settings": self._configure, "take": self._take,
             "count": self._count, "stop": self._stop,
