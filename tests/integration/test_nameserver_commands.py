@@ -66,7 +66,7 @@ def test_a_write_that_waits_is_in_the_very_next_answer(suite: RunningSuite) -> N
 
 
 def test_one_refused_line_keeps_the_others_out_unless_it_is_to_be_skipped(suite: RunningSuite) -> None:
-    text = "good A 192.0.2.1\nbad A 10.0.42.7\nworse A x\n"
+    text = "\ufeffgood A 192.0.2.1\nbad A 10.0.42.7\nworse A x\n"  # what some editors put first
     refused = run(suite, "import", "-", given=text)
     skipped = run(suite, "import", "-", "--skip-refused", given=text)
 
