@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from suite.dns import feed, worker
 from suite.dns.catalogue import Zones
 from suite.dns.journal import Journal
-from suite.dns.settings import Settings
+from suite.dns.settings import Settings, Transfers
 from suite.dns.tcp import Limits, open_listener
 from suite.dns.udp import open_socket
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 20
 _STOP_SECONDS = 3.0
 _DRAIN_SECONDS = 1.0
+_TCP_SECONDS = 0.05
 _LONG = 1 << 16
 """Frames longer than this are not piled up in memory for a worker that is slow to read them."""
 
@@ -144,16 +145,23 @@ class Server:
     async def publish(self, updates: Iterable[Update], revision: int) -> None:
         """Make updates visible; returns when the next query to any worker sees them.
 
-        ZoneError or KeyError (and nothing changed anywhere) when an update breaks a rule or names no zone of ours.
+        A worker that serves TCP holds up no publication: one that stands still is waited for no longer than 50 ms, and not
+        at all when it is behind already (`seen` tells). ZoneError or KeyError (and nothing changed anywhere) when an update
+        breaks a rule or names no zone of ours.
         """
+        is_behind = any(0 <= link.acked < self._revision for link in self._links if link.taken)
         await asyncio.shield(self._tell_all(updates, revision))  # half of it would be worse than none
-        await self.visible(revision)
+        await self._acked(revision, for_tcp=0)  # one that is just being born serves nobody yet
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if is_behind else _TCP_SECONDS):
+                await self.visible(revision)
 
     async def _tell_all(self, updates: Iterable[Update], revision: int) -> None:
         async with self._telling:
             updates = feed.lean(self._zones, updates)
             old, self._zones = self._zones, feed.apply(self._zones, updates)
-            self._journal = feed.record(self._journal, old, self._zones, updates)
+            is_copied = self._settings.transfers != Transfers()
+            self._journal = feed.record(self._journal, old, self._zones, updates) if is_copied else Journal()
             self._revision = revision
             for frame in feed.frames(revision, updates):
                 links = list(self._links)
@@ -172,8 +180,20 @@ class Server:
 
     async def visible(self, revision: int) -> None:
         """Wait until every worker that answers has applied the revision."""
+        await self._acked(revision, revision)
+
+    @property
+    def seen(self) -> int | None:
+        """The revision that every worker which answers has applied; None while none answers."""
+        return min((link.acked for link in self._links if link.taken), default=None)
+
+    async def _acked(self, revision: int, for_tcp: int) -> None:
+        """Wait until every worker that answers has applied a revision, this one or another where it serves TCP."""
+        needed = {"udp": revision, "tcp": for_tcp}
         async with self._progress:
-            await self._progress.wait_for(lambda: all(link.acked >= revision for link in self._links if link.taken))
+            await self._progress.wait_for(
+                lambda: all(link.acked >= needed[link.kind] for link in self._links if link.taken)
+            )
 
     async def counts(self) -> dict[str, int]:
         """Sum the workers' counters: answers by transport, type and rcode."""

@@ -189,10 +189,9 @@ class Nameserver:
                 f"secondaries may answer for addresses that were given away: make cooling-time at least {needed} s"
             )
         notes += self._refused_lines()
-        snapshot = self._visible  # what the next query sees, not what is on its way
-        return Instance(
-            "nameserver", self._node, __version__, snapshot.epoch, snapshot.revision, tuple(reasons), tuple(notes)
-        )
+        snapshot, seen = self._visible, self._server.seen  # what the next query sees, not what is on its way
+        revision = snapshot.revision if seen is None else min(snapshot.revision, seen)
+        return Instance("nameserver", self._node, __version__, snapshot.epoch, revision, tuple(reasons), tuple(notes))
 
     def answers(self) -> Answers:
         """Addresses by fully qualified name, as they are served now."""

@@ -190,6 +190,22 @@ def test_the_tcp_worker_is_replaced_too():
         assert here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
 
 
+def test_a_tcp_worker_that_stands_still_holds_up_no_publication():
+    with running(zones(), processes=True) as here:
+        here.run(here.server.visible(1))
+        stopped = workers(here, "tcp")[0].body.pid
+        os.kill(stopped, signal.SIGSTOP)
+        for number in (2, 3):
+            here.publish(
+                ChangeZone(ORIGIN, (RRset(WEB, 1, 30, (bytes([10, 0, 0, number]),)),), number), revision=number
+            )
+        answer, seen = here.udp(QUERY)[-4:], here.server.seen
+        os.kill(stopped, signal.SIGCONT)
+        here.run(here.server.visible(3))
+
+        assert (answer, seen, here.server.seen) == (b"\x0a\0\0\3", 1, 3)
+
+
 def test_a_signal_to_the_whole_group_leaves_the_end_to_the_server():
     with running(zones(), processes=True) as here:
         pids = [link.body.pid for link in here.server._links]
