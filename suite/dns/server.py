@@ -79,7 +79,7 @@ class _Link:
 class Server:
     """Answers DNS on every given address, UDP and TCP.
 
-    `workers` UDP workers share each address (SO_REUSEPORT); one spare waits and one worker serves TCP.
+    `workers` UDP workers share each address (SO_REUSEPORT), one serves TCP, and one spare waits for any of them to die.
     """
 
     def __init__(
@@ -123,10 +123,10 @@ class Server:
         self._open()
         count = len(self.addresses)
         for number in range(self._workers):
-            self._take(await self._spawn("udp"), list(range(number * count, (number + 1) * count)))
+            await self._take(await self._spawn("udp"), "udp", list(range(number * count, (number + 1) * count)))
         if self._processes:
             await self._spawn("udp")
-        self._take(await self._spawn("tcp"), [0])
+        await self._take(await self._spawn("tcp"), "tcp", [len(self._udp) + number for number in range(count)])
 
     def _open(self) -> None:
         """Open all sockets, or none."""
@@ -222,27 +222,34 @@ class Server:
         for sock in (*self._udp, *self._listeners):
             sock.close()
 
-    def _take(self, link: _Link, indexes: list[int]) -> None:
-        link.taken = indexes
+    async def _take(self, link: _Link, kind: str, indexes: list[int]) -> None:
+        """Let a worker serve these sockets; one for TCP then gets the differences, between two publications."""
+        link.kind, link.taken = kind, indexes
         link.tell("take", indexes)
+        if kind == "tcp":
+            async with self._telling:
+                for frame in feed.frames(self._revision, feed.histories(self._journal)):
+                    link.send(frame)
 
     async def _spawn(self, kind: str) -> _Link:
         ours, theirs = socket.socketpair()
-        body = self._body(kind, theirs, self._udp if kind == "udp" else self._listeners)
+        body = self._body(kind, theirs)
         reader, writer = await asyncio.open_connection(sock=ours)
         link = _Link(kind, reader, writer, body)
         writer.write(feed.encode((feed.pack_settings(self._settings), astuple(self._limits))))
         async with self._telling:  # half a publication is nothing to begin with
             self._links.append(link)
-            zones, journal, revision = self._zones, self._journal if kind == "tcp" else Journal(), self._revision
+            zones, revision = self._zones, self._revision
         link.task = asyncio.create_task(self._follow(link))
-        await link.begin(feed.frames(revision, feed.whole(zones, journal)))
+        await link.begin(feed.frames(revision, feed.whole(zones, Journal())))
         return link
 
-    def _body(self, kind: str, control: socket.socket, sockets: list[socket.socket]) -> Any:
+    def _body(self, kind: str, control: socket.socket) -> Any:
+        """Every worker holds all sockets: the spare may have to take any of them."""
+        sockets = [*self._udp, *self._listeners]
         if not self._processes:
             copies = [sock.dup() for sock in sockets]
-            thread = threading.Thread(target=worker.run, args=(kind, control, copies), name=f"dns-{kind}", daemon=True)
+            thread = threading.Thread(target=worker.run, args=(control, copies), name=f"dns-{kind}", daemon=True)
             thread.start()
             return thread
         descriptors = [control.fileno(), *(sock.fileno() for sock in sockets)]
@@ -279,12 +286,12 @@ class Server:
         self.restarts += 1
         if dead.counts is not None and not dead.counts.done():
             dead.counts.set_result({})
-        spare = next((link for link in self._links if link.kind == dead.kind and not link.taken), None)
+        spare = next((link for link in self._links if not link.taken), None)
         if spare is not None and dead.taken:
-            self._take(spare, dead.taken)
-        fresh = await self._spawn(dead.kind)
+            await self._take(spare, dead.kind, dead.taken)
+        fresh = await self._spawn("udp" if self._processes else dead.kind)
         if spare is None and dead.taken:
-            self._take(fresh, dead.taken)
+            await self._take(fresh, dead.kind, dead.taken)
 
 
 def _open_pair(address: str, port: int, undo: ExitStack) -> tuple[socket.socket, socket.socket]:

@@ -84,7 +84,7 @@ class TcpServer:
     def admit(self, connection: Connection) -> bool:
         """Give a connection a seat, that of another where all are taken, unless it finds no room."""
         loser = self.seats.admit(connection, connection.network, connection.client)
-        if loser is not None:
+        if loser is not None and loser is not connection:
             loser.abort()
         return loser is not connection
 

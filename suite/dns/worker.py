@@ -1,7 +1,8 @@
 """A worker: one process (or thread) that serves UDP sockets in a loop of its own and applies what the server tells it.
 
 It holds every socket from its start but reads only those it was told to take, so a spare can step in for a dead worker
-without a packet lost. Each publication is acknowledged once the very next query will see it.
+without a packet lost. One that is told to take listeners goes over to a loop of asyncio and serves TCP with the zones it has.
+Each publication is acknowledged once the very next query will see it.
 
 Control frames in:  (settings, limits), then  ("names", origin, ...)  ("update", revision, rows)  ("settings", row)
                     ("take", [index, ...])  ("count",)  ("stop",)
@@ -40,12 +41,25 @@ _NICENESS = -5
 
 
 class Worker:
-    """The loop. `control` is one end of a socketpair; `sockets` are bound UDP sockets, none of them read yet."""
+    """The loop. `control` is one end of a socketpair; `sockets` are bound or listening, none of them read yet.
 
-    def __init__(self, control: socket.socket, sockets: list[socket.socket], settings: Settings) -> None:
+    `has_priority`: it may give itself more of the processor when it takes UDP sockets, as a process can.
+    """
+
+    def __init__(
+        self,
+        control: socket.socket,
+        sockets: list[socket.socket],
+        settings: Settings,
+        limits: Limits,
+        *,
+        has_priority: bool = False,
+    ) -> None:
         self._control = control
         self._control.setblocking(False)
-        self._sockets = sockets
+        self._sockets, self._limits, self._has_priority = sockets, limits, has_priority
+        self._listeners: list[socket.socket] = []
+        self._tcp: TcpServer | None = None
         self._inbox = bytearray()
         self._pieces = feed.Pieces()
         self._answers = Compiled(Zones(), settings, _unix_seconds, salt=secrets.randbits(64), log=_log)
@@ -62,13 +76,31 @@ class Worker:
     def run(self) -> None:
         """Serve until told to stop, or until the server is gone."""
         control = self._control.fileno()
-        while self._is_running:
+        while self._is_running and not self._listeners:
             for fd, _ in self._epoll.poll():
                 if fd == control:
                     self._listen()
                 else:
                     self._serve(self._endpoints[fd])
         self._epoll.close()
+        if self._is_running:
+            asyncio.run(self._serve_streams())
+
+    async def _serve_streams(self) -> None:
+        """Serve TCP until told to stop, or until the server is gone."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._tcp = TcpServer(self._answers.converse, self._limits, self._answers.settings.prefixes[1])
+        await self._tcp.start(self._listeners)
+
+        def listen() -> None:
+            self._listen()
+            if not self._is_running:
+                loop.remove_reader(self._control)
+                ended.set()
+
+        loop.add_reader(self._control, listen)
+        await ended.wait()
+        self._tcp.stop()
 
     def _serve(self, endpoint: Endpoint) -> None:
         """Serve while batches come full; less than that, epoll says sooner than a try whether more is waiting."""
@@ -116,11 +148,22 @@ class Worker:
         self._tell("ack", revision)
 
     def _configure(self, row: tuple[Any, ...]) -> None:
-        self._answers.configure(feed.unpack_settings(row))
+        settings = feed.unpack_settings(row)
+        self._answers.configure(settings)
+        if self._tcp is not None:
+            self._tcp.ipv6_prefix = settings.prefixes[1]
 
     def _take(self, indexes: list[int]) -> None:
-        for index in indexes:
-            endpoint = Endpoint(self._sockets[index])
+        taken = [self._sockets[index] for index in indexes]
+        self._listeners = [sock for sock in taken if sock.type == socket.SOCK_STREAM]
+        if self._listeners:
+            self._answers.transport = "tcp"
+            return
+        if self._has_priority:
+            with suppress(PermissionError):  # answers come before the work of telling everybody about changes
+                os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        for sock in taken:
+            endpoint = Endpoint(sock)
             self._endpoints[endpoint.fd] = endpoint
             self._epoll.register(endpoint.fd, select.EPOLLIN)
 
@@ -153,49 +196,6 @@ def _unix_seconds() -> int:
     return int(time.time())
 
 
-class TcpWorker:
-    """The TCP half: an asyncio loop that serves all listening sockets and obeys the same control frames."""
-
-    def __init__(
-        self, control: socket.socket, listeners: list[socket.socket], settings: Settings, limits: Limits
-    ) -> None:
-        self._control, self._listeners, self._limits = control, listeners, limits
-        self._answers = Compiled(Zones(), settings, _unix_seconds, "tcp", log=_log)
-        self._pieces = feed.Pieces()
-
-    async def run(self) -> None:
-        """Serve until told to stop, or until the server is gone."""
-        reader, writer = await asyncio.open_connection(sock=self._control, limit=1 << 26)
-        server = TcpServer(self._answers.converse, self._limits)
-        try:
-            while True:
-                size = int.from_bytes(await reader.readexactly(4))
-                verb, *fields = feed.decode(await reader.readexactly(size))
-                if verb == "stop":
-                    break
-                if verb == "take":
-                    await server.start(self._listeners)
-                elif verb == "settings":
-                    self._answers.configure(feed.unpack_settings(*fields))
-                elif verb == "names":
-                    self._pieces.add(*fields)
-                else:
-                    writer.write(feed.encode(self._obey(verb, *fields)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        server.stop()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    def _obey(self, verb: str, *fields: Any) -> tuple[Any, ...]:
-        if verb == "count":
-            return "counts", self._answers.report()
-        revision, rows = fields
-        obey_update(self._answers, self._pieces.unpack(rows))
-        return "ack", revision
-
-
 def obey_update(answers: Compiled, updates: list[feed.Update]) -> None:
     """Apply updates. The garbage collector waits meanwhile, and whole zones leave its sight: its walks delay answers."""
     gc.disable()
@@ -207,16 +207,13 @@ def obey_update(answers: Compiled, updates: list[feed.Update]) -> None:
         gc.freeze()
 
 
-def run(kind: str, control: socket.socket, sockets: list[socket.socket]) -> None:
-    """Serve as a worker of one kind, "udp" or "tcp"; the first control frame holds settings and limits."""
+def run(control: socket.socket, sockets: list[socket.socket], *, has_priority: bool = False) -> None:
+    """Serve as a worker; the first control frame holds settings and limits."""
     control.setblocking(True)
     settings, limits = feed.decode(_exactly(control, int.from_bytes(_exactly(control, 4))))
     try:
-        if kind == "udp":
-            Worker(control, sockets, feed.unpack_settings(settings)).run()
-        else:
-            control.setblocking(False)
-            asyncio.run(TcpWorker(control, sockets, feed.unpack_settings(settings), Limits(*limits)).run())
+        unpacked = feed.unpack_settings(settings), Limits(*limits)
+        Worker(control, sockets, *unpacked, has_priority=has_priority).run()
     finally:
         for sock in (control, *sockets):
             sock.close()
@@ -230,15 +227,11 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """Run as a process: `python -m suite.dns.worker KIND CONTROL_FD SOCKET_FD...`."""
+    """Run as a process: `python -m suite.dns.worker KIND CONTROL_FD SOCKET_FD...`; KIND is for those who list processes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # of a whole group: the server says when to stop
         signal.signal(number, signal.SIG_IGN)
-    kind, *descriptors = arguments
-    if kind == "udp":
-        with suppress(PermissionError):  # answers come before the work of telling everybody about changes
-            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-    control, *sockets = (socket.socket(fileno=int(text)) for text in descriptors)
-    run(kind, control, sockets)
+    control, *sockets = (socket.socket(fileno=int(text)) for text in arguments[1:])
+    run(control, sockets, has_priority=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from suite.dns.name import from_text
 from suite.dns.nodes import head
 from suite.dns.rdata import parse_rdata
 from suite.dns.rrset import RRset
-from suite.dns.settings import Settings
+from suite.dns.settings import Settings, Transfers
 from suite.dns.udp import Endpoint, open_socket
 from suite.dns.zone import Zone, ZoneError
 
@@ -183,11 +183,24 @@ def test_worker_after_worker_may_die():
             assert here.udp(QUERY)[-4:] == bytes([10, 0, 0, number])
 
 
-def test_the_tcp_worker_is_replaced_too():
-    with running(zones(), processes=True) as here:
+def test_the_spare_takes_the_place_of_a_dead_tcp_worker_with_the_differences_it_had():
+    settings = Settings(transfers=Transfers(networks=((b"\x7f\0\0\0", 8),)))
+    soa = b"\xc0\x0c\0\6\0\1\0\0\0\0\0\x16\0\0" + (1).to_bytes(4) + bytes(16)  # of who has serial 1
+    ixfr = b"\0\7\0\0\0\1\0\0\0\1\0\0" + ORIGIN + b"\0\xfb\0\1" + soa
+    with running(zones(), settings, processes=True) as here:
+        here.publish(ChangeZone(ORIGIN, (RRset(WEB, 1, 30, (b"\x0a\0\0\2",)),), 2), revision=2)
+        expected, spare = here.tcp(ixfr), next(link.body.pid for link in here.server._links if not link.taken)
         os.kill(workers(here, "tcp")[0].body.pid, signal.SIGKILL)
+        deadline = time.monotonic() + DEADLINE
+        while workers(here, "tcp")[:1] == [] or workers(here, "tcp")[0].body.pid != spare:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        here.publish(SetState(ready=True, stale=False), revision=3)
+        here.run(here.server.visible(3))
 
-        assert here.tcp(QUERY)[-4:] == b"\x0a\0\0\1"
+        assert here.tcp(QUERY)[-4:] == here.udp(QUERY)[-4:] == b"\x0a\0\0\2"
+        assert here.tcp(ixfr) == expected
+        assert expected.count(b"\x0a\0\0\1") == expected.count(b"\x0a\0\0\2") == 1
 
 
 def test_a_tcp_worker_that_stands_still_holds_up_no_publication():
