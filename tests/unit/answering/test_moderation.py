@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.dns.moderation import GATHERED, LONGEST, Moderation
+from suite.dns.moderation import GATHERED, LONGEST, LONGEST_LATE, Moderation
 
 
 def after_looks(count: int, apart: float, looks: int = 1_000) -> tuple[Moderation, float]:
@@ -38,7 +38,7 @@ def test_a_worker_that_falls_behind_lets_them_gather_at_a_lower_rate_too():
     moderation, now = after_looks(count=4, apart=4 / 50_000)[0], 1_001 * 4 / 50_000
     moderation.pause(128, now)
 
-    assert moderation.pause(4, now + 4 / 50_000) == LONGEST
+    assert moderation.pause(4, now + 4 / 50_000) == LONGEST_LATE
 
 
 def test_having_fallen_behind_once_is_forgotten():
