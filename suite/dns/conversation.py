@@ -136,6 +136,11 @@ def idle_seconds(longest: float, connections: int, limit: int) -> float:
     return min(BUSY_IDLE, longest) if connections * 4 > limit * 3 else longest
 
 
+def told_seconds(longest: float, connections: int, limit: int) -> float:
+    """What a client that asks is told of it; 0, please close, when hardly any connection is left (RFC 7828 section 3.3.2)."""
+    return 0.0 if connections * 16 > limit * 15 else idle_seconds(longest, connections, limit)
+
+
 def _frame(out: bytearray, message: bytes) -> None:
     out += len(message).to_bytes(_LENGTH)
     out += message

@@ -69,6 +69,11 @@ def option(code: int, value: bytes) -> bytes:
     return _OPTION.pack(code, len(value)) + value
 
 
+def keepalive(idle: float) -> bytes:
+    """How many seconds a connection may idle, told in tenths, never more than is meant (RFC 7828 section 3.1)."""
+    return option(KEEPALIVE, min(int(idle * 10), 0xFFFF).to_bytes(2))
+
+
 def extended_error(error: ExtendedError) -> bytes:
     """One extended error option (RFC 8914 section 2)."""
     return option(EXTENDED_ERROR, error.code.to_bytes(2) + error.text.encode()[:120])

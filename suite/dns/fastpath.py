@@ -26,7 +26,7 @@ from suite.dns.message import HEADER_SIZE, UNWRITABLE, Writer
 from suite.dns.name import MAX_LABEL, MAX_NAME, ancestors
 from suite.dns.ratelimit import RateLimiter, Verdict, slipped
 from suite.dns.ready import READY_LIMIT, Ready, longer
-from suite.dns.settings import Context, Transfers
+from suite.dns.settings import IDLE, Context, Transfers
 from suite.dns.transfer import is_transfer, transfer
 from suite.dns.wire import Request, reply, respond, understand
 
@@ -320,14 +320,17 @@ class Compiled:
         if self._log is not None:
             self._log(querylog.line(packet, client, octets, self.transport, self.clock()))
 
-    def converse(self, packet: bytes, client: bytes) -> Replies:
-        """Give the replies to one packet that came over TCP: a tuple, or for a transfer the stream of its messages."""
+    def converse(self, packet: bytes, client: bytes, idle: float = IDLE) -> Replies:
+        """Give the replies to one packet that came over TCP: a tuple, or for a transfer the stream of its messages.
+
+        `idle` is told to a client that asks how many seconds its connection may idle.
+        """
         quick = self.quick(packet[2:], client)
-        replies = self._unusual(packet, client) if quick is None else (packet[:2] + quick,)
+        replies = self._unusual(packet, client, idle) if quick is None else (packet[:2] + quick,)
         return self._noted(packet, client, replies) if self.is_logging else replies
 
-    def _unusual(self, packet: bytes, client: bytes) -> Replies:
-        context = Context(self.settings, client, self.clock(), tcp=True)
+    def _unusual(self, packet: bytes, client: bytes, idle: float) -> Replies:
+        context = Context(self.settings, client, self.clock(), tcp=True, idle=idle)
         request = understand(packet, context)
         if isinstance(request, Request) and is_transfer(request):
             sent = transfer(self.zones, self.journal, request, context)

@@ -95,7 +95,7 @@ class Server:
         self._settings = settings or Settings()
         self._workers = workers
         self._processes = processes
-        self._limits = limits or Limits(idle=self._settings.idle_timeout)
+        self._limits = limits or Limits()
         self._zones = Zones()
         self._journal = Journal()
         self._revision = 0

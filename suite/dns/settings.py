@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+IDLE = 10.0
+"""Seconds that a TCP connection may idle while there is room for others."""
 UDP_SIZE = 1232
 """Largest UDP reply: what fits an IPv6 minimum MTU without fragments (RFC 9715)."""
 
@@ -46,7 +48,6 @@ class Settings:
     advertise_ra: bool = False
     keys: tuple[Key, ...] = ()
     transfers: Transfers = Transfers()
-    idle_timeout: float = 10.0
     rate: int = 200
     slip: int = 2
     prefixes: tuple[int, int] = (24, 56)
@@ -57,9 +58,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known about one query beside its octets: who asked (packed IP), how, and when (Unix seconds)."""
+    """What is known about one query beside its octets: who asked (packed IP), how, and when (Unix seconds).
+
+    `idle` is how many seconds its TCP connection may idle from now on, 0 where it had better be closed.
+    """
 
     settings: Settings
     client: bytes
     now: int
     tcp: bool = False
+    idle: float = IDLE

@@ -16,12 +16,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suite.dns.conversation import Conversation, idle_seconds
+from suite.dns.conversation import Conversation, idle_seconds, told_seconds
 from suite.dns.seats import Seats
+from suite.dns.settings import IDLE
 from suite.dns.turns import Turns
 
 if TYPE_CHECKING:
-    from suite.dns.conversation import Converse
+    from collections.abc import Callable
+
+    from suite.dns.conversation import Replies
 
 ROUND = 0.001
 """Seconds of answering between two looks at the sockets; the turn that is running then is finished."""
@@ -38,7 +41,7 @@ class Limits:
 
     connections: int = 1000
     per_client: int = 100
-    idle: float = 10.0
+    idle: float = IDLE
     write: float = 20.0
 
 
@@ -58,10 +61,15 @@ def open_listener(address: str, port: int) -> socket.socket:
 
 
 class TcpServer:
-    """Serves listening sockets on the running loop. `converse(packet, client)` gives the replies to a message."""
+    """Serves listening sockets on the running loop. `converse(packet, client, idle)` gives the replies to a message.
 
-    def __init__(self, converse: Converse, limits: Limits, ipv6_prefix: int = 56) -> None:
-        self.converse = converse
+    `idle` is how many seconds the client may be told that its connection may idle.
+    """
+
+    def __init__(
+        self, converse: Callable[[bytes, bytes, float], Replies], limits: Limits, ipv6_prefix: int = 56
+    ) -> None:
+        self._converse = converse
         self.limits = limits
         self.ipv6_prefix = ipv6_prefix
         self.seats: Seats[Connection] = Seats(limits.connections, limits.per_client)
@@ -115,6 +123,11 @@ class TcpServer:
         began = time.monotonic()
         connection.work()
         self._spent += time.monotonic() - began
+
+    def converse(self, packet: bytes, client: bytes) -> Replies:
+        """Give the replies to a message that came just now."""
+        told = told_seconds(self.limits.idle, len(self.seats), self.limits.connections)
+        return self._converse(packet, client, told)
 
     @property
     def idle(self) -> float:

@@ -178,7 +178,7 @@ def _opt(request: Request, answer: Answer, context: Context) -> bytes:
     if edns.NSID in opt.options and settings.identity:
         options += edns.option(edns.NSID, settings.identity)
     if edns.KEEPALIVE in opt.options and context.tcp:
-        options += edns.option(edns.KEEPALIVE, int(settings.idle_timeout * 10).to_bytes(2))
+        options += edns.keepalive(context.idle)
     if edns.COOKIE in opt.options and settings.cookie_secrets:
         asked = opt.options[edns.COOKIE]
         options += edns.option(edns.COOKIE, cookie.reply(settings.cookie_secrets, asked, context.client, context.now))

@@ -6,6 +6,7 @@ import socket
 import time
 from contextlib import ExitStack
 
+import dns.edns
 import dns.message
 import dns.query
 import pytest
@@ -286,3 +287,38 @@ def test_keepalive_that_was_not_asked_for_is_not_told(server):
     reply = server.tcp(query(7))
 
     assert dns.message.from_wire(reply).options == ()
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """A server whose sixteen connections are soon taken."""
+    with running(zones(), processes=False, limits=Limits(connections=16, idle=7.5)) as here:
+        yield here
+
+
+@pytest.mark.parametrize(
+    ("connections", "tenths"), [(1, 75), (12, 75), (13, 20), (15, 20), (16, 0)], ids=["one", "12", "13", "15", "all"]
+)
+def test_keepalive_tells_the_idle_limit_in_force(crowded, version, connections, tenths):
+    asked = dns.message.make_query("web.service.", "A", options=[dns.edns.GenericOption(dns.edns.KEEPALIVE, b"")])
+    deadline = time.monotonic() + PATIENCE
+    while (told := told_of_last(crowded, version, connections, asked)) != tenths and time.monotonic() < deadline:
+        time.sleep(0.05)  # connections of the tests before this one may still be open
+
+    assert told == tenths
+
+
+def told_of_last(server, version: int, connections: int, asked: dns.message.Message) -> int | None:
+    """Tenths of seconds that the last of so many connections is told; None when it is turned away."""
+    with ExitStack() as opened:
+        socks = [opened.enter_context(server.connect(version)) for _ in range(connections)]
+        for sock in socks[:-1]:
+            if not is_answered(sock):
+                return None
+        try:
+            socks[-1].sendall(framed(asked.to_wire()))
+            reply = receive(socks[-1])
+        except ConnectionError:
+            return None
+        (option,) = dns.message.from_wire(reply).options if reply else (None,)
+        return None if option is None else int.from_bytes(option.to_wire())

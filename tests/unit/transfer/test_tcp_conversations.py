@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from suite.dns.conversation import QUESTIONS, STREAMS, TURN, Conversation, idle_seconds
+from suite.dns.conversation import QUESTIONS, STREAMS, TURN, Conversation, idle_seconds, told_seconds
 
 CLIENT = b"\x7f\0\0\1"
 
@@ -188,3 +188,12 @@ def test_connections_may_idle_ten_seconds_and_two_when_they_are_many(connections
 
 def test_a_shorter_limit_stays_shorter_when_connections_are_many():
     assert idle_seconds(0.5, 999, 1_000) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("connections", "seconds"),
+    [(1, 10.0), (751, 2.0), (937, 2.0), (938, 0.0), (1_000, 0.0)],
+    ids=["one", "many", "fifteen of sixteen", "more", "all"],
+)
+def test_a_client_is_told_how_long_it_may_idle_and_to_close_when_hardly_a_connection_is_left(connections, seconds):
+    assert told_seconds(10.0, connections, 1_000) == seconds
