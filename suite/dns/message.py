@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 HEADER = Struct("!HHHHHH")
 HEADER_SIZE = 12
+MOST_RECORDS = 64
+"""Records that a query may announce; none needs more than an SOA (RFC 1995), an OPT and a TSIG."""
 _FIXED = Struct("!HHIH")
 _QUESTION = Struct("!HH")
 
@@ -72,6 +74,8 @@ def parse(packet: bytes) -> Query:
     """Read a message of at most one question; FormatError when a count, a name or a length does not hold."""
     ident, flags, *counts = HEADER.unpack_from(packet)
     try:
+        if sum(counts[1:]) > MOST_RECORDS:
+            raise FormatError("more records than any query needs")
         qname, qtype, qclass, at = _question(packet, counts[0])
         question = packet[HEADER_SIZE:at]
         sections, known = [], dict[int, bytes]()

@@ -64,7 +64,7 @@ class RateLimiter:
         self._host_bits = {4: 32 - settings.prefixes[0], 16: 128 - settings.prefixes[1]}
         self._spared = (*(PRIVATE if settings.spares_private else ()), *settings.spared)
         self._salt = salt
-        self._floor = -DEBT * self._rate
+        self._floor = -max(DEBT * self._rate, self._slip)
         self._owners = array("Q", bytes(8 * BUCKETS))
         self._seconds = array("Q", bytes(8 * BUCKETS))
         self._balances = array("i", bytes(4 * BUCKETS))

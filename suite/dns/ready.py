@@ -61,7 +61,7 @@ class Ready:
             self.clear()
         keys = None if name is None else self._keys.setdefault(name, [])
         if keys is not None and len(keys) >= NAME_LIMIT:
-            return
+            self.stable.pop(keys.pop(0), None)
         card = (b"\0\0" + body).ljust(COUNTER_AT, b"\0") + bytes([counter]) + _LENGTH.pack(2 + len(body))
         if keys is None:
             self.fleeting[key] = card

@@ -21,7 +21,7 @@ class Seats(Generic[T]):
 
     def __init__(self, most: int, per_network: int) -> None:
         self._most, self._per_network = most, per_network
-        self._networks: dict[bytes, OrderedDict[T, bytes]] = {}
+        self._networks: OrderedDict[bytes, OrderedDict[T, bytes]] = OrderedDict()  # the longest idle first
         self._count = 0
 
     def __len__(self) -> int:
@@ -53,10 +53,11 @@ class Seats(Generic[T]):
             del self._networks[network]
 
     def note(self, connection: T, network: bytes) -> None:
-        """The connection was of use just now: in its network it is the one to go last."""
+        """The connection was of use just now: it is the one to go last of its network, and that of those with as many."""
         seated = self._networks.get(network)
         if seated is not None and connection in seated:
             seated.move_to_end(connection)
+            self._networks.move_to_end(network)
 
     def _crowded(self, network: bytes) -> bytes | None:
         """The network that must lose a connection for one of `network`; None while there is room."""

@@ -230,8 +230,10 @@ class Connection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        """End a connection that idles or drips; one that does not read is reset."""
-        if self._is_writable and not self._conversation.is_streaming and not self._transport.is_closing():
+        """End a connection that idles or drips; one that does not read is reset, and one whose turn has not come waits on."""
+        if self.is_waiting and self._is_writable:
+            self._arm(self.server.idle)
+        elif self._is_writable and not self._conversation.is_streaming and not self._transport.is_closing():
             self._transport.close()
             self._arm(self.server.limits.write)
         else:

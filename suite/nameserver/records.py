@@ -175,7 +175,7 @@ def named_above(service: Service, snapshot: Snapshot, scheme: Scheme) -> set[Ser
     leases = snapshot.bound(service.ref)
     zone = scheme.zone_of(leases[0].pool if leases else service.pool)
     names, _ = _hostnames(service, zone, scheme)
-    return {ref for _, owner, rank, _ in names if rank is Rank.GRANTED for ref, _ in _above(owner, scheme)}
+    return {ref for _, owner, _, _ in names for ref, _ in _above(owner, scheme)}
 
 
 def is_published(service: Service) -> bool:
@@ -283,9 +283,10 @@ def _addresses(
 
 
 def _services(service: Service, zone: bytes, canonical: bytes, ttl: int) -> Iterator[Record]:
-    """SRV of each named port (RFC 2782); the node port where there is no address of its own."""
+    """SRV of each named port (RFC 2782) whose name has room; the node port where there is no address of its own."""
     for port in service.ports:
-        if port.name:
+        longest = name.MAX_NAME - len(canonical) - len(b"\0__tcp\0")
+        if 0 < len(port.name.encode()) <= min(name.MAX_LABEL - 1, longest):
             owner = name.from_labels([f"_{port.name}".encode(), f"_{port.protocol.lower()}".encode()])[:-1] + canonical
             number = port.node_port if service.type is ServiceType.NODE_PORT else port.port
             yield Record(zone, owner, rrtype.SRV, ttl, nodes.SRV_HEAD + number.to_bytes(2) + canonical)
@@ -316,7 +317,7 @@ def _external(service: Service, canonical: bytes, ttl: int, snapshot: Snapshot, 
     records += ports
     records += [Record(at, owner, rtype, ttl, rdata, rank=rank, since=since) for at, owner, rank, since in names]
     if is_alias:
-        short = {_label_zone(label) for label in single_labels(service)}
+        short = {_label_zone(label) for label in single_labels(service) if len(label.encode()) <= name.MAX_LABEL}
         alone = [owner for at, owner, _, _ in names if owner.lower().removesuffix(at) + name.ROOT in short]
         refusals += [Refusal(Reason.NAME_NOT_GRANTED, f"{name.to_text(each)} {_NO_ALIAS}") for each in alone]
     return Wanted(tuple(records), (), tuple(refusals))
@@ -430,11 +431,15 @@ def _free(
     """Those of ``names`` that stand below no name of a stranger's Service, and whose the others are."""
     free: list[tuple[bytes, bytes, Rank, int]] = []
     taken: list[Refusal] = []
+    own = {service.ref.namespace, *(asked.namespace for asked in service.routed)}
     for each in names:
-        _, owner, rank, _ = each
-        above = _above(owner, scheme) if rank is Rank.GRANTED else []
-        named = (ref for ref, zone in above if ref != service.ref and _is_named(ref, zone, snapshot, scheme))
-        holder = next(named, None)
+        _, owner, rank, _ = each  # in zones below each other a namespace's own names may stand below those of another
+        others = (
+            (ref, zone)
+            for ref, zone in _above(owner, scheme)
+            if ref != service.ref and not (rank is Rank.OWN_NAMESPACE and ref.namespace in own)
+        )
+        holder = next((ref for ref, zone in others if _is_named(ref, zone, snapshot, scheme)), None)
         if holder is None:
             free.append(each)
         else:

@@ -461,6 +461,14 @@ def test_a_serial_far_above_its_revision_is_brought_down(on_site):
     assert on_site(act) == 10
 
 
+def test_a_database_that_was_begun_anew_leads_no_serial_back(on_site):
+    def act(site):
+        with versions_of(site, site.folder / "a") as one:
+            return one.number_zones([replace(version(3, "1", 500_000), serial=500_001)])[0].serial
+
+    assert on_site(act) == 500_001
+
+
 @pytest.mark.parametrize("asked", [("POST", PATH, {"wanted": []}), ("GET", f"{PATH}?origin=service.&serial=1", None)])
 def test_only_nameservers_have_versions_of_zones(on_site, asked):
     def act(site):

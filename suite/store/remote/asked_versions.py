@@ -121,4 +121,13 @@ def _matching(wanted: Sequence[ZoneVersion], given: list[ZoneVersion]) -> list[Z
 
     if list(map(content, wanted)) != list(map(content, given)) or not all(0 <= each.serial < SPACE for each in given):
         raise Unreachable("it answered something else than it was asked")
+    if any(
+        map(_goes_back, wanted, given)
+    ):  # a database that was restored or begun anew knows less than the secondaries
+        raise Unreachable("its serials are behind those that are served")
     return given
+
+
+def _goes_back(wanted: ZoneVersion, given: ZoneVersion) -> bool:
+    """Whether the serial would come before the one that is served now (RFC 1982 section 3.2)."""
+    return wanted.old_serial is not None and (given.serial - wanted.old_serial) % SPACE >= SPACE // 2

@@ -82,6 +82,7 @@ def test_no_name_has_more_cards_than_clients_have_ways_to_ask():
         ready.keep(KEY + size.to_bytes(2), BODY, 7, b"\1a\0")
 
     assert len(ready.stable) == NAME_LIMIT
+    assert ready.find(KEY + (4095).to_bytes(2)) is not None
 
 
 def test_tallied_octets_are_counted_once_and_those_of_nobody_never():

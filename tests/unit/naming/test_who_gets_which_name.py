@@ -420,3 +420,38 @@ def test_in_zones_below_each_other_a_stranger_s_wish_is_judged_by_its_full_name(
     }
     assert {ref.name: len(each) for ref, each in refused.items()} == {"thief": 2, "other": 2}
     assert refused == Asking().follow(snapshot)
+
+
+def test_below_the_name_of_a_service_only_its_own_namespace_has_names_in_zones_below_each_other_too() -> None:
+    coffee = load_balancer("default/coffee", hostnames=("www.coffee.default.lab.service",), pool="lab")
+    evil = load_balancer("lab/evil", hostnames=("login.coffee.default.lab.service", "mine.lab.service"))
+    snapshot = inside_one_another(coffee, evil)
+    refused = ZonePlanner().plan(snapshot).refused
+
+    assert {line.split()[0] for line in records(snapshot)} == {
+        "coffee.default.lab.service.",
+        "www.coffee.default.lab.service.",
+        "evil.lab.service.",
+        "mine.lab.service.",
+    }
+    assert [each.message.split(",")[0] for each in refused[evil.ref]] == [
+        "login.coffee.default.lab.service. belongs to service default/coffee"
+    ]
+    assert refused == Asking().follow(snapshot)
+
+
+def test_a_port_whose_name_has_no_room_has_no_srv_record_and_ends_no_plan() -> None:
+    ports = (Port(80, name="p" * 63), Port(81, name="p" * 62))
+    served = records(snapshot_of(load_balancer("coffee", ports=ports), leases={"coffee": "10.0.42.0"}, reverse=False))
+
+    assert {line.split()[0] for line in served} == {
+        "coffee.default.service.",
+        f"_{'p' * 62}._tcp.coffee.default.service.",
+    }
+
+
+def test_an_external_name_that_asks_for_a_label_without_room_ends_no_plan() -> None:
+    ref = ServiceRef("default", "ext")
+    outside = Service(ref, type=ServiceType.EXTERNAL_NAME, external_name="example.org", hostnames=("x" * 300,))
+
+    assert records(snapshot_of(outside)) == {"ext.default.service. CNAME example.org."}

@@ -103,6 +103,14 @@ def test_the_debt_of_a_network_that_others_spoofed_is_soon_paid():
     assert verdicts[-1] is Verdict.SEND
 
 
+@pytest.mark.parametrize(("rate", "slip"), [(1, 20), (5, 76), (5, 100), (200, 2), (1, 0)])
+def test_however_rare_slips_are_no_whole_reply_leaves_above_the_rate(rate, slip):
+    limit = limiter(rate=rate, slip=slip)
+    verdicts = [limit.admit(ABROAD, DATA, NOW) for _ in range(20 * rate + 1_000)]
+
+    assert verdicts.count(Verdict.SEND) == rate
+
+
 @pytest.mark.parametrize(("slip", "share"), [(1, 1.0), (2, 0.5), (3, 1 / 3), (0, 0.0)])
 def test_in_the_deepest_debt_slips_go_on_in_their_order(slip, share):
     limit = limiter(rate=1, slip=slip)

@@ -53,6 +53,13 @@ def test_where_all_seats_are_taken_the_one_that_idles_longest_goes_of_the_networ
     assert (full.admit("new", THREE, THREE), len(full)) == ("b", 4)
 
 
+def test_among_networks_with_as_many_the_one_that_idles_longest_loses():
+    full = seats(3, 3, ("a", ONE, ONE), ("b", TWO, TWO), ("c", THREE, THREE))
+    full.note("a", ONE)
+
+    assert full.admit("new", b"fourth", b"fourth") == "b"
+
+
 def test_who_has_most_finds_no_room():
     full = seats(3, 3, ("a", ONE, ONE), ("b", ONE, ONE), ("x", TWO, TWO))
 
