@@ -1,8 +1,9 @@
 """Maps that never change: what a snapshot is made of.
 
-``update`` and ``discard`` give another map, which shares with the first whatever did not change.  Two kinds behave
-alike: rpds' ``HashTrieMap``, and :class:`Folded`, whose values were read in one go and stay as they were read (folded)
-until somebody asks for one.  A start that reads 100,000 of each kind so pays for what it looks at.
+``update`` and ``discard`` give another map, which shares with the first whatever did not change.  Three kinds behave
+alike: rpds' ``HashTrieMap``; ``Remembering``, which knows what was changed in it; and :class:`Folded`, whose values were
+read in one go and stay as they were read (folded) until somebody asks for one.  A start that reads 100,000 of each kind
+so pays for what it looks at.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar, overload
 
 from rpds import HashTrieMap
+
+from suite.model.remembering import Remembering
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -165,7 +168,7 @@ class Folded(Mapping[K, V]):
         return f"Folded({dict(self)!r})"
 
 
-PersistentMap: TypeAlias = "HashTrieMap[K, V] | Folded[K, V]"
+PersistentMap: TypeAlias = "HashTrieMap[K, V] | Remembering[K, V] | Folded[K, V]"
 
 
 def parted(known: PersistentMap[K, V]) -> tuple[list[K], Iterable[tuple[K, V]]]:
@@ -188,3 +191,12 @@ def glances(known: PersistentMap[K, V]) -> Iterable[tuple[K, V | Any]]:
 def standing(known: PersistentMap[K, V], key: K) -> Any:
     """What stands at a key, folded or not; None where nothing does."""
     return known.standing(key) if isinstance(known, Folded) else known.get(key)
+
+
+def changed_keys(before: PersistentMap[K, V], after: PersistentMap[K, V]) -> set[K] | None:
+    """Keys that may differ between two maps; None where only a look at all of both would tell."""
+    if after is before:
+        return set()
+    if isinstance(before, Remembering) and isinstance(after, Remembering):
+        return after.changed_since(before)
+    return None

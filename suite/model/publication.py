@@ -13,7 +13,10 @@ from suite.model.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A snapshot, and which Services may differ from the one told before; None when any may."""
+    """A snapshot, and which Services may differ from the one told before; None when any may.
+
+    Static records tell themselves what changed in them (``Snapshot.records``).
+    """
 
     snapshot: Snapshot
     touched: frozenset[ServiceRef] | None = None
@@ -60,7 +63,7 @@ class Origin(Protocol):
 
 def touched_by(changes: Changes) -> frozenset[ServiceRef] | None:
     """The Services that ``changes`` may make look different; None when a change of nodes or settings may touch any."""
-    if changes.configuration or changes.nodes or changes.nodes_gone or changes.records or changes.records_gone:
+    if changes.configuration or changes.nodes or changes.nodes_gone:
         return None
     if changes.nodes_drained or changes.nodes_undrained:
         return None

@@ -18,6 +18,7 @@ from suite.model.lease import Lease, LeaseState, Reservation
 from suite.model.node import Namespace, Node
 from suite.model.persistent import PersistentMap, standing
 from suite.model.refusal import Refusal
+from suite.model.remembering import Remembering
 from suite.model.service import Endpoints, Service, ServiceRef
 
 
@@ -45,7 +46,7 @@ class Snapshot:
     """Pools that an operator took out of use for new leases."""
     drained_nodes: frozenset[str] = frozenset()
     """Nodes that an operator wants to announce nothing; see :meth:`is_drained`."""
-    records: PersistentMap[StaticRecord, bool] = field(default_factory=HashTrieMap)
+    records: PersistentMap[StaticRecord, bool] = field(default_factory=Remembering)
     """Imported records, the keys; those of the configuration stand in ``configuration.dns``."""
     withheld: str = ""
     confirmed: str = ""

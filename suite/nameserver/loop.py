@@ -17,6 +17,7 @@ from suite.metrics import names
 from suite.metrics.registry import Registry
 from suite.model.address import Network
 from suite.model.configuration import DnsSettings
+from suite.model.persistent import changed_keys
 from suite.model.publication import Publication
 from suite.model.refusal import Refusal
 from suite.model.service import ServiceRef
@@ -208,7 +209,8 @@ class Nameserver:
     def _plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None) -> ZonePlan:
         if self._planner is None:
             raise RuntimeError("follow() makes the planner")
-        with without_collector() if touched is None else nullcontext():
+        is_much = touched is None or changed_keys(self._planner.snapshot.records, snapshot.records) is None
+        with without_collector() if is_much else nullcontext():
             return self._planner.plan(snapshot, touched)
 
     def _note_refused(self, planned: ZonePlan) -> None:

@@ -13,9 +13,11 @@ table of claims alone.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import reduce
 from ipaddress import ip_address
 
 from suite.dns import name, rrtype
+from suite.dns.coexistence import CUTS
 from suite.dns.feed import ChangeZone, RemoveZone, ReplaceZone, SetState, Update
 from suite.dns.rrset import RRset
 from suite.dns.zone import Zone, ZoneError
@@ -47,6 +49,7 @@ from suite.nameserver.records import (
 from suite.nameserver.reverse import ReverseZones
 from suite.nameserver.strangers import Strangers
 from suite.nameserver.versions import next_serial
+from suite.nameserver.written import Written
 
 _NOTHING = Wanted()
 NEVER_GRANTED = frozenset({"wpad", "isatap", "localhost"})
@@ -74,6 +77,7 @@ class ZonePlanner:
         self._snapshot = Snapshot()
         self._scheme = scheme_of(Configuration())
         self._zones: dict[bytes, Zone] = {}
+        self._written = Written()
         self._losers = Losers()
         self._begin()
 
@@ -105,21 +109,34 @@ class ZonePlanner:
 
     def plan(self, snapshot: Snapshot, touched: Iterable[ServiceRef] | None = None) -> ZonePlan:
         """What ``snapshot`` changes; ``touched`` names the Services that differ from the last one, None for any."""
-        is_anew = (
-            snapshot.configuration is not self._snapshot.configuration or snapshot.records is not self._snapshot.records
-        )
-        is_anew = is_anew or snapshot.epoch != self._snapshot.epoch
-        self._snapshot = snapshot
-        owners = self._all_anew() if touched is None or is_anew else self._changed(set(touched))
+        before, self._snapshot = self._snapshot, snapshot
+        is_anew = snapshot.configuration is not before.configuration or snapshot.epoch != before.epoch
+        written = None if touched is None or is_anew else self._rewritten(before)
+        owners = self._all_anew() if touched is None or written is None else self._changed(set(touched), written)
         updates = self._compile(owners)
         refused = self._losers.refusals()
         state = SetState(ready=snapshot.is_complete, stale=False)
         return ZonePlan((*updates, state), of_services(refused), of_static(refused))
 
-    def _changed(self, refs: set[ServiceRef]) -> Touched:
-        """Look at what depends on these Services; the names whose records may change by it."""
+    def _rewritten(self, before: Snapshot) -> dict[Source, Wanted] | None:
+        """What names ask for now whose static records came or went; None where more than these names depends on it."""
+        sources = self._written.follow(before.records, self._snapshot.records)
+        if sources is None:
+            return None
+        now = {source: self._of_records(source) for source in sources}
+        records = (
+            each for source, wanted in now.items() for each in (*self._standing(source).records, *wanted.records)
+        )
+        return None if any(each.rtype in CUTS or each.owner == each.zone for each in records) else now
+
+    def _of_records(self, source: Source) -> Wanted:
+        asked = [wanted_by_record(record, self._scheme) for record in self._written.at(source)]
+        return reduce(_joined, asked, _NOTHING)
+
+    def _changed(self, refs: set[ServiceRef], written: dict[Source, Wanted]) -> Touched:
+        """Look at these names, and at what depends on these Services; the names whose records may change by it."""
         touched: Touched = {}
-        for source, wanted in self._of(self._strangers.with_dependants(refs)).items():
+        for source, wanted in (*written.items(), *self._of(self._strangers.with_dependants(refs)).items()):
             self._put(source, wanted, touched)
         for source, wanted in self._label_zones(touched).items():
             self._put(source, wanted, touched)
@@ -157,11 +174,8 @@ class ZonePlanner:
         for host in configuration.dns.hosts:
             self._relabel(("host", host.name, ""), single_aliases(host, scheme))
             yield ("host", host.name, ""), wanted_by_host(host, self._snapshot, scheme)
-        written: dict[Source, Wanted] = {}
-        for record in (*configuration.dns.records, *self._snapshot.records.keys()):
-            source = ("record", record.name.lower().rstrip("."), "")
-            written[source] = _joined(written.get(source), wanted_by_record(record, scheme))
-        yield from written.items()
+        self._written = Written(configuration.dns.records, self._snapshot.records)
+        yield from ((source, self._of_records(source)) for source in self._written)
         served = (*scheme.zones, *(zone.origin for zone in scheme.reverse.zones if configuration.dns.reverse))
         pointed: dict[bytes, list[Record]] = {}
         for origin, owner, target in scheme.reverse.aliases() if configuration.dns.reverse else ():
@@ -482,7 +496,5 @@ def _may_be_zone(label: str, scheme: Scheme) -> bool:
     return _label_zone(label) not in scheme.zones
 
 
-def _joined(one: Wanted | None, other: Wanted) -> Wanted:
-    if one is None:
-        return other
+def _joined(one: Wanted, other: Wanted) -> Wanted:
     return Wanted(one.records + other.records, one.notes + other.notes, one.refusals + other.refusals)

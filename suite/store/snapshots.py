@@ -19,6 +19,7 @@ from suite.model.changes import Changes
 from suite.model.configuration import Configuration
 from suite.model.lease import Lease, Reservation
 from suite.model.persistent import PersistentMap
+from suite.model.remembering import Remembering
 from suite.model.service import ServiceRef
 from suite.model.snapshot import Snapshot
 from suite.store import folding, rows
@@ -32,8 +33,12 @@ V = TypeVar("V")
 FULL_READ = 5_000
 """From so many changed keys on, one full read costs less than asking for each."""
 
+FEW_RECORDS = 100
+"""Up to so many static records the feed tells which were touched; an import of more is looked at whole."""
+
 HEAD = "SELECT epoch, revision, hash, time, last_lease FROM head"
 FEED = "SELECT changed FROM feed WHERE revision"
+RECORDS = "SELECT name, type, value, ttl FROM static_record"
 IN_ORDER = f"ORDER BY revision LIMIT {FULL_READ + 1}"
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -65,8 +70,11 @@ class News(NamedTuple):
     """Those on which leases came or went; None when it may be any."""
 
 
-Touched = dict[str, list[list[str]] | list[int] | bool]
-"""What a commit touched: keys by table of documents, ids under ``lease``, and a flag for each small table."""
+Touched = dict[str, list[list[Any]] | list[int] | bool]
+"""What a commit touched: keys by table of documents, ids under ``lease``, and a flag for each small table.
+
+Static records are told one by one where they are few: there may be very many that stay.
+"""
 
 
 def read_head(tx: Transaction, *, lock: bool = False) -> Head:
@@ -136,18 +144,20 @@ def _news(tx: Transaction, old: Snapshot, head: Head, changed: Sequence[str | No
         return News(read(tx), old)
     tables = frozenset(touched)
     asked, found = _leases(tx, touched)
+    records = _records_since(tx, old, touched)
     snapshot = replace(
         old,
         revision=head.revision,
         at=head.time,
         **_documents_since(tx, old, touched),
         **(_with_leases(old, [lease for lease in found if lease.is_open], found) if asked else {}),
-        **_small(tx, tables & SMALL.keys()),
+        **_small(tx, (tables & SMALL.keys()) - records.keys()),
+        **({"records": records["static_record"]} if records else {}),
     )
     if len(found) < asked:  # rows that a prune took since
         return News(snapshot, old, tables)
     addresses = frozenset(lease.address for lease in found)
-    if tables - BY_SERVICE - {"lease"}:
+    if tables - BY_SERVICE - {"lease", "static_record"}:
         return News(snapshot, old, tables, None, addresses)
     services = (ServiceRef(*key) for table in tables & BY_SERVICE for key in touched[table])
     return News(snapshot, old, tables, frozenset((*services, *(lease.ref for lease in found))), addresses)
@@ -187,6 +197,9 @@ def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
     ids = [closing.lease.id for closing in changes.closed] + [lease.id for lease in opened]
     if ids:
         touched["lease"] = ids
+    records = [*changes.records, *changes.records_gone]
+    if 0 < len(records) <= FEW_RECORDS:
+        touched["static_record"] = [list(rows.record_row(record)) for record in records]
     flags = {
         "reservation": changes.reserved or changes.unreserved,
         "drained_pool": changes.drained or changes.undrained,
@@ -194,7 +207,7 @@ def touched_by(changes: Changes, opened: Sequence[Lease]) -> Touched:
         "meta": changes.withheld is not None
         or changes.confirmed is not None
         or bool(changes.nodes_drained or changes.nodes_undrained),
-        "static_record": changes.records or changes.records_gone,
+        "static_record": len(records) > FEW_RECORDS,
         "secret": changes.heartbeat_keys is not None,
     }
     return touched | {name: True for name, is_touched in flags.items() if is_touched}
@@ -254,7 +267,7 @@ def _merged(changed: Sequence[str | None], count: int) -> dict[str, Any] | None:
         if each is None:
             return None
         for table, keys in json.loads(each).items():
-            merged.setdefault(table, []).extend(keys if isinstance(keys, list) else ())
+            merged.setdefault(table, []).extend(keys if isinstance(keys, list) else [None])
     return None if sum(map(len, merged.values())) > FULL_READ else merged
 
 
@@ -268,6 +281,18 @@ def _documents_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) ->
         absent = [key for key in map(rows.snapshot_key, asked) if key not in present]
         fields[field] = _changed(getattr(old, field), present, absent)
     return fields
+
+
+def _records_since(tx: Transaction, old: Snapshot, touched: dict[str, Any]) -> dict[str, Any]:
+    """The static records, by their table, where the feed tells which were touched; nothing where it does not."""
+    told = touched.get("static_record", [None])
+    if None in told:
+        return {}
+    asked = sorted(set(map(tuple, told)))
+    found = tx.by_keys(RECORDS, ("name", "type", "value", "ttl"), asked)
+    present = {rows.record_of(row): True for row in found}
+    absent = [record for record in map(rows.record_of, asked) if record not in present]
+    return {"static_record": _changed(old.records, present, absent)}
 
 
 def _leases(tx: Transaction, touched: dict[str, Any]) -> tuple[int, list[Lease]]:
@@ -302,8 +327,7 @@ def _drained(tx: Transaction) -> dict[str, Any]:
 
 
 def _records(tx: Transaction) -> dict[str, Any]:
-    found = tx.execute("SELECT name, type, value, ttl FROM static_record")
-    return {"records": HashTrieMap({rows.record_of(row): True for row in found})}
+    return {"records": Remembering({rows.record_of(row): True for row in tx.execute(RECORDS)})}
 
 
 def _meta(tx: Transaction) -> dict[str, Any]:

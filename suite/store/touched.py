@@ -9,14 +9,14 @@ from suite.store import rows
 from suite.store.database import CHUNK, Transaction
 from suite.store.snapshots import FULL_READ, read_head
 
-WHOLE = {"reservation", "static_record"}
+WHOLE = {"reservation"}
 """Tables of which a commit does not say which rows it touched; they change by an operator's hand."""
 
 Touched = dict[str, set[Any]]
 
 
 def touched(tx: Transaction, epoch: str, after: int, until: int) -> Touched | None:
-    """Keys of services, endpoints, ..., and addresses under ``lease``; ``configuration`` is there when it changed.
+    """Keys of services, endpoints, ..., static records under ``record``, and addresses under ``lease``; ``configuration`` is there when it changed.
 
     None where it cannot be told: another epoch, commits that the feed has forgotten, or so much that everything is less.
     """
@@ -29,12 +29,15 @@ def touched(tx: Transaction, epoch: str, after: int, until: int) -> Touched | No
     merged: dict[str, list[Any]] = {}
     for changed in found:
         for table, keys in json.loads(changed).items():
-            merged.setdefault(table, []).extend(keys if isinstance(keys, list) else ())
-    if WHOLE & merged.keys() or sum(map(len, merged.values())) > FULL_READ:
+            merged.setdefault(table, []).extend(keys if isinstance(keys, list) else [None])
+    records = merged.pop("static_record", [])
+    if None in records or WHOLE & merged.keys() or sum(map(len, merged.values())) > FULL_READ:
         return None
     told: Touched = {
         table: set(map(rows.snapshot_key, merged[table])) for table in rows.DOCUMENTS.keys() & merged.keys()
     }
+    if records:
+        told["record"] = {rows.record_of(row) for row in records}
     if "configuration" in merged:
         told["configuration"] = set()
     ids = set(merged.get("lease", ()))

@@ -24,7 +24,7 @@ from suite.store.remote.lines import FeedError, Header, Item, Position, Secrets
 MOST_LINE = 16 << 20
 """Octets of one line that are read; a configuration with thousands of pools is far below."""
 
-TOUCHES_ALL = {"configuration", "small", "node", "record"}
+TOUCHES_ALL = {"configuration", "small", "node"}
 """Tables whose change may touch any Service."""
 
 
