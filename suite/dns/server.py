@@ -184,8 +184,8 @@ class Server:
 
     @property
     def seen(self) -> int | None:
-        """The revision that every worker which answers has applied; None while none answers."""
-        return min((link.acked for link in self._links if link.taken), default=None)
+        """The revision that every worker which answers has applied, 0 before the first; None while none answers."""
+        return min((max(link.acked, 0) for link in self._links if link.taken), default=None)
 
     async def _acked(self, revision: int, for_tcp: int) -> None:
         """Wait until every worker that answers has applied a revision, this one or another where it serves TCP."""
